@@ -1,0 +1,294 @@
+"""What each kind of part has to offer: Protocols of one to three methods.
+
+Parts are made from the parameters that people write: a registered class is called with them by keyword, checked against
+its signature (annotations are enforced, `Annotated[int, Field(ge=1)]` included). A class whose first parameter is called
+`reference` takes one behind a colon: `hf:org/name`. Making a part is cheap: no weights, no heavy library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from harness.leaderboard import Leaderboard
+    from harness.records import (
+        ChunkTiming,
+        Component,
+        Condition,
+        Estimate,
+        Job,
+        Message,
+        Prediction,
+        Request,
+        RequestKind,
+        Response,
+        Sample,
+        Split,
+        TaskSpec,
+    )
+
+# --- models --------------------------------------------------------------------------------------
+
+
+class Engine(Protocol):
+    """A model in memory. It alone knows of batches, devices and caches."""
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Device, dtype, threads, library versions: what stands beside its results."""
+
+    def run(self, requests: Sequence[Request]) -> Sequence[Response]:
+        """Answer each request, in the order given.
+
+        Raises:
+            ModelError: when an answer makes no sense.
+        """
+
+
+class Model(Protocol):
+    """A model as it lies on disk or behind an address. It knows what it is without loading its weights."""
+
+    @property
+    def answers(self) -> frozenset[RequestKind]:
+        """The kinds of requests that its engine answers as it is, without training."""
+
+    def fingerprint(self) -> str:
+        """A digest of weights, tokenizer and all settings that can change an answer. May fetch, never loads."""
+
+    def load(self, device: str) -> Engine:
+        """Bring it into memory on `auto`, `cpu`, `cuda`, `cuda:1` or `mps`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """Everything a model needs to be trained as a classifier.
+
+    Attributes:
+        examples: text and label.
+        validation: the same, for choosing the best epoch; may be empty.
+        hyperparameters: those of the strategy that the model declares in `hyperparameters`.
+        folder: where the result is kept; content-addressed, so what stands there complete may be used as it is.
+    """
+
+    examples: Sequence[tuple[str, str]]
+    validation: Sequence[tuple[str, str]]
+    labels: tuple[str, ...]
+    seed: int
+    device: str
+    hyperparameters: Mapping[str, Any]
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained engine, the seconds its training took (when it took place) and what is worth saying of it."""
+
+    engine: Engine
+    train_s: float
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """A model that can be trained; its trained engine answers `Classify`."""
+
+    @property
+    def hyperparameters(self) -> frozenset[str]:
+        """The names of the training parameters that it understands; others are not passed on, and that is said."""
+
+    def train(self, job: TrainingJob) -> Trained:
+        """Train a classifier, or take it from the job's folder.
+
+        Raises:
+            TrainingError: when there is nothing to learn from, or the loss is not finite.
+        """
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A model that can tell how many tokens texts have, without loading its weights."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The number of tokens of each text."""
+
+
+# --- tasks and strategies ------------------------------------------------------------------------
+
+
+class Task(Protocol):
+    """Named data with splits and a specification."""
+
+    @property
+    def spec(self) -> TaskSpec:
+        """All but the rows."""
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        """The rows of a split, in the data's order; empty where it has none.
+
+        Raises:
+            DataError: naming the file and row.
+        """
+
+
+class TaskView(Protocol):
+    """What a strategy sees of a task: its specification and the splits it may adapt on, never what will be scored."""
+
+    @property
+    def spec(self) -> TaskSpec:
+        """The task's specification."""
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        """The rows of `train` or `validation` without those that are scored and their duplicates.
+
+        Raises:
+            HarnessError: when the strategy does not declare the split in `reads`, or it is the one that is scored.
+        """
+
+    def conditioned(self, condition: Condition) -> TaskView:
+        """The same task with each sample's context put before its prompt and its input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where and with which randomness a strategy adapts; `folder` is the cache for what it makes."""
+
+    seed: int
+    device: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """A model adapted to a task.
+
+    Attributes:
+        requests: pure; what to ask for a sample.
+        decide: pure; what the responses mean.
+        trained: the engine to ask where it is another than the model's own.
+        notes: what a reader of the result has to know.
+    """
+
+    requests: Callable[[Sample], Sequence[Request]]
+    decide: Callable[[Sample, Sequence[Response]], Prediction]
+    trained: Trained | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Strategy(Protocol):
+    """A way to adapt a model to a task.
+
+    A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it looks at; its
+    trials' keys cover these and it is shown no others; without it: all) and `baseline` (a `Component`: the strategy it is to be compared with).
+    """
+
+    def refuses(self, model: Model, spec: TaskSpec) -> str | None:
+        """Why the pair can't work, in words for the table; None where it can."""
+
+    def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
+        """Choose demonstrations, pick a template, train ..."""
+
+
+# --- measuring -----------------------------------------------------------------------------------
+
+
+class Metric(Protocol):
+    """Predictions -> a number with an interval."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Which way is up."""
+
+    def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
+        """The score with its 95% interval; None where these predictions have none (cross-entropy without scores).
+
+        `predictions` holds at least one, and no failed ones.
+        """
+
+
+class Workload(Protocol):
+    """An adapted model with samples to answer: what a scenario measures."""
+
+    @property
+    def samples(self) -> Sequence[Sample]:
+        """The scored samples, in their order."""
+
+    @property
+    def timings(self) -> Sequence[ChunkTiming]:
+        """How long the scoring pass took, chunk by chunk (all samples at once)."""
+
+    def answer(self, samples: Sequence[Sample]) -> tuple[int, int]:
+        """Answer samples now, from the text to the decision; the tokens read and written."""
+
+
+class Scenario(Protocol):
+    """A way to measure latency."""
+
+    def measure(self, workload: Workload) -> tuple[Mapping[str, float | None], Mapping[str, float]]:
+        """The measured quantities (units in their names), and milliseconds by sample id where samples were timed alone."""
+
+
+# --- running and reporting -----------------------------------------------------------------------
+
+
+class Worker(Protocol):
+    """What does a job: built where it runs, from plain data."""
+
+    def run(self, job: Job) -> Iterator[Message]:
+        """The job's messages as they happen; an error inside the trial is a `TrialEnded(failed=True)`."""
+
+    def release(self) -> None:
+        """Let go of the loaded model."""
+
+
+class Executor(Protocol):
+    """Where trials run."""
+
+    def execute(self, jobs: Sequence[Job], worker: Callable[[], Worker]) -> Iterator[Message]:
+        """Run all jobs; messages of one trial come in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Rendered files: name -> content. `text` is what goes to standard output when no folder is given."""
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    text: str = ""
+
+
+class Reporter(Protocol):
+    """A leaderboard -> files or text."""
+
+    def render(self, board: Leaderboard) -> Report:
+        """Render it; no files are written here."""
+
+
+class Source(Protocol):
+    """A scheme of asset addresses (`pypi://`, `file://`, `hf://`)."""
+
+    def locate(self, address: str) -> Path | None:
+        """The path where the asset lies on this machine without fetching, or None (only `file://` has one)."""
+
+    def fetch(self, address: str, folder: Path, sha256: str | None) -> Path:
+        """Bring the download into `folder` (empty, private to this call) and return the file.
+
+        Raises:
+            AssetError, OfflineError: saying what to do.
+        """
+
+
+class TaskDefinition(Protocol):
+    """A registered task target: called with its parameters, gives the task."""
+
+    def __call__(self, **parameters: Any) -> Task:  # noqa: ANN401 - whatever the target declares
+        """Make the task."""
+
+
+class BaselineOf(Protocol):
+    """A strategy that names the strategy it should be compared with."""
+
+    @property
+    def baseline(self) -> Component | None:
+        """The strategy to compare with."""

@@ -1,0 +1,455 @@
+"""The data that travels between the parts and is stored: frozen dataclasses, without behaviour beyond validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+# --- tasks and samples ---------------------------------------------------------------------------
+
+Kind: TypeAlias = Literal["classification", "multiple-choice", "generation"]
+Split: TypeAlias = Literal["train", "validation", "test"]
+Condition: TypeAlias = Literal["none", "label", "description"]
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One row of a task.
+
+    Attributes:
+        id: unique within the task, stable while the row stays where it is in the data.
+        fields: what templates can name.
+        target: the label, the number of the right choice ("0", "1", ...) or the reference answer.
+        context: the group, domain or situation the row comes from.
+        choices: the possible answers of a multiple-choice row.
+    """
+
+    id: str
+    fields: Mapping[str, Any]
+    target: str
+    context: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSpec:
+    """How a task's rows become text. All strings but `separator` are Jinja2 templates.
+
+    Attributes:
+        template: the question of one row; the verbalized answer follows it directly.
+        instruction: stands before everything; it is followed by the separator.
+        separator: between demonstrations.
+        choice: how a choice is said after the question (multiple-choice).
+        answer: how a demonstration's answer is said (generation); `{{ target }}` unless told.
+        input: the text that a trained classifier or an embedding reads.
+        context: what is put before template and input when a strategy conditions on the context.
+        condition: what `{{ context }}` means in `context`: the label or its description.
+    """
+
+    template: str
+    instruction: str = ""
+    separator: str = "\n\n"
+    choice: str = " {{ choice }}"
+    answer: str = " {{ target }}"
+    input: str = ""
+    context: str = "{{ context }}: "
+    condition: Condition = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSpec:
+    """Limits of a generated answer: tokens, strings that end it, sampling temperature (0 is greedy)."""
+
+    max_tokens: int = 128
+    stop: tuple[str, ...] = ()
+    temperature: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractSpec:
+    """How the answer is found in a generated text.
+
+    Attributes:
+        pattern: a regular expression; its group 1, or the whole match where it has no group.
+        take: which match counts.
+        type: `number` makes "$1,234.50", "1234.5" and "1234.50" one answer; `text` folds case and white space.
+    """
+
+    pattern: str = r"(?s)\s*(.*\S)"
+    take: Literal["first", "last"] = "first"
+    type: Literal["text", "number"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """All of a task but its rows.
+
+    Attributes:
+        labels: label -> how it is said after the prompt (classification), in the order that scores have.
+        contexts: context label -> its description, where the task has any.
+        metrics: names of metrics; the first is the one that ranks.
+    """
+
+    name: str
+    kind: Kind
+    prompt: PromptSpec
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ("accuracy",)
+    description: str = ""
+    generation: GenerationSpec = GenerationSpec()
+    extract: ExtractSpec = ExtractSpec()
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    licence: str = ""
+    citation: str = ""
+
+
+# --- requests and responses: the narrow waist ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt in parts, so that an engine whose window is too small drops demonstrations before it cuts the question.
+
+    Each part carries its own separator: the text is the parts joined with nothing between.
+    """
+
+    query: str
+    demonstrations: tuple[str, ...] = ()
+    instruction: str = ""
+
+    @property
+    def text(self) -> str:
+        """What the model reads."""
+        return self.instruction + "".join(self.demonstrations) + self.query
+
+
+@dataclass(frozen=True, slots=True)
+class LogLikelihood:
+    """How likely is each continuation after the prompt? Answered by `LogLikelihoods`."""
+
+    prompt: Prompt
+    continuations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """What text follows the prompt? Answered by `Generated`."""
+
+    prompt: Prompt
+    max_tokens: int = 128
+    stop: tuple[str, ...] = ()
+    temperature: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Classify:
+    """Which of the labels has this text? Asked of a trained engine; answered by `Classified`."""
+
+    text: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """Which vector stands for this text? Answered by `Embedded`."""
+
+    text: str
+
+
+Request: TypeAlias = LogLikelihood | Generate | Classify | Embed
+RequestKind: TypeAlias = Literal["LogLikelihood", "Generate", "Classify", "Embed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request took: tokens read and written, and what had to be left out for the model's window."""
+
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    dropped_demonstrations: int = 0
+    cut_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogLikelihoods:
+    """One sum of log-probabilities (natural logarithm, unnormalised) a continuation, in the request's order."""
+
+    values: tuple[float, ...]
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """The generated text, without the stop string that ended it, and why it ended."""
+
+    text: str
+    finish: Literal["stop", "length"]
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """One log-probability a label (they sum to 1 after exp), in the request's order."""
+
+    log_probs: tuple[float, ...]
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The text's vector."""
+
+    vector: tuple[float, ...]
+    usage: Usage = Usage()
+
+
+Response: TypeAlias = LogLikelihoods | Generated | Classified | Embedded
+
+# --- predictions ---------------------------------------------------------------------------------
+
+Answered: TypeAlias = Literal["answered", "empty", "truncated", "unparsed", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a trial said of one sample.
+
+    Attributes:
+        prediction: label, number of the choice, or extracted answer; None where there is none.
+        status: `answered`; `truncated` (the question was cut or the token limit ended the answer; it still counts);
+            `empty` and `unparsed` (no answer: counted as wrong); `failed` (an error: not scored, makes the trial partial).
+        scores: a log-likelihood or log-probability a choice, unnormalised, in the order of labels or choices.
+        text: the generated text, where there is one.
+        latency_ms: the time this one sample took alone, where it was measured alone.
+        reason: why it failed.
+    """
+
+    sample_id: str
+    target: str
+    prediction: str | None
+    status: Answered = "answered"
+    scores: tuple[float, ...] = ()
+    text: str | None = None
+    context: str | None = None
+    usage: Usage = Usage()
+    latency_ms: float | None = None
+    reason: str = ""
+
+    @property
+    def correct(self) -> bool:
+        """Whether the answer is the target; no answer is never correct."""
+        return self.prediction is not None and self.prediction == self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many samples were answered and how; `shortened` counts those that lost demonstrations to the window."""
+
+    answered: int = 0
+    empty: int = 0
+    truncated: int = 0
+    unparsed: int = 0
+    failed: int = 0
+    shortened: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContextScore:
+    """The scores of one context's samples."""
+
+    n: int
+    metrics: Mapping[str, Estimate]
+
+
+# --- experiments and trials ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A registered part as somebody named it: `few-shot,k=8`, `hf:org/name,dtype=float32`.
+
+    Attributes:
+        name: the registered name (for tasks also a task file's path).
+        reference: what stands behind the colon, if anything.
+        params: the parameters that were given, in their written form.
+    """
+
+    name: str
+    reference: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        head = self.name if self.reference is None else f"{self.name}:{self.reference}"
+        return ",".join([head, *(f"{key}={value}" for key, value in self.params.items())])
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A grid of trials and how to run them."""
+
+    models: tuple[Component, ...]
+    tasks: tuple[Component, ...]
+    strategies: tuple[Component, ...]
+    seeds: tuple[int, ...] = (0,)
+    split: Split = "test"
+    limit: int | None = None
+    scenarios: tuple[Component, ...] = ()
+    executor: Component = Component("local")
+    device: str = "auto"
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One (model, task, strategy, seed) with its key; plain data, so that it can travel to a worker.
+
+    Attributes:
+        key: SHA-256 (hexadecimal) over everything that can change its result.
+        samples: digest of the rows that are scored: trials with the same digest can be compared sample by sample.
+        n: how many rows are scored.
+        baseline: key of the trial that this one is to be compared with (the same strategy without context ...), if any.
+        plugins: plugin -> version of those that take part.
+        refusal: why the pair can't work; empty where it can.
+    """
+
+    key: str
+    model: Component
+    task: Component
+    strategy: Component
+    seed: int
+    split: Split
+    limit: int | None
+    samples: str
+    n: int
+    plugins: Mapping[str, str]
+    baseline: str | None = None
+    refusal: str = ""
+
+
+TrialStatus: TypeAlias = Literal["planned", "running", "finished", "partial", "failed", "not-applicable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What adapting and loading took, in seconds; None where nothing of the kind was done."""
+
+    load_s: float | None = None
+    train_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """A stored trial with what is known of it.
+
+    Attributes:
+        contexts: the scores within each context, where the task has contexts.
+        gains: metric -> paired difference to the baseline trial, where that has been run on the same samples.
+        latency: scenario -> measured quantity -> value.
+        notes: what a reader has to know (ignored parameters, excluded duplicates ...).
+        provenance: device, dtype, threads, library versions.
+        cached: whether this run found it finished.
+    """
+
+    trial: Trial
+    status: TrialStatus
+    reason: str = ""
+    coverage: Coverage = Coverage()
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+    contexts: Mapping[str, ContextScore] = field(default_factory=dict)
+    gains: Mapping[str, Estimate] = field(default_factory=dict)
+    latency: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    costs: Costs = Costs()
+    notes: tuple[str, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    cached: bool = False
+
+
+# --- messages: what a worker tells the one writer ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """A trial has its engine and begins to answer."""
+
+    key: str
+    costs: Costs
+    notes: tuple[str, ...]
+    provenance: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkTiming:
+    """How long one chunk of samples took, all at once: seconds, tokens read and written, peak memory in bytes."""
+
+    index: int
+    samples: int
+    seconds: float
+    prompt_tokens: int
+    output_tokens: int
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkScored:
+    """Samples that were answered; stored in one transaction.
+
+    `positions` are the predictions' places among the scored samples; `timing` is None for samples that were tried again.
+    """
+
+    key: str
+    positions: tuple[int, ...]
+    predictions: tuple[Prediction, ...]
+    timing: ChunkTiming | None
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyMeasured:
+    """What a scenario measured, and the time of single samples where it timed them alone."""
+
+    key: str
+    scenario: str
+    values: Mapping[str, float | None]
+    sample_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEnded:
+    """A trial is over. `reason` and `traceback` say why where it failed."""
+
+    key: str
+    failed: bool = False
+    reason: str = ""
+    traceback: str = ""
+
+
+Message: TypeAlias = TrialStarted | ChunkScored | LatencyMeasured | TrialEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A trial with what is still to do of it: all that a worker is told.
+
+    Attributes:
+        done: ids of samples that have been answered already.
+        timings: chunks that were timed already (for the offline scenario).
+        scenarios: latency scenarios that are still to be measured.
+    """
+
+    trial: Trial
+    device: str
+    done: frozenset[str] = frozenset()
+    timings: tuple[ChunkTiming, ...] = ()
+    scenarios: tuple[Component, ...] = ()
