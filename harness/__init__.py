@@ -1,16 +1,17 @@
-"""adapt-harness: prompt it, give it context, or fine-tune it? Which model, how accurate, how fast, and is the difference real?
+"""adapt-harness: prompt it, give it context, or fine-tune it? How accurate, how fast, and is the difference real?
 
-The public names. They are imported when they are first used, so that `import harness` costs nothing.
+The public names. They are imported when they are first used, so that `import harness` costs next to nothing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from harness.hookspecs import hookimpl
+import importlib
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harness.answers import ask, classify, decide
     from harness.api import Results, run
+    from harness.assets import Assets
     from harness.components import build, parse_component
     from harness.errors import (
         AssetError,
@@ -27,23 +28,145 @@ if TYPE_CHECKING:
         UnknownNameError,
         UsageError,
     )
+    from harness.hookspecs import hookimpl
+    from harness.interfaces import (
+        Adapted,
+        CountsTokens,
+        Engine,
+        Executor,
+        Metric,
+        Model,
+        Report,
+        Reporter,
+        Scenario,
+        Setting,
+        Source,
+        Strategy,
+        Task,
+        TaskView,
+        Trainable,
+        Trained,
+        TrainingJob,
+        Worker,
+        Workload,
+    )
+    from harness.records import (
+        Classified,
+        Classify,
+        Component,
+        Embed,
+        Embedded,
+        Estimate,
+        Experiment,
+        Generate,
+        Generated,
+        LogLikelihood,
+        LogLikelihoods,
+        Prediction,
+        Prompt,
+        PromptSpec,
+        Sample,
+        TaskSpec,
+        Trial,
+        TrialResult,
+        Usage,
+    )
+    from harness.templates import render_answer, render_choices, render_input, render_instruction, render_query
 
-_HOME = {
-    "api": ("Results", "run"),
-    "components": ("build", "parse_component"),
-    "errors": (
-        "AssetError",
-        "ConfigError",
-        "DataError",
-        "HarnessError",
-        "ModelError",
-        "OfflineError",
-        "ParameterError",
-        "PluginError",
-        "StoreError",
-        "TemplateError",
-        "TrainingError",
-        "UnknownNameError",
-        "UsageError",
-    ),
+_HOMES = {
+    "answers": "ask classify decide",
+    "api": "Results run",
+    "assets": "Assets",
+    "components": "build parse_component",
+    "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
+    "StoreError TemplateError TrainingError UnknownNameError UsageError",
+    "hookspecs": "hookimpl",
+    "interfaces": "Adapted CountsTokens Engine Executor Metric Model Report Reporter Scenario Setting Source Strategy "
+    "Task TaskView Trainable Trained TrainingJob Worker Workload",
+    "records": "Classified Classify Component Embed Embedded Estimate Experiment Generate Generated LogLikelihood "
+    "LogLikelihoods Prediction Prompt PromptSpec Sample TaskSpec Trial TrialResult Usage",
+    "templates": "render_answer render_choices render_input render_instruction render_query",
 }
+_HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "Adapted",
+    "AssetError",
+    "Assets",
+    "Classified",
+    "Classify",
+    "Component",
+    "ConfigError",
+    "CountsTokens",
+    "DataError",
+    "Embed",
+    "Embedded",
+    "Engine",
+    "Estimate",
+    "Executor",
+    "Experiment",
+    "Generate",
+    "Generated",
+    "HarnessError",
+    "LogLikelihood",
+    "LogLikelihoods",
+    "Metric",
+    "Model",
+    "ModelError",
+    "OfflineError",
+    "ParameterError",
+    "PluginError",
+    "Prediction",
+    "Prompt",
+    "PromptSpec",
+    "Report",
+    "Reporter",
+    "Results",
+    "Sample",
+    "Scenario",
+    "Setting",
+    "Source",
+    "StoreError",
+    "Strategy",
+    "Task",
+    "TaskSpec",
+    "TaskView",
+    "TemplateError",
+    "Trainable",
+    "Trained",
+    "TrainingError",
+    "TrainingJob",
+    "Trial",
+    "TrialResult",
+    "UnknownNameError",
+    "Usage",
+    "UsageError",
+    "Worker",
+    "Workload",
+    "ask",
+    "build",
+    "classify",
+    "decide",
+    "hookimpl",
+    "parse_component",
+    "render_answer",
+    "render_choices",
+    "render_input",
+    "render_instruction",
+    "render_query",
+    "run",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module.
+
+    `harness.run` is the function; the module of that name is reached as `from harness.runner import ...`.
+    """
+    try:
+        home = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}") from None
+    found: object = getattr(importlib.import_module(home), name)
+    globals()[name] = found
+    return found

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import ParameterError, UsageError, nearest
+from harness.errors import ParameterError, PluginError, UsageError, nearest
 from harness.records import Component
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from pydantic import BaseModel
 
 
@@ -37,7 +38,12 @@ def parse_component(text: str, *, where: str | None = None) -> Component:
 
 
 def settings(
-    target: Callable[..., Any], component: Component, *, kind: str, where: str | None = None, provided: frozenset[str] = frozenset()
+    target: Callable[..., Any],
+    component: Component,
+    *,
+    kind: str,
+    where: str | None = None,
+    provided: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """All parameters of a target: those of the component, checked, and the defaults of the others.
 
@@ -51,22 +57,32 @@ def settings(
     Raises:
         ParameterError: for an unknown parameter (with the nearest), a missing one, or a wrong value.
     """
-    parameters = inspect.signature(target, eval_str=True).parameters
+    parameters = _parameters(target, f"{kind} {component.name!r}")
     given = dict(component.params)
     if "reference" in parameters:
         if component.reference is None and parameters["reference"].default is inspect.Parameter.empty:
-            raise ParameterError(f"{kind} {component.name!r} needs a reference", where=where, hint=f"write {component.name}:REFERENCE")
+            raise ParameterError(
+                f"{kind} {component.name!r} needs a reference", where=where, hint=f"write {component.name}:REFERENCE"
+            )
         if component.reference is not None:
             given["reference"] = component.reference
     elif component.reference is not None:
-        raise ParameterError(f"{kind} {component.name!r} takes no reference, but {component.reference!r} was given", where=where)
+        raise ParameterError(
+            f"{kind} {component.name!r} takes no reference, but {component.reference!r} was given", where=where
+        )
     open_ended = {name for name, parameter in parameters.items() if parameter.kind is inspect.Parameter.VAR_KEYWORD}
     declared = [name for name in parameters if name not in open_ended | provided]
     extra = [name for name in given if name not in declared]
     if extra and not open_ended:
         hint = nearest(extra[0], [name for name in declared if name != "reference"])
         raise ParameterError(f"{kind} {component.name!r} has no parameter {extra[0]!r}", where=where, hint=hint)
-    checked = _check(parameters, declared, {key: value for key, value in given.items() if key in declared}, f"{kind} {component.name!r}", where)
+    checked = _check(
+        parameters,
+        declared,
+        {key: value for key, value in given.items() if key in declared},
+        f"{kind} {component.name!r}",
+        where,
+    )
     return checked | {name: given[name] for name in extra}
 
 
@@ -94,8 +110,20 @@ def build(
     return target(**settings(target, component, kind=kind, where=where, provided=frozenset(wanted)), **wanted)
 
 
+def _parameters(target: Callable[..., Any], owner: str) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(target, eval_str=True).parameters
+    except NameError as error:
+        hint = "its types have to be imported outside TYPE_CHECKING, since parameters are checked against them"
+        raise PluginError(f"the parameters of {owner} can't be read: {error}", hint=hint) from error
+
+
 def _check(
-    parameters: Mapping[str, inspect.Parameter], declared: list[str], given: Mapping[str, Any], owner: str, where: str | None
+    parameters: Mapping[str, inspect.Parameter],
+    declared: list[str],
+    given: Mapping[str, Any],
+    owner: str,
+    where: str | None,
 ) -> dict[str, Any]:
     from pydantic import ConfigDict, ValidationError, create_model
 
@@ -113,5 +141,7 @@ def _check(
         name = str(first["loc"][0]).removeprefix("p_")
         if first["type"] == "missing":
             raise ParameterError(f"{owner} needs parameter {name!r}", where=where) from None
-        raise ParameterError(f"{owner}: parameter {name}={given[name]!r} is wrong: {first['msg']}", where=where) from None
+        raise ParameterError(
+            f"{owner}: parameter {name}={given[name]!r} is wrong: {first['msg']}", where=where
+        ) from None
     return {name: getattr(checked, f"p_{name}") for name in declared}

@@ -20,7 +20,10 @@ Anything else that is raised is a bug and shows a traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class HarnessError(Exception):

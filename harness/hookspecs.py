@@ -11,18 +11,20 @@ A plugin is a module (or any object) named by an entry point of group `harness`:
     def register_models(register):
         register("echo", "harness_echo.model:Echo", summary="answers with the question")
 
-Registering imports nothing: the target's module is imported when the name is first used. Arguments are passed by keyword
+Registering imports nothing: the target's module is imported when the name is first used. Arguments are passed by
+keyword
 and only those without defaults are passed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.records import Experiment, TrialResult
 
 hookspec = pluggy.HookspecMarker("harness")
@@ -52,7 +54,7 @@ def register_models(register: Register) -> None:
 
 @hookspec
 def register_tasks(register: Register) -> None:
-    """Add tasks. A target is a task file inside the package, or is called with parameters and gives a `harness.Task`."""
+    """Add tasks. A target is a task file inside the package, or called with parameters to give a `harness.Task`."""
 
 
 @hookspec
@@ -100,7 +102,7 @@ def run_started(run: Experiment) -> None:
 
 @hookspec
 def run_finished(run: Experiment, result: tuple[TrialResult, ...]) -> None:
-    """A run is over, also after failures and interruptions: `result` says of each trial how it ended. Errors are logged."""
+    """A run is over, also after failures and interruptions: `result` says how each trial ended. Errors are logged."""
 
 
 # --- inspection: called by `harness doctor` ---------------------------------------------------------

@@ -1,18 +1,20 @@
 """What each kind of part has to offer: Protocols of one to three methods.
 
 Parts are made from the parameters that people write: a registered class is called with them by keyword, checked against
-its signature (annotations are enforced, `Annotated[int, Field(ge=1)]` included). A class whose first parameter is called
+its signature (annotations are enforced, `Annotated[int, Field(ge=1)]` included). A class whose first parameter is
+called
 `reference` takes one behind a colon: `hf:org/name`. Making a part is cheap: no weights, no heavy library.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
     from harness.leaderboard import Leaderboard
     from harness.records import (
         ChunkTiming,
@@ -180,8 +182,10 @@ class Adapted:
 class Strategy(Protocol):
     """A way to adapt a model to a task.
 
-    A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it looks at; its
-    trials' keys cover these and it is shown no others; without it: all) and `baseline` (a `Component`: the strategy it is to be compared with).
+    A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
+    looks at; its
+    trials' keys cover these and it is shown no others; without it: all) and `baseline` (a `Component`: the strategy
+    it is to be compared with).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
@@ -227,7 +231,7 @@ class Scenario(Protocol):
     """A way to measure latency."""
 
     def measure(self, workload: Workload) -> tuple[Mapping[str, float | None], Mapping[str, float]]:
-        """The measured quantities (units in their names), and milliseconds by sample id where samples were timed alone."""
+        """Measured quantities (units in their names), and milliseconds by sample id where samples were timed alone."""
 
 
 # --- running and reporting -----------------------------------------------------------------------
@@ -268,11 +272,32 @@ class Reporter(Protocol):
 class Source(Protocol):
     """A scheme of asset addresses (`pypi://`, `file://`, `hf://`)."""
 
-    def locate(self, address: str) -> Path | None:
-        """The path where the asset lies on this machine without fetching, or None (only `file://` has one)."""
+    @property
+    def keeps(self) -> bool:
+        """Whether what it brings stays where it lies (a file of this machine, another program's cache).
 
-    def fetch(self, address: str, folder: Path, sha256: str | None) -> Path:
-        """Bring the download into `folder` (empty, private to this call) and return the file.
+        Otherwise what it brings is one file, which goes into the cache of assets.
+        """
+
+    def split(self, rest: str) -> tuple[str, tuple[str, ...]]:
+        """Cut an address, without its scheme, into the piece that is brought as one and the steps into it.
+
+        Each step is a path or a glob inside the archive or folder where the one before ended. Equal pieces are one
+        download.
+
+        Raises:
+            AssetError: when it is malformed, with the grammar as hint.
+        """
+
+    def fetch(self, piece: str, folder: Path, *, sha256: str | None, offline: bool) -> Path:
+        """Bring a piece and return its path.
+
+        Args:
+            piece: as `split` gave it.
+            folder: where to put it: empty and private to this call. For a source that keeps: what relative paths
+                start from.
+            sha256: what the file must have, for refusing others early; it is verified afterwards in any case.
+            offline: the network may not be used. A source that does not keep is not called then.
 
         Raises:
             AssetError, OfflineError: saying what to do.

@@ -11,17 +11,19 @@ import importlib.util
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from harness import hookspecs
 from harness.errors import PluginError, UnknownNameError
 from harness.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import ModuleType
 
 GROUP = "harness"
 KINDS = ("model", "task", "strategy", "metric", "executor", "scenario", "reporter", "command", "source")
@@ -89,16 +91,21 @@ class Plugins:
 
     def _admit(self, name: str, version: str, source: str, load: Callable[[], Any]) -> None:
         """Load one plugin; one that can't be loaded or has a misspelt hook is set aside with its traceback."""
+        if name in self._infos:
+            raise PluginError(f"two plugins are called {name!r}: {self._infos[name].source} and {source}")
         try:
-            if name in self._infos:
-                raise PluginError(f"two plugins are called {name!r}: {self._infos[name].source} and {source}")
             self._manager.register(load(), name=name)
             self._check_hooks(name)
         except Exception as error:
-            if self.choice.strict or (isinstance(error, PluginError) and name in self._infos):
+            if self.choice.strict:
                 raise PluginError(f"plugin {name!r} is broken: {error}", where=source) from error
             self._infos[name] = PluginInfo(name, version, source, traceback.format_exc())
-            log.warning("plugin %s (%s) is broken and left out: %s; harness list plugins shows more", name, source, _last_line(error))
+            log.warning(
+                "plugin %s (%s) is broken and left out: %s; harness list plugins shows more",
+                name,
+                source,
+                _last_line(error),
+            )
         else:
             self._infos[name] = PluginInfo(name, version, source)
 
@@ -127,12 +134,16 @@ class Plugins:
             info = self._infos[implementation.plugin_name]
             entries: list[Entry] = []
             try:
-                implementation.function(**{"register": _collector(registry.kind, info, entries)} if implementation.argnames else {})
+                implementation.function(
+                    **{"register": _collector(registry.kind, info, entries)} if implementation.argnames else {}
+                )
             except Exception as error:
                 if self.choice.strict:
                     raise PluginError(f"plugin {info.name!r} is broken: {error}", where=info.source) from error
                 self._infos[info.name] = PluginInfo(info.name, info.version, info.source, traceback.format_exc())
-                log.warning("plugin %s can't register its %ss and is left out: %s", info.name, registry.kind, _last_line(error))
+                log.warning(
+                    "plugin %s can't register its %ss and is left out: %s", info.name, registry.kind, _last_line(error)
+                )
                 continue
             for entry in entries:
                 registry.add(entry)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # --- tasks and samples ---------------------------------------------------------------------------
 
@@ -89,7 +91,8 @@ class TaskSpec:
 
     Attributes:
         labels: label -> how it is said after the prompt (classification), in the order that scores have.
-        contexts: context label -> its description, where the task has any.
+        has_context: whether its samples carry a context.
+        contexts: context label -> its description, where the task describes them.
         metrics: names of metrics; the first is the one that ranks.
     """
 
@@ -101,6 +104,7 @@ class TaskSpec:
     description: str = ""
     generation: GenerationSpec = GenerationSpec()
     extract: ExtractSpec = ExtractSpec()
+    has_context: bool = False
     contexts: Mapping[str, str] = field(default_factory=dict)
     licence: str = ""
     citation: str = ""
@@ -221,7 +225,8 @@ class Prediction:
     Attributes:
         prediction: label, number of the choice, or extracted answer; None where there is none.
         status: `answered`; `truncated` (the question was cut or the token limit ended the answer; it still counts);
-            `empty` and `unparsed` (no answer: counted as wrong); `failed` (an error: not scored, makes the trial partial).
+            `empty` and `unparsed` (no answer: counted as wrong); `failed` (an error: not scored, makes the trial
+            partial).
         scores: a log-likelihood or log-probability a choice, unnormalised, in the order of labels or choices.
         text: the generated text, where there is one.
         latency_ms: the time this one sample took alone, where it was measured alone.
@@ -406,7 +411,8 @@ class ChunkTiming:
 class ChunkScored:
     """Samples that were answered; stored in one transaction.
 
-    `positions` are the predictions' places among the scored samples; `timing` is None for samples that were tried again.
+    `positions` are the predictions' places among the scored samples; `timing` is None for samples that were tried
+    again.
     """
 
     key: str
@@ -443,12 +449,14 @@ class Job:
     """A trial with what is still to do of it: all that a worker is told.
 
     Attributes:
+        task: where the task is loaded from (the trial's own `task` is its name, whatever file it came from).
         done: ids of samples that have been answered already.
         timings: chunks that were timed already (for the offline scenario).
         scenarios: latency scenarios that are still to be measured.
     """
 
     trial: Trial
+    task: Component
     device: str
     done: frozenset[str] = frozenset()
     timings: tuple[ChunkTiming, ...] = ()

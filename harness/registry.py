@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import PluginError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -49,7 +51,9 @@ class Entry:
                 hint="install the plugin's extra, e.g. pip install 'adapt-harness[all]'; see harness doctor",
             ) from error
         except AttributeError as error:
-            raise PluginError(f"{self.kind} {self.name!r}: {error}", where=f"plugin {self.plugin}, {self.target}") from error
+            raise PluginError(
+                f"{self.kind} {self.name!r}: {error}", where=f"plugin {self.plugin}, {self.target}"
+            ) from error
         return found
 
 
@@ -67,9 +71,15 @@ class Registry:
             PluginError: when the name or target is malformed, or another plugin has the name.
         """
         if not NAME.fullmatch(entry.name):
-            raise PluginError(f"{entry.kind} name {entry.name!r} may hold letters, digits, '-', '_' and '.' only", where=f"plugin {entry.plugin}")
+            raise PluginError(
+                f"{entry.kind} name {entry.name!r} may hold letters, digits, '-', '_' and '.' only",
+                where=f"plugin {entry.plugin}",
+            )
         if not all(entry.target.partition(":")):
-            raise PluginError(f"{entry.kind} {entry.name!r}: target {entry.target!r} is not package.module:Object", where=f"plugin {entry.plugin}")
+            raise PluginError(
+                f"{entry.kind} {entry.name!r}: target {entry.target!r} is not package.module:Object",
+                where=f"plugin {entry.plugin}",
+            )
         taken = self._entries.get(entry.name)
         if taken is not None:
             raise PluginError(

@@ -1,0 +1,134 @@
+"""What to ask for a sample, and what the response means: pure functions for strategies."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from harness.errors import ModelError
+from harness.records import Classified, Classify, Generate, Generated, LogLikelihood, LogLikelihoods, Prediction
+from harness.templates import render_choices, render_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.records import Answered, Prompt, Request, Response, Sample, TaskSpec
+
+MINUS = "\u2212"
+_CURRENCY = r"(?:[$\u20ac\u00a3]\s?)?"
+_SIGN = r"(?:(?<![\w).])[-\u2212+])?"
+_DIGITS = r"(?:(?:\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
+
+NUMBER = f"{_CURRENCY}{_SIGN}{_CURRENCY}{_DIGITS}%?"
+"""A number in running text: `-3`, `$1,234.50`, `.5`, `10%`. The sign of `7-3` is an operator; `3, 4` are two."""
+
+_NUMBER = re.compile(NUMBER)
+_DECORATION = re.compile(r"[$\u20ac\u00a3,%+\s]")
+
+# --- asking --------------------------------------------------------------------------------------
+
+
+def ask(spec: TaskSpec, sample: Sample, prompt: Prompt, *, seed: int = 0) -> Request:
+    """The request that a prompt makes by the task's kind: score each choice, or generate the answer.
+
+    Raises:
+        TemplateError: when a choice does not render.
+    """
+    if spec.kind != "generation":
+        return LogLikelihood(prompt, render_choices(spec, sample))
+    limits = spec.generation
+    return Generate(prompt, limits.max_tokens, limits.stop, limits.temperature, seed)
+
+
+def classify(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
+    """The request to an engine that knows the task's labels: its text is `prompt.input`.
+
+    Raises:
+        TemplateError: when the input does not render.
+    """
+    return (Classify(render_input(spec, sample), tuple(spec.labels)),)
+
+
+# --- deciding ------------------------------------------------------------------------------------
+
+
+def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Prediction:
+    """What the response to one request of `ask` or `classify` says of the sample.
+
+    Raises:
+        ModelError: when it is no answer to such a request.
+    """
+    match list(responses):
+        case [LogLikelihoods() | Classified() as response] if spec.kind != "generation":
+            return _choose(spec, sample, response)
+        case [Generated() as response] if spec.kind == "generation":
+            return _extract(spec, sample, response)
+    kinds = ", ".join(type(response).__name__ for response in responses) or "nothing"
+    raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {kinds} is no answer to a {spec.kind} question")
+
+
+def _choose(spec: TaskSpec, sample: Sample, response: LogLikelihoods | Classified) -> Prediction:
+    """The most likely choice; the first of several that are equally likely."""
+    scores = response.values if isinstance(response, LogLikelihoods) else response.log_probs
+    names = tuple(spec.labels) or tuple(map(str, range(len(sample.choices))))
+    if len(scores) != len(names):
+        raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {len(scores)} scores for {len(names)} choices")
+    undecided = Prediction(
+        sample.id, sample.target, None, "failed", scores, context=sample.context, usage=response.usage
+    )
+    if any(map(math.isnan, scores)) or not math.isfinite(max(scores)):
+        return replace(undecided, reason=f"no choice can be the likeliest: {', '.join(map(str, scores))}")
+    status: Answered = "truncated" if response.usage.cut_tokens else "answered"
+    return replace(undecided, prediction=names[scores.index(max(scores))], status=status)
+
+
+def _extract(spec: TaskSpec, sample: Sample, response: Generated) -> Prediction:
+    """The answer found in the text; it and the target are compared in canonical form."""
+    target = canonical(sample.target, spec.extract.type) or sample.target
+    undecided = Prediction(
+        sample.id, target, None, "empty", text=response.text, context=sample.context, usage=response.usage
+    )
+    if not response.text.strip():
+        return undecided
+    answer = _found(spec, response.text)
+    if answer is None:
+        return replace(undecided, status="unparsed")
+    cut = response.finish == "length" or response.usage.cut_tokens > 0
+    return replace(undecided, prediction=answer, status="truncated" if cut else "answered")
+
+
+def _found(spec: TaskSpec, text: str) -> str | None:
+    """The answer within a generated text, in canonical form."""
+    answers = (
+        canonical((match[1] or "") if match.re.groups else match[0], spec.extract.type)
+        for match in _pattern(spec.extract.pattern).finditer(text)
+    )
+    found = [answer for answer in answers if answer]
+    if not found:
+        return None
+    return found[0] if spec.extract.take == "first" else found[-1]
+
+
+@lru_cache(maxsize=256)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
+
+
+def canonical(text: str, type_: Literal["text", "number"]) -> str | None:
+    """One form for answers that mean the same; None for what is no number where a number is wanted.
+
+    Text: case and white space are folded. Numbers: signs of currency, group separators, `%`, a trailing dot and
+    trailing zeros go, so that "$1,234.50", "1234.5" and "1234.50." are one answer.
+    """
+    if type_ == "text":
+        return " ".join(text.casefold().split())
+    written = text.strip().rstrip(".")
+    if not _NUMBER.fullmatch(written):
+        return None
+    number = f"{Decimal(_DECORATION.sub('', written).replace(MINUS, '-')):f}"
+    number = number.rstrip("0").rstrip(".") if "." in number else number
+    return "0" if number == "-0" else number

@@ -1,0 +1,151 @@
+"""What a report shows: tables of ranked rows. Data alone; `harness.leaderboard` makes it, reporters render it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from harness.records import Costs, Coverage, Estimate, TrialResult, TrialStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIED = "="
+"""Marks a row that can't be told from the best one."""
+
+THIN = "~"
+"""Marks a percentile that rests on too few samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The context in which a row does worst."""
+
+    context: str
+    score: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """How much more of the samples a row has right than its baseline, paired on the same samples."""
+
+    over: str
+    difference: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Latency of single samples (`single-stream`), throughput and peak memory with all at once (`offline`).
+
+    `thin` names the percentiles that rest on too few samples.
+    """
+
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    thin: frozenset[str] = frozenset()
+    samples_per_s: float | None = None
+    tokens_per_s: float | None = None
+    peak_mb: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A model with a strategy, over its seeds.
+
+    Attributes:
+        rank: by the table's first metric, 1 is best, equal values share one; None for what is not finished.
+        keys: the trials' keys, seed by seed.
+        n: how many samples each seed was to answer.
+        coverage: counts over all seeds.
+        metrics: means over seeds; an interval's bounds are the means of the seeds' bounds.
+        seed_sd: metric -> standard deviation over seeds, where there are several.
+        p_value: of the hypothesis that the best row answers no more samples right (McNemar, Holm over the table).
+        tied_with_best: whether that hypothesis stands (p >= 0.05); False for the best row itself.
+        costs: means over seeds.
+        cached: whether nothing of it was run by the run that is shown.
+    """
+
+    rank: int | None
+    model: str
+    strategy: str
+    seeds: tuple[int, ...]
+    keys: tuple[str, ...]
+    n: int
+    status: TrialStatus
+    reason: str = ""
+    coverage: Coverage = field(default_factory=Coverage)
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+    seed_sd: Mapping[str, float] = field(default_factory=dict)
+    worst: Worst | None = None
+    gain: Gain | None = None
+    p_value: float | None = None
+    tied_with_best: bool = False
+    speed: Speed = Speed()
+    costs: Costs = field(default_factory=Costs)
+    notes: tuple[str, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRow:
+    """A finished row's score in each context, the worst of them, and the best minus the worst."""
+
+    model: str
+    strategy: str
+    scores: Mapping[str, Estimate]
+    worst: str
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContextTable:
+    """Finished rows x contexts by the table's first metric; `sizes` has the number of samples of each context."""
+
+    metric: str
+    sizes: Mapping[str, int]
+    rows: tuple[ContextRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Trials that answered the same rows of a task.
+
+    Attributes:
+        samples: digest of the rows.
+        n: how many rows.
+        metrics: the columns; the first ranks.
+        losses: those of which less is better.
+        rows: ranked ones first.
+        discordance: the share of samples on which the two best rows disagree about being right.
+        detectable: the smallest difference in accuracy that such a table can tell from chance (80% power).
+    """
+
+    task: str
+    split: str
+    samples: str
+    n: int
+    metrics: tuple[str, ...]
+    losses: frozenset[str]
+    rows: tuple[Row, ...]
+    contexts: ContextTable | None = None
+    discordance: float | None = None
+    detectable: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """What a report shows.
+
+    Attributes:
+        environment: subject and finding: machine, devices, versions.
+        footnotes: term and what it means, for the columns that are there.
+        results: the trials themselves, with their gains.
+    """
+
+    title: str
+    tables: tuple[Table, ...]
+    environment: tuple[tuple[str, str], ...]
+    footnotes: tuple[tuple[str, str], ...]
+    results: tuple[TrialResult, ...]

@@ -1,0 +1,143 @@
+"""Registered names -> objects: where models, tasks, strategies and the others are made from what people write."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib.resources
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.components import build, settings
+from harness.errors import ConfigError, UnknownNameError
+from harness.taskdata import TaskData
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.assets import Assets
+    from harness.interfaces import Executor, Metric, Model, Reporter, Scenario, Strategy, Task
+    from harness.plugins import Plugins
+    from harness.records import Component, TaskSpec
+    from harness.registry import Entry
+
+
+class Catalogue:
+    """Makes parts; tasks are kept, since their rows are read once."""
+
+    def __init__(self, plugins: Plugins, assets: Assets) -> None:
+        self.plugins = plugins
+        self.assets = assets
+        self._tasks: dict[str, TaskData] = {}
+
+    # --- parts -------------------------------------------------------------------------------------
+
+    def model(self, component: Component, *, where: str | None = None) -> Model:
+        """Make a model.
+
+        Raises:
+            UnknownNameError, ParameterError: for what people wrote.
+            PluginError: when its plugin lacks a library.
+        """
+        model: Model = self._build("model", component, where)
+        return model
+
+    def strategy(self, component: Component, *, where: str | None = None) -> Strategy:
+        """Make a strategy; raises as `model`."""
+        strategy: Strategy = self._build("strategy", component, where)
+        return strategy
+
+    def scenario(self, component: Component, *, where: str | None = None) -> Scenario:
+        """Make a latency scenario; raises as `model`."""
+        scenario: Scenario = self._build("scenario", component, where)
+        return scenario
+
+    def executor(self, component: Component, *, where: str | None = None) -> Executor:
+        """Make an executor; raises as `model`."""
+        executor: Executor = self._build("executor", component, where)
+        return executor
+
+    def reporter(self, name: str) -> Reporter:
+        """Make a reporter; raises as `model`."""
+        reporter: Reporter = self.plugins.registry("reporter").get(name).load()()
+        return reporter
+
+    def metrics(self, names: Sequence[str], *, where: str | None = None) -> dict[str, Metric]:
+        """Make metrics by name, in the order given; raises as `model`."""
+        registry = self.plugins.registry("metric")
+        return {name: registry.get(name, where=where).load()() for name in names}
+
+    def task(self, component: Component, *, where: str | None = None) -> TaskData:
+        """The task, made once.
+
+        Raises:
+            ConfigError: when its file is wrong.
+            UnknownNameError, ParameterError, PluginError: as `model`.
+        """
+        name = str(component)
+        if name not in self._tasks:
+            self._tasks[name] = TaskData(self._load_task(component, where))
+        return self._tasks[name]
+
+    # --- what stands in keys -------------------------------------------------------------------------
+
+    def settings(self, kind: str, component: Component) -> dict[str, Any]:
+        """All parameters that a component has, defaults included."""
+        return settings(self._entry(kind, component).load(), component, kind=kind, provided=frozenset({"assets"}))
+
+    def versions(self, model: Component, task: Component, strategy: Component) -> dict[str, str]:
+        """Plugin -> version of those that take part in a trial; a task file of the user's has none."""
+        entries = [self._entry("model", model), self._entry("strategy", strategy)]
+        if not is_file(task):
+            entries.append(self._entry("task", task))
+        return {entry.plugin: entry.version for entry in sorted(entries, key=lambda entry: entry.plugin)}
+
+    def metrics_version(self, spec: TaskSpec) -> str:
+        """Which metrics at which versions: scores made by others are computed again from the predictions."""
+        entries = [self.plugins.registry("metric").get(name) for name in spec.metrics]
+        return json.dumps([[entry.name, entry.plugin, entry.version] for entry in entries])
+
+    # --- names ---------------------------------------------------------------------------------------
+
+    def expand(self, component: Component, *, where: str | None = None) -> list[Component]:
+        """A task component whose name may be a glob -> the registered tasks that it means."""
+        if is_file(component) or not any(sign in component.name for sign in "*?["):
+            return [component]
+        names = [entry.name for entry in self.plugins.registry("task")]
+        found = fnmatch.filter(names, component.name)
+        if not found:
+            raise UnknownNameError("task", component.name, names, where=where)
+        return [type(component)(name, component.reference, component.params) for name in found]
+
+    def _entry(self, kind: str, component: Component, where: str | None = None) -> Entry:
+        return self.plugins.registry(kind).get(component.name, where=where)
+
+    def _build(self, kind: str, component: Component, where: str | None) -> Any:  # noqa: ANN401 - callers narrow it
+        target = self._entry(kind, component, where).load()
+        return build(target, component, kind=kind, where=where, provided=self._provided())
+
+    def _provided(self) -> Mapping[str, Any]:
+        return {"assets": self.assets}
+
+    def _load_task(self, component: Component, where: str | None) -> Task:
+        if is_file(component):
+            return self._read_task(Path(component.name), where)
+        entry = self._entry("task", component, where)
+        if entry.resource is None:
+            task: Task = self._build("task", component, where)
+            return task
+        package, inner = entry.resource
+        return self._read_task(Path(str(importlib.resources.files(package))) / inner, where)
+
+    def _read_task(self, path: Path, where: str | None) -> Task:
+        from harness.taskfile import load_task
+
+        if not path.is_file():
+            raise ConfigError(f"there is no task file {str(path)!r}", where=where)
+        task: Task = load_task(path, self.assets)
+        return task
+
+
+def is_file(component: Component) -> bool:
+    """Whether a task component names a file."""
+    return component.name.endswith((".yaml", ".yml")) or "/" in component.name

@@ -1,0 +1,130 @@
+"""Checks of a task with its data: every template on every row, and what is odd about rows, labels and splits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from harness.errors import DataError, TemplateError
+from harness.records import SPLITS
+from harness.sampling import duplicate_key
+from harness.taskfile import FileTask
+from harness.templates import render_answer, render_choices, render_input, render_instruction, render_query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from harness.interfaces import Task
+    from harness.records import Condition, Sample, Split, TaskSpec
+
+
+def check_task(task: Task) -> list[str]:
+    """Load all rows of a task and render every template on each.
+
+    Returns:
+        Lines for people: what each split holds, and what is odd (`warning: ...`) without being wrong.
+
+    Raises:
+        HarnessError: what is wrong, with file, line and key.
+    """
+    splits = {split: rows for split in SPLITS if (rows := task.samples(split))}
+    if not splits:
+        raise DataError(f"task {task.spec.name!r} has no rows")
+    for rows in splits.values():
+        render_all(task, rows)
+    findings = [
+        *_contents(task.spec, splits),
+        *(f"warning: {text}" for text in _spacing(task.spec, splits)),
+        *(f"warning: {text}" for text in _labels(task.spec, splits)),
+        *(f"warning: {text}" for text in _contexts(task.spec, splits)),
+        *(f"warning: {text}" for text in _duplicates(splits)),
+    ]
+    if "train" not in splits:
+        findings.append("note: there is no train split, so nothing can be adapted to examples")
+    return findings
+
+
+def render_all(task: Task, samples: Iterable[Sample]) -> None:
+    """Render every template of a task on these samples, with and without their contexts.
+
+    Raises:
+        TemplateError: naming the sample; for a task from a file with the file, line and key of the template.
+    """
+    conditions: tuple[Condition, ...] = ("none", "label", "description") if task.spec.has_context else ("none",)
+    specs = [replace(task.spec, prompt=replace(task.spec.prompt, condition=condition)) for condition in conditions]
+    try:
+        render_instruction(task.spec)
+        for sample in samples:
+            render_choices(task.spec, sample)
+            render_answer(task.spec, sample)
+            for spec in specs:
+                render_query(spec, sample)
+                render_input(spec, sample)
+    except TemplateError as error:
+        if isinstance(task, FileTask) and error.where:
+            error.where = task.where(*error.where.split("."))
+        raise
+
+
+# --- what is odd ---------------------------------------------------------------------------------
+
+
+def _contents(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
+    for split, rows in splits.items():
+        counts = Counter(row.target for row in rows)
+        labels = ", ".join(f"{label} {counts[label]}" for label in spec.labels)
+        yield f"{split}: {len(rows)} rows" + (f" ({labels})" if labels else "")
+
+
+def _spacing(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
+    """The answer follows the query directly: exactly one of the two should bring the white space between them."""
+    rows = next(iter(splits.values()))
+    query = render_query(spec, rows[0])
+    answers = dict(spec.labels) if spec.labels else {rows[0].target: render_answer(spec, rows[0])}
+    for name, said in answers.items():
+        if query[-1:].isspace() and said[:1].isspace():
+            yield f"white space at the end of the template and at the start of the answer {said!r} ({name})"
+        elif not query[-1:].isspace() and not said[:1].isspace():
+            yield f"no white space between the template and the answer {said!r} ({name})"
+
+
+def _labels(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
+    found = {split: {row.target for row in rows} for split, rows in splits.items()}
+    for label in spec.labels:
+        lacking = [split for split in splits if label not in found[split]]
+        if lacking:
+            yield f"label {label!r} occurs in no row" + (
+                f" of {', '.join(lacking)}" if len(lacking) < len(splits) else ""
+            )
+
+
+def _contexts(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
+    if not spec.has_context:
+        return
+    found = Counter(row.context for rows in splits.values() for row in rows)
+    if found[None]:
+        yield f"{found.pop(None)} rows have no context"
+    if spec.contexts:
+        yield from (
+            f"context {name!r} is not described" for name in found if name is not None and name not in spec.contexts
+        )
+    yield from (f"context {name!r} occurs in no row" for name in spec.contexts if name not in found)
+
+
+def _duplicates(splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
+    targets: dict[Split, dict[str, set[str]]] = {}
+    for split, rows in splits.items():
+        known = targets.setdefault(split, {})
+        for row in rows:
+            known.setdefault(duplicate_key(row), set()).add(row.target)
+        if len(known) < len(rows):
+            yield f"{len(rows) - len(known)} rows of {split} repeat others of it"
+        opposed = sum(len(found) > 1 for found in known.values())
+        if opposed:
+            yield f"{opposed} inputs of {split} stand there with different targets"
+    for one, other in combinations(splits, 2):
+        shared = targets[one].keys() & targets[other].keys()
+        if shared:
+            yield f"{len(shared)} inputs stand both in {one} and in {other}"

@@ -1,0 +1,130 @@
+"""The command line: a lazy group of commands, and the one place where errors become a line and an exit status."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.session import Session
+from harness.errors import HarnessError, nearest
+from harness.plugins import PluginChoice
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+COMMANDS = ("run", "report", "show", "check", "list", "fetch", "export", "doctor")
+"""Each is the object `command` of the module of its name (`list_` and so on where the name is taken)."""
+
+EPILOG = (
+    "Exit status: 0 all went well; 1 a trial failed or was partial; 2 the command, a file or the configuration "
+    "is wrong; 130 interrupted."
+)
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is asked for; plugins add theirs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Our own commands in the order in which people use them, then those of plugins."""
+        registry = _session(ctx).plugins.registry("command")
+        return [*COMMANDS, *(entry.name for entry in registry)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command by its name; None where there is none."""
+        if cmd_name in COMMANDS:
+            command: click.Command = importlib.import_module(f"harness.cli.{cmd_name}").command
+            return command
+        registry = _session(ctx).plugins.registry("command")
+        if cmd_name in registry:
+            loaded: click.Command = registry.get(cmd_name).load()
+            return loaded
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a call; an unknown one is told the nearest names."""
+        if args and self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(
+                f"there is no command {args[0]!r} ({nearest(args[0], self.list_commands(ctx))})", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+
+def _session(ctx: click.Context) -> Session:
+    """The session of a call; while completing or printing help there may be none yet."""
+    if ctx.obj is None:
+        ctx.obj = Session(PluginChoice())
+    found: Session = ctx.obj
+    return found
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"harness {version('adapt-harness')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.option("--plugin", "files", multiple=True, metavar="FILE.py", help="Load this plugin file too.")
+@click.option("--without", multiple=True, metavar="NAME", help="Leave an installed plugin out.")
+@click.option("--strict", is_flag=True, help="A broken plugin is an error instead of being set aside.")
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug logs.")
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version and exit."
+)
+@click.pass_context
+def group(
+    ctx: click.Context, *, files: tuple[str, ...], without: tuple[str, ...], strict: bool, debug: bool, quiet: bool
+) -> None:
+    """Prompt it, give it context, or fine-tune it? Compare models x tasks x adaptation strategies in one table."""
+    logging.getLogger("harness").setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
+    ctx.obj = Session(PluginChoice(files, without, strict), debug=debug, quiet=quiet)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; its exit status."""
+    try:
+        status: Any = group.main(arguments, prog_name="harness", standalone_mode=False)
+    except HarnessError as error:
+        return _report(str(error), error, error.exit_code, arguments)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: what was done is kept", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing is left to say, also not at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _report(line: str, error: HarnessError, code: int, arguments: list[str]) -> int:
+    if "--debug" in arguments:
+        logging.getLogger("harness").error("", exc_info=error)
+    click.echo(f"error: {' '.join(line.split())}", err=True)
+    return code
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt

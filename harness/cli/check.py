@@ -1,0 +1,96 @@
+"""`harness check`: validate tasks, experiments and plugins before anything is run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.components import parse_component
+from harness.errors import HarnessError, UnknownNameError
+from harness.plugins import KINDS, PluginChoice, Plugins
+
+if TYPE_CHECKING:
+    from harness.cli.session import Session
+
+
+@click.command("check")
+@click.argument("subjects", nargs=-1, required=True, metavar="FILE|NAME...")
+@click.pass_obj
+def command(session: Session, *, subjects: tuple[str, ...]) -> int:
+    """Check task files, experiment files, plugin files, or registered tasks and installed plugins by name.
+
+    Every template is rendered on every row. All subjects are checked; the exit status is that of the first that is
+    wrong.
+    """
+    status = 0
+    for subject in subjects:
+        try:
+            findings = _check(session, subject)
+        except HarnessError as error:
+            click.echo(f"{subject}: error: {error}")
+            status = status or error.exit_code
+        else:
+            click.echo("\n".join([f"{subject}: ok", *(f"  {line}" for line in findings)]))
+    return status
+
+
+def _check(session: Session, subject: str) -> list[str]:
+    if subject.endswith(".py"):
+        return _check_plugin(
+            Plugins(PluginChoice((*session.choice.files, subject), session.choice.without, strict=True)),
+            Path(subject).stem,
+        )
+    if subject.endswith((".yaml", ".yml")):
+        return _check_file(session, Path(subject))
+    if subject in session.plugins.registry("task"):
+        return _check_task(session, subject)
+    names = [info.name for info in session.plugins.infos()]
+    if subject in names:
+        strict = Plugins(PluginChoice(session.choice.files, session.choice.without, strict=True))
+        return _check_plugin(strict, subject)
+    raise UnknownNameError(
+        "task or plugin", subject, [*names, *(entry.name for entry in session.plugins.registry("task"))]
+    )
+
+
+def _check_file(session: Session, path: Path) -> list[str]:
+    from harness.config import Choices, ExperimentFile, settle
+    from harness.planning import plan
+    from harness.yamlfile import read_yaml
+
+    keys = set(read_yaml(path).data)
+    # A task has keys that an experiment can't have; what has neither is checked as an experiment, whose errors name its
+    # keys.
+    if keys & {"kind", "data", "fields", "labels", "prompt"} or not keys & set(ExperimentFile.model_fields):
+        return _check_task(session, str(path))
+    jobs = plan(settle(Choices(), path, os.environ, session.catalogue).experiment, session.catalogue)
+    refused = [
+        f"not applicable: {job.trial.model}, {job.trial.task}, {job.trial.strategy}: {job.trial.refusal}"
+        for job in jobs
+        if job.trial.refusal
+    ]
+    return [f"{len(jobs)} trials, {len(jobs) - len(refused)} of which can run", *refused]
+
+
+def _check_task(session: Session, name: str) -> list[str]:
+    from harness.checking import check_task
+
+    data = session.catalogue.task(parse_component(name))
+    session.catalogue.metrics(data.spec.metrics, where=f"{name}: metrics")
+    findings: list[str] = check_task(data.task)
+    return findings
+
+
+def _check_plugin(plugins: Plugins, name: str) -> list[str]:
+    """Everything that the plugin registers can be imported."""
+    found = []
+    for kind in KINDS:
+        for entry in plugins.registry(kind):
+            if entry.plugin == name:
+                if entry.resource is None:
+                    entry.load()
+                found.append(f"{kind} {entry.name}: {entry.target}")
+    return found or ["registers nothing"]

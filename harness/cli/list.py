@@ -1,0 +1,88 @@
+"""`harness list`: what there is."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from harness.cli.session import Session
+    from harness.plugins import Plugins
+
+KINDS = {
+    "models": "model",
+    "tasks": "task",
+    "strategies": "strategy",
+    "metrics": "metric",
+    "scenarios": "scenario",
+    "executors": "executor",
+    "reporters": "reporter",
+    "sources": "source",
+}
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice([*KINDS, "plugins"]), required=False)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.pass_obj
+def command(session: Session, *, what: str | None, form: str) -> None:
+    """List models, tasks, strategies, metrics, ... or plugins (broken ones with their tracebacks)."""
+    if what == "plugins":
+        click.echo(_plugins_json(session.plugins) if form == "json" else _plugins_text(session.plugins))
+        return
+    kinds = [what] if what else list(KINDS)
+    if form == "json":
+        listed = {kind: _entries(session.plugins, kind) for kind in kinds}
+        click.echo(json.dumps(listed[what] if what else listed, indent=2))
+        return
+    for index, kind in enumerate(kinds):
+        if not what:
+            click.echo(("\n" if index else "") + kind)
+        click.echo(_entries_text(_entries(session.plugins, kind), indent="" if what else "  "))
+
+
+def _entries(plugins: Plugins, kind: str) -> list[dict[str, str]]:
+    return [
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "plugin": entry.plugin,
+            "version": entry.version,
+            "target": entry.target,
+        }
+        for entry in plugins.registry(KINDS[kind])
+    ]
+
+
+def _entries_text(entries: list[dict[str, str]], indent: str) -> str:
+    if not entries:
+        return f"{indent}none: no loaded plugin has any"
+    width = max(len(entry["name"]) for entry in entries)
+    return "\n".join(f"{indent}{entry['name']:<{width}}  {entry['summary']}".rstrip() for entry in entries)
+
+
+def _plugins_json(plugins: Plugins) -> str:
+    _ask_all(plugins)
+    infos = [
+        {"name": info.name, "version": info.version, "source": info.source, "error": info.error or None}
+        for info in plugins.infos()
+    ]
+    return json.dumps(infos, indent=2)
+
+
+def _plugins_text(plugins: Plugins) -> str:
+    _ask_all(plugins)
+    infos = plugins.infos()
+    if not infos:
+        return "none: nothing is installed in entry-point group `harness`"
+    width = max(len(info.name) for info in infos)
+    lines = [f"{info.name:<{width}}  {info.source}{'  BROKEN' if info.error else ''}" for info in infos]
+    return "\n".join([*lines, *(f"\n{info.name}:\n{info.error.rstrip()}" for info in infos if info.error)])
+
+
+def _ask_all(plugins: Plugins) -> None:
+    """Let every plugin register everything, so that one that fails in doing so shows as broken."""
+    for kind in (*KINDS.values(), "command"):
+        plugins.registry(kind)

@@ -1,0 +1,49 @@
+"""Options that several commands have, declared once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+store = click.option(
+    "--store",
+    metavar="URL",
+    help="Results database: a file's path or a SQLAlchemy URL. [default: harness.db, or HARNESS_STORE]",
+)
+models = click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    metavar="MODEL",
+    help="A registered name or SCHEME:REFERENCE[,key=value...]; may be repeated.",
+)
+tasks = click.option(
+    "-t",
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="TASK",
+    help="A registered name, a glob over names, or a task file; may be repeated.",
+)
+strategies = click.option(
+    "-s", "--strategy", "strategies", multiple=True, metavar="STRATEGY", help="NAME[,key=value...]; may be repeated."
+)
+
+
+def filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that choose trials of the store: globs over the names as they were written."""
+    for option in (strategies, tasks, models):
+        command = option(command)
+    return command
+
+
+def form(*names: str, default: str) -> Callable[..., Any]:
+    """`--format`, with the forms that a command can print."""
+    return click.option(
+        "--format", "form", type=click.Choice(names), default=default, show_default=True, help="What to print."
+    )

@@ -1,0 +1,81 @@
+"""`harness run`: plan, run what is not finished, print the leaderboard."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.cli.session import Session
+    from harness.config import ReportSection, Settled
+    from harness.leaderboard import Leaderboard
+    from harness.records import TrialResult
+    from harness.store import Store
+
+
+@click.command("run")
+@click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@options.filters
+@click.option("--seeds", metavar="0,1,...", help="Seeds; each is a trial of its own. [default: 0]")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Score a seeded stratified draw of N rows.")
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="The split to score. [default: test]")
+@options.store
+@click.option("--executor", metavar="NAME", help="Where trials run. [default: local]")
+@click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps. [default: auto]")
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    metavar="NAME",
+    help="Latency scenario; may be repeated. [default: offline and single-stream]",
+)
+@click.option("--no-latency", "latency", flag_value=False, default=True, help="Measure no latency.")
+@click.option("--rerun", is_flag=True, help="Start all trials anew, finished ones too.")
+@options.form("table", "markdown", "csv", "json", default="table")
+@click.pass_obj
+def command(
+    session: Session, /, *, experiment: Path | None, store: str | None, rerun: bool, form: str, **chosen: Any
+) -> int:  # noqa: ANN401 - the fields of Choices
+    """Run models x tasks x strategies x seeds and print the leaderboard.
+
+    What the store holds already is not run again; an interrupted run goes on where it stopped.
+    """
+    from harness.config import Choices, settle
+
+    settled = settle(Choices(**chosen), experiment, os.environ, session.catalogue)
+    for name in settled.report.formats if settled.report else ():
+        session.catalogue.reporter(name)
+    with session.store(store) as opened:
+        results = _run(session, settled, opened, rerun=rerun)
+        board = _board(settled, results, opened)
+    click.echo(session.catalogue.reporter(form).render(board).text.rstrip("\n"))
+    if settled.report:
+        _write(session, settled.report, board)
+    return 1 if any(result.status in {"failed", "partial"} for result in results) else 0
+
+
+def _run(session: Session, settled: Settled, store: Store, *, rerun: bool) -> Sequence[TrialResult]:
+    from harness.cli.progress import Progress
+    from harness.runner import run_experiment
+
+    with Progress(quiet=session.quiet) as watcher:
+        return run_experiment(settled.experiment, session.catalogue, store, rerun=rerun, watcher=watcher)
+
+
+def _board(settled: Settled, results: Sequence[TrialResult], store: Store) -> Leaderboard:
+    from harness.leaderboard import build
+
+    return build(results, store.predictions, title=settled.experiment.name)
+
+
+def _write(session: Session, report: ReportSection, board: Leaderboard) -> None:
+    from harness.cli.report import write
+
+    write(session, board, report.formats, Path(report.folder))

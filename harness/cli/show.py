@@ -1,0 +1,55 @@
+"""`harness show`: the exact prompts, requests and token counts that a trial would make."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.cli.session import Session
+    from harness.preview import Preview
+
+
+@click.command("show")
+@click.option("-t", "--task", required=True, metavar="TASK", help="A registered name or a task file.")
+@click.option(
+    "-s", "--strategy", default="zero-shot", show_default=True, metavar="STRATEGY", help="NAME[,key=value...]"
+)
+@click.option("-m", "--model", metavar="MODEL", help="Count tokens with this model's tokenizer.")
+@click.option("-n", "count", type=click.IntRange(min=1), default=2, show_default=True, help="How many samples.")
+@click.option("--seed", default=0, show_default=True, help="The seed of the trial.")
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@options.form("text", "json", default="text")
+@click.pass_obj
+def command(session: Session, /, *, task: str, form: str, **chosen: Any) -> None:  # noqa: ANN401 - preview's
+    """Show what would be asked, to the letter. Nothing is trained and no weights are loaded."""
+    from harness.preview import preview
+
+    shown = preview(session.catalogue, task, **chosen)
+    click.echo(json.dumps(dataclasses.asdict(shown), indent=2, ensure_ascii=False) if form == "json" else _text(shown))
+
+
+def _text(shown: Preview) -> str:
+    lines = [f"{shown.task} by {shown.strategy}", *(f"note: {note}" for note in shown.notes)]
+    for sample in shown.samples:
+        context = f", context {sample.context}" if sample.context is not None else ""
+        lines.append(f"\n=== sample {sample.id}, target {sample.target!r}{context}")
+        for asked in sample.requests:
+            tokens = "" if asked.tokens is None else f", {asked.tokens} tokens"
+            shortened = f", {asked.demonstrations} demonstrations" if asked.demonstrations else ""
+            lines += [f"--- {asked.kind}{shortened}{tokens}", asked.text]
+            lines += [
+                f"    {_said(answer, count)}" for answer, count in zip(asked.answers, asked.answer_tokens, strict=True)
+            ]
+            if asked.arguments:
+                lines.append("    " + ", ".join(f"{name}={value!r}" for name, value in asked.arguments.items()))
+    return "\n".join(lines)
+
+
+def _said(answer: str, tokens: int | None) -> str:
+    return f"-> {answer!r}" + ("" if tokens is None else f" ({tokens} tokens)")

@@ -1,0 +1,215 @@
+"""Experiment files, the command line and the environment -> an `Experiment`, with errors that name file, line and key.
+
+Precedence: command line over file over `HARNESS_*` environment over defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.components import parse_component
+from harness.errors import ConfigError, HarnessError, UsageError
+from harness.records import SPLITS, Component, Experiment, Split
+from harness.yamlfile import Located, read_yaml, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.catalogue import Catalogue
+
+Written: TypeAlias = str | dict[str, Any]
+"""A component in a file: `few-shot,k=8`, or a mapping with `name` and its parameters."""
+
+DEFAULT_STORE = "harness.db"
+DEFAULT_STRATEGIES = ("zero-shot",)
+DEFAULT_SCENARIOS = ("offline", "single-stream")
+
+
+class ReportSection(BaseModel):
+    """What to write when the run is over; `folder` is relative to the current folder."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    folder: str
+    formats: Annotated[list[str], Field(min_length=1)] = ["markdown", "csv", "json", "html"]
+
+
+class ExperimentFile(BaseModel):
+    """An experiment file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = ""
+    models: Annotated[list[Written], Field(min_length=1)] | None = None
+    tasks: Annotated[list[Written], Field(min_length=1)] | None = None
+    strategies: Annotated[list[Written], Field(min_length=1)] | None = None
+    seeds: Annotated[list[int], Field(min_length=1)] | None = None
+    split: Split | None = None
+    limit: Annotated[int, Field(ge=1)] | None = None
+    scenarios: list[Written] | None = None
+    device: str | None = None
+    executor: Written | None = None
+    report: ReportSection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the command line says; None or empty where it says nothing."""
+
+    models: Sequence[str] = ()
+    tasks: Sequence[str] = ()
+    strategies: Sequence[str] = ()
+    seeds: str | None = None
+    split: str | None = None
+    limit: int | None = None
+    scenarios: Sequence[str] = ()
+    latency: bool = True
+    device: str | None = None
+    executor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An experiment with all choices made, and the report that its file asks for."""
+
+    experiment: Experiment
+    report: ReportSection | None
+
+
+def settle(choices: Choices, file: Path | None, environ: Mapping[str, str], catalogue: Catalogue) -> Settled:
+    """Bring the sources together and check every name and parameter.
+
+    Raises:
+        ConfigError, UsageError: naming file, line and key, or the option.
+    """
+    located = read_yaml(file) if file else None
+    written = validate(located, ExperimentFile) if located else ExperimentFile()
+    reader = _Reader(choices, written, located, environ)
+    experiment = Experiment(
+        models=reader.components("models", choices.models, catalogue),
+        tasks=reader.components("tasks", choices.tasks, catalogue),
+        strategies=reader.components("strategies", choices.strategies, catalogue, DEFAULT_STRATEGIES),
+        seeds=reader.seeds(),
+        split=reader.split(),
+        limit=reader.limit(),
+        scenarios=reader.components("scenarios", choices.scenarios, catalogue, DEFAULT_SCENARIOS)
+        if choices.latency
+        else (),
+        executor=reader.executor(catalogue),
+        device=choices.device or written.device or environ.get("HARNESS_DEVICE") or "auto",
+        name=written.name or (file.stem if file else ""),
+    )
+    return Settled(experiment, written.report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one field from whichever source has the say."""
+
+    choices: Choices
+    written: ExperimentFile
+    located: Located | None
+    environ: Mapping[str, str]
+
+    def components(
+        self, field: str, said: Sequence[str], catalogue: Catalogue, default: Sequence[str] = ()
+    ) -> tuple[Component, ...]:
+        """The components of a field, each checked: the name is registered and the parameters are its own."""
+        listed: Sequence[Written] | None = list(said) or getattr(self.written, field)
+        if listed is None:
+            listed = _words(self.environ.get(f"HARNESS_{field.upper()}")) or default
+        if not listed and field != "scenarios":
+            option = f"--{field.removesuffix('s')}"
+            raise UsageError(
+                f"there are no {field}", hint=f"name some with {option}, or in an experiment file under {field}"
+            )
+        found = []
+        for index, item in enumerate(listed):
+            where = None if said else self._where(field, index)
+            component = self._component(field, item, where)
+            _check(field, component, catalogue, where)
+            found.append(component)
+        return tuple(found)
+
+    def executor(self, catalogue: Catalogue) -> Component:
+        item = self.choices.executor or self.written.executor or self.environ.get("HARNESS_EXECUTOR") or "local"
+        where = None if self.choices.executor else self._where("executor")
+        component = self._component("executor", item, where)
+        catalogue.executor(component, where=where)
+        return component
+
+    def seeds(self) -> tuple[int, ...]:
+        text = self.choices.seeds
+        if text is None and self.written.seeds is not None:
+            return tuple(self.written.seeds)
+        text = text or self.environ.get("HARNESS_SEEDS") or "0"
+        try:
+            return tuple(int(part) for part in text.split(","))
+        except ValueError:
+            raise UsageError(f"seeds {text!r} are not whole numbers with commas between, like 0,1,2") from None
+
+    def limit(self) -> int | None:
+        if self.choices.limit is not None:
+            return self.choices.limit
+        if self.written.limit is not None:
+            return self.written.limit
+        text = self.environ.get("HARNESS_LIMIT")
+        if text is None:
+            return None
+        if not text.isdigit() or int(text) < 1:
+            raise UsageError(f"HARNESS_LIMIT={text!r} is not a whole number above 0")
+        return int(text)
+
+    def split(self) -> Split:
+        text = self.choices.split or self.written.split or self.environ.get("HARNESS_SPLIT") or "test"
+        for split in SPLITS:
+            if text == split:
+                return split
+        raise UsageError(f"split {text!r} is none of {', '.join(SPLITS)}")
+
+    def _where(self, *keys: str | int) -> str | None:
+        return self.located.where(*keys) if self.located and keys[0] in self.located.data else None
+
+    def _component(self, field: str, item: Written, where: str | None) -> Component:
+        if isinstance(item, str):
+            component = parse_component(item, where=where)
+        else:
+            params = dict(item)
+            name = params.pop("name", None)
+            if not isinstance(name, str):
+                raise ConfigError("a mapping here needs a `name`", where=where)
+            head = parse_component(name, where=where)
+            component = Component(head.name, head.reference, dict(head.params) | params)
+        return self._placed(component) if field == "tasks" else component
+
+    def _placed(self, component: Component) -> Component:
+        """A task file named in an experiment file lies relative to that file."""
+        from harness.catalogue import is_file
+
+        if self.located is None or self.choices.tasks or not is_file(component) or Path(component.name).is_absolute():
+            return component
+        return Component(str(self.located.path.parent / component.name), component.reference, component.params)
+
+
+def _check(field: str, component: Component, catalogue: Catalogue, where: str | None) -> None:
+    try:
+        if field == "tasks":
+            for task in catalogue.expand(component, where=where):
+                catalogue.task(task, where=where)
+        else:
+            {"models": catalogue.model, "strategies": catalogue.strategy, "scenarios": catalogue.scenario}[field](
+                component, where=where
+            )
+    except HarnessError as error:
+        if error.where is None:
+            error.where = where
+        raise
+
+
+def _words(text: str | None) -> list[str]:
+    """Components in an environment variable, with spaces between (commas belong to their parameters)."""
+    return (text or "").split()

@@ -1,0 +1,108 @@
+"""What measuring of time and memory shares: a clock that tests can replace, peak memory, percentiles."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from contextlib import contextmanager
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+import numpy as np
+import psutil
+
+from harness.statistics import percentile_is_thin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+    Clock: TypeAlias = Callable[[], int]
+
+PERCENTILES = (50, 90, 95, 99)
+
+
+class Stopwatch:
+    """The time since it was made, read as often as one likes; `clock` tells nanoseconds from any beginning."""
+
+    def __init__(self, clock: Clock = perf_counter_ns) -> None:
+        self._clock = clock
+        self._start = clock()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the beginning."""
+        return (self._clock() - self._start) / 1e9
+
+    @property
+    def ms(self) -> float:
+        """Milliseconds since the beginning."""
+        return (self._clock() - self._start) / 1e6
+
+
+class PeakMemory:
+    """The most memory that this process holds while the block runs (resident set), looked at every 15 ms in a thread.
+
+    with PeakMemory() as memory:
+        work()
+    memory.peak_bytes
+    """
+
+    def __init__(self, interval_s: float = 0.015) -> None:
+        self.peak_bytes = 0
+        self._interval_s = interval_s
+        self._process = psutil.Process()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self._look()
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._interval_s):
+            self._look()
+
+    def _look(self) -> None:
+        self.peak_bytes = max(self.peak_bytes, self._process.memory_info().rss)
+
+
+@contextmanager
+def without_gc() -> Iterator[None]:
+    """Keep the garbage collector from stopping a measurement: collect now, then not until the block is over."""
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def summarise_ms(values: Sequence[float]) -> dict[str, float | None]:
+    """Percentiles of latencies by linear interpolation, as numpy's default (Hyndman & Fan 1996, type 7).
+
+    Args:
+        values: milliseconds; a percentile of none is None.
+
+    Returns:
+        `p50_ms`, `p90_ms`, `p95_ms`, `p99_ms`, `mean_ms`, `n`, and `thin_from`: the lowest of these percentiles that so
+        few samples say little about, as of those above it (`harness.statistics.samples_for_percentile`); None where all
+        are sound.
+    """
+    summary: dict[str, float | None] = dict.fromkeys([*(f"p{q}_ms" for q in PERCENTILES), "mean_ms"])
+    if len(values):
+        points = np.percentile(np.asarray(values, dtype=np.float64), PERCENTILES)
+        summary |= {f"p{q}_ms": float(point) for q, point in zip(PERCENTILES, points, strict=True)}
+        summary["mean_ms"] = float(np.mean(values))
+    thin = [float(q) for q in PERCENTILES if percentile_is_thin(len(values), q)]
+    return summary | {"n": float(len(values)), "thin_from": min(thin, default=None)}

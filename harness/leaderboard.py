@@ -1,0 +1,254 @@
+"""Stored trials -> tables with ranks, intervals and tests.
+
+Trials stand in one table when they answered the same rows of a task: only those can be compared. A row of a table is a
+model with a strategy, over its seeds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from math import inf, isnan
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from harness.board import ContextRow, ContextTable, Gain, Leaderboard, Row, Speed, Table, Worst
+from harness.footnotes import explain
+from harness.pairing import Pairing
+from harness.records import Costs, Coverage, Estimate, TrialResult, TrialStatus
+from harness.statistics import holm, minimum_detectable_difference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from harness.records import Prediction
+    from harness.statistics import Paired
+
+__all__ = ["LOSSES", "Leaderboard", "build"]
+
+LOSSES = frozenset({"cross_entropy"})
+"""Metrics of which less is better, where nobody says otherwise."""
+
+UNRANKED: tuple[TrialStatus, ...] = ("partial", "failed", "running", "planned", "not-applicable")
+"""In the order in which they stand below the ranked rows."""
+
+Seeds = list[TrialResult]
+"""One row's trials, one a seed."""
+
+
+def build(
+    results: Sequence[TrialResult],
+    predictions: Callable[[str], Sequence[Prediction]],
+    *,
+    title: str = "",
+    environment: Mapping[str, str] | None = None,
+    losses: Collection[str] = LOSSES,
+) -> Leaderboard:
+    """Average, rank and compare trials.
+
+    Args:
+        results: the trials, in the order in which equals shall stand.
+        predictions: key -> what that trial said, empty where nothing is known; asked for finished trials and baselines.
+        title: the report's.
+        environment: findings to show beside those of the trials' provenance.
+        losses: metrics of which less is better.
+    """
+    pairing = Pairing(predictions)
+    gained = tuple(dataclasses.replace(result, gains=pairing.gains(result)) for result in results)
+    groups: dict[tuple[str, str, str], list[TrialResult]] = {}
+    for result in gained:
+        trial = result.trial
+        groups.setdefault((str(trial.task), trial.split, trial.samples), []).append(result)
+    tables = tuple(_table(group, pairing, frozenset(losses)) for group in groups.values())
+    return Leaderboard(title, tables, _environment(environment or {}, gained), tuple(explain(tables)), gained)
+
+
+def _environment(given: Mapping[str, str], results: Iterable[TrialResult]) -> tuple[tuple[str, str], ...]:
+    """What was found of the machine; where trials differ, all that was found."""
+    found = {subject: [finding] for subject, finding in given.items()}
+    for result in results:
+        for subject, finding in result.provenance.items():
+            if finding not in found.setdefault(subject, []):
+                found[subject].append(finding)
+    return tuple((subject, ", ".join(findings)) for subject, findings in found.items())
+
+
+# --- tables ------------------------------------------------------------------------------------------
+
+
+def _table(results: Sequence[TrialResult], pairing: Pairing, losses: frozenset[str]) -> Table:
+    first = results[0].trial
+    metrics = _metrics(results)
+    strategies = {result.trial.key: str(result.trial.strategy) for result in results}
+    seeds_of = {seeds[0].trial.key: seeds for seeds in _by_row(results)}
+    rows = [_row(seeds, metrics, losses, strategies) for seeds in seeds_of.values()]
+    ranked = _ranked([row for row in rows if row.status == "finished"], metrics, losses)
+    ranked, discordance = _tested(ranked, pairing)
+    others = sorted((row for row in rows if row.status != "finished"), key=lambda row: UNRANKED.index(row.status))
+    detectable = minimum_detectable_difference(first.n, discordance) if discordance else None
+    return Table(
+        task=str(first.task),
+        split=first.split,
+        samples=first.samples,
+        n=first.n,
+        metrics=metrics,
+        losses=losses & set(metrics),
+        rows=(*ranked, *others),
+        contexts=_contexts([seeds_of[row.keys[0]] for row in ranked], metrics, losses),
+        discordance=discordance,
+        detectable=detectable,
+    )
+
+
+def _metrics(results: Iterable[TrialResult]) -> tuple[str, ...]:
+    """All metrics in the task's order, which the trial that has most of them shows."""
+    fullest_first = sorted(results, key=lambda result: -len(result.metrics))
+    return tuple(dict.fromkeys(name for result in fullest_first for name in result.metrics))
+
+
+def _by_row(results: Iterable[TrialResult]) -> list[Seeds]:
+    """Trials that differ in their seeds alone; a seed that is there twice begins another row."""
+    rows: dict[tuple[str, str, int], Seeds] = {}
+    times: dict[tuple[str, str, int], int] = {}
+    for result in results:
+        model, strategy, seed = str(result.trial.model), str(result.trial.strategy), result.trial.seed
+        times[model, strategy, seed] = time = times.get((model, strategy, seed), 0) + 1
+        rows.setdefault((model, strategy, time), []).append(result)
+    return list(rows.values())
+
+
+def _ranked(rows: Iterable[Row], metrics: Sequence[str], losses: frozenset[str]) -> list[Row]:
+    """Finished rows, the best first; those without the first metric stand last and have no rank."""
+    by = metrics[0] if metrics else ""
+    sign = 1 if by in losses else -1
+    scored = [row for row in rows if by in row.metrics and not isnan(row.metrics[by].value)]
+    scored.sort(key=lambda row: sign * row.metrics[by].value)
+    values = [row.metrics[by].value for row in scored]
+    ranked = [dataclasses.replace(row, rank=values.index(row.metrics[by].value) + 1) for row in scored]
+    unscored = [row for row in rows if row not in scored]
+    return [*ranked, *(dataclasses.replace(row, reason=f"it has no {by or 'score'}") for row in unscored)]
+
+
+def _tested(rows: Sequence[Row], pairing: Pairing) -> tuple[list[Row], float | None]:
+    """Rows with p-values against the first one, and on how many samples that and the second one disagree."""
+    paired: dict[int, Paired] = {}
+    for index, row in enumerate(rows[1:], 1):
+        common = [seed for seed in row.seeds if seed in rows[0].seeds]
+        if row.rank is not None and common:
+            best, other = (one.keys[one.seeds.index(common[0])] for one in (rows[0], row))
+            compared = pairing.compare(best, other)
+            if compared is not None:
+                paired[index] = compared
+    adjusted = dict(zip(paired, holm([compared.p_value for compared in paired.values()]), strict=True))
+    tested = [
+        dataclasses.replace(row, p_value=adjusted[index], tied_with_best=adjusted[index] >= 0.05)
+        if index in adjusted
+        else row
+        for index, row in enumerate(rows)
+    ]
+    return tested, (paired[1].only_a + paired[1].only_b) / paired[1].n if 1 in paired else None
+
+
+# --- rows --------------------------------------------------------------------------------------------
+
+
+def _row(seeds: Seeds, metrics: Sequence[str], losses: frozenset[str], strategies: Mapping[str, str]) -> Row:
+    first = seeds[0].trial
+    status, reason = _status(seeds)
+    scores = {name: [seed.metrics[name] for seed in seeds if name in seed.metrics] for name in metrics}
+    gains = [gain for seed in seeds for gain in seed.gains.values()]
+    contexts = _context_scores(seeds, metrics)
+    return Row(
+        rank=None,
+        model=str(first.model),
+        strategy=str(first.strategy),
+        seeds=tuple(seed.trial.seed for seed in seeds),
+        keys=tuple(seed.trial.key for seed in seeds),
+        n=first.n,
+        status=status,
+        reason=reason,
+        coverage=_total([seed.coverage for seed in seeds]),
+        metrics={name: _average(estimates) for name, estimates in scores.items() if estimates},
+        seed_sd={name: stdev(one.value for one in several) for name, several in scores.items() if len(several) > 1},
+        worst=_worst(contexts, metrics, losses) if len(contexts) > 1 else None,
+        gain=Gain(strategies.get(first.baseline or "", "its baseline"), _average(gains)) if gains else None,
+        speed=_speed(seeds),
+        costs=Costs(_mean(seed.costs.load_s for seed in seeds), _mean(seed.costs.train_s for seed in seeds)),
+        notes=tuple(dict.fromkeys(note for seed in seeds for note in seed.notes)),
+        provenance=dict(_environment({}, seeds)),
+        cached=all(seed.cached for seed in seeds),
+    )
+
+
+def _status(seeds: Seeds) -> tuple[TrialStatus, str]:
+    """One status for all seeds, the worst of them, and why."""
+    order = (*UNRANKED, "finished")
+    status = min((seed.status for seed in seeds), key=order.index)
+    reasons = {seed.trial.seed: seed.reason for seed in seeds if seed.reason}
+    if len(reasons) == len(seeds) and len(set(reasons.values())) == 1:
+        return status, seeds[0].reason
+    return status, "; ".join(f"seed {seed}: {reason}" for seed, reason in reasons.items())
+
+
+def _speed(seeds: Seeds) -> Speed:
+    def mean(scenario: str, quantity: str) -> float | None:
+        return _mean(seed.latency.get(scenario, {}).get(quantity) for seed in seeds)
+
+    thin_from = [seed.latency.get("single-stream", {}).get("thin_from") for seed in seeds]
+    lowest = min((percentile for percentile in thin_from if percentile is not None), default=inf)
+    return Speed(
+        p50_ms=mean("single-stream", "p50_ms"),
+        p95_ms=mean("single-stream", "p95_ms"),
+        p99_ms=mean("single-stream", "p99_ms"),
+        thin=frozenset(f"p{percentile}_ms" for percentile in (50, 95, 99) if percentile >= lowest),
+        samples_per_s=mean("offline", "samples_per_s"),
+        tokens_per_s=mean("offline", "tokens_per_s"),
+        peak_mb=mean("offline", "peak_mb"),
+    )
+
+
+def _total(coverages: Sequence[Coverage]) -> Coverage:
+    counts = [dataclasses.asdict(coverage) for coverage in coverages]
+    return Coverage(**{name: sum(count[name] for count in counts) for name in counts[0]})
+
+
+def _average(estimates: Sequence[Estimate]) -> Estimate:
+    return Estimate(*(fmean(bound) for bound in zip(*map(dataclasses.astuple, estimates), strict=True)))
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+# --- contexts ----------------------------------------------------------------------------------------
+
+
+def _contexts(rows: Sequence[Seeds], metrics: Sequence[str], losses: frozenset[str]) -> ContextTable | None:
+    """Rows x contexts, where the task has at least two."""
+    lines: list[ContextRow] = []
+    sizes: dict[str, int] = {}
+    for seeds in rows:
+        scores = _context_scores(seeds, metrics)
+        if scores:
+            sizes |= {name: score.n for name, score in seeds[0].contexts.items()}
+            values = [score.value for score in scores.values()]
+            trial, worst = seeds[0].trial, _worst(scores, metrics, losses).context
+            lines.append(ContextRow(str(trial.model), str(trial.strategy), scores, worst, max(values) - min(values)))
+    return ContextTable(metrics[0], sizes, tuple(lines)) if len(sizes) > 1 else None
+
+
+def _context_scores(seeds: Seeds, metrics: Sequence[str]) -> dict[str, Estimate]:
+    """Context -> the first metric, averaged over seeds."""
+    scores: dict[str, list[Estimate]] = {}
+    for seed in seeds:
+        for name, score in seed.contexts.items():
+            for metric in metrics[:1]:
+                if metric in score.metrics:
+                    scores.setdefault(name, []).append(score.metrics[metric])
+    return {name: _average(estimates) for name, estimates in scores.items()}
+
+
+def _worst(scores: Mapping[str, Estimate], metrics: Sequence[str], losses: frozenset[str]) -> Worst:
+    sign = -1 if metrics[0] in losses else 1
+    context = min(scores, key=lambda name: sign * scores[name].value)
+    return Worst(context, scores[context])

@@ -1,0 +1,182 @@
+"""An experiment -> its trials, each with a content-addressed key; pairs that can't work carry the reason."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import ConfigError
+from harness.records import Component, Job, Trial
+from harness.taskdata import PARTS, digest
+from harness.templates import render_choices, render_input, render_query
+
+if TYPE_CHECKING:
+    from harness.catalogue import Catalogue
+    from harness.interfaces import Model, Strategy
+    from harness.records import Experiment, TaskSpec
+    from harness.taskdata import TaskData
+
+KEY_SCHEMA = 1
+"""Raised when keys come to mean something else, so that nothing old is taken for new."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One place of the grid: components as people wrote them, and the parts made of them."""
+
+    model: tuple[Component, Model]
+    task: tuple[Component, TaskData]
+    strategy: tuple[Component, Strategy]
+    seed: int
+
+
+def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
+    """One job a trial; names, parameters, task files and templates are all checked before anything is loaded.
+
+    Raises:
+        UnknownNameError, ParameterError, ConfigError: for what people wrote.
+    """
+    task_components = [task for component in experiment.tasks for task in catalogue.expand(component)]
+    models = [(component, catalogue.model(component)) for component in experiment.models]
+    strategies = [(component, catalogue.strategy(component)) for component in experiment.strategies]
+    tasks = [(component, catalogue.task(component)) for component in task_components]
+    for parts, kind in ((models, "model"), (tasks, "task"), (strategies, "strategy"), (experiment.seeds, "seed")):
+        if not parts:
+            raise ConfigError(
+                f"the experiment names no {kind}", hint=f"give one with --{kind}" if kind != "seed" else None
+            )
+    for _, data in tasks:
+        check_rows(data, experiment, catalogue)
+    planner = Planner(experiment, catalogue)
+    cells = [
+        Cell(model, task, strategy, seed)
+        for model in models
+        for task in tasks
+        for strategy in strategies
+        for seed in experiment.seeds
+    ]
+    jobs = [Job(planner.trial(cell), cell.task[0], experiment.device) for cell in cells]
+    return tuple({job.trial.key: job for job in jobs}.values())
+
+
+def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> None:
+    """Metrics exist, rows exist, and every template renders on every row that will be scored.
+
+    Raises:
+        UnknownNameError, ConfigError: naming the task, the row and the template.
+    """
+    spec = data.spec
+    catalogue.metrics(spec.metrics, where=f"task {spec.name}: metrics")
+    scored = data.scored(experiment.split, experiment.limit)
+    if experiment.limit is not None and experiment.limit > len(scored):
+        log.info(
+            "%s: split %s has %d rows, all are scored (the limit is %d)",
+            spec.name,
+            experiment.split,
+            len(scored),
+            experiment.limit,
+        )
+    for sample in scored:
+        render_query(spec, sample)
+        render_choices(spec, sample)
+        render_input(spec, sample)
+
+
+class Planner:
+    """Makes trials of cells for one experiment."""
+
+    def __init__(self, experiment: Experiment, catalogue: Catalogue) -> None:
+        self.experiment = experiment
+        self.catalogue = catalogue
+
+    def trial(self, cell: Cell) -> Trial:
+        """The cell's trial, with its key; a pair that can't work carries the reason."""
+        (model_component, model), (task_component, data), (strategy_component, strategy) = (
+            cell.model,
+            cell.task,
+            cell.strategy,
+        )
+        split, limit = self.experiment.split, self.experiment.limit
+        refusal = self._refusal(model, data, strategy)
+        versions = self.catalogue.versions(model_component, task_component, strategy_component)
+        samples = data.scored_digest(split, limit)
+        fingerprint = "" if refusal else model.fingerprint()
+        return Trial(
+            key=digest([KEY_SCHEMA, self._identity(cell, fingerprint), samples, versions]),
+            model=model_component,
+            task=Component(data.spec.name, None, task_component.params),
+            strategy=strategy_component,
+            seed=cell.seed,
+            split=split,
+            limit=limit,
+            samples=samples,
+            n=len(data.scored(split, limit)),
+            plugins=versions,
+            baseline=None if refusal else self._baseline(cell),
+            refusal=refusal,
+        )
+
+    def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
+        """All that can change a trial's result, but the scored rows and the plugins' versions."""
+        (model_component, _), (_, data), (strategy_component, strategy) = cell.model, cell.task, cell.strategy
+        read = reads(strategy)
+        return {
+            "model": [model_component.name, model_component.reference, fingerprint],
+            "task": task_identity(data.spec, read),
+            "pools": {
+                part: data.pool_digest(part, self.experiment.split) for part in ("train", "validation") if part in read
+            },
+            "strategy": [strategy_component.name, self._settings(strategy_component, strategy)],
+            "seed": cell.seed,
+            "split": self.experiment.split,
+        }
+
+    def _settings(self, component: Component, strategy: Strategy) -> dict[str, Any]:
+        """All parameters with their defaults: a dataclass's fields, or what the target's signature declares."""
+        if dataclasses.is_dataclass(strategy) and not isinstance(strategy, type):
+            return dataclasses.asdict(strategy)
+        return self.catalogue.settings("strategy", component)
+
+    def _refusal(self, model: Model, data: TaskData, strategy: Strategy) -> str:
+        read, split = reads(strategy), self.experiment.split
+        if split in read:
+            return f"it adapts on split {split}, which is being scored"
+        if "train" in read and not data.pool("train", split)[0]:
+            return "the task has no training rows beside those that are scored"
+        return strategy.refuses(model, data.spec) or ""
+
+    def _baseline(self, cell: Cell) -> str | None:
+        """The key that the strategy's baseline has on the same model, task and seed."""
+        baseline: Component | None = getattr(cell.strategy[1], "baseline", None)
+        if baseline is None:
+            return None
+        return self.trial(dataclasses.replace(cell, strategy=(baseline, self.catalogue.strategy(baseline)))).key
+
+
+def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
+    """What of a specification can change a result: names and inputs always, prompts where the strategy reads them."""
+    identity: dict[str, Any] = {
+        "name": spec.name,
+        "kind": spec.kind,
+        "labels": list(spec.labels),
+        "input": spec.prompt.input,
+        "context": [spec.prompt.context, dict(spec.contexts)],
+    }
+    if "prompt" in read:
+        identity |= {
+            "prompt": dataclasses.asdict(spec.prompt),
+            "verbalizations": dict(spec.labels),
+            "generation": dataclasses.asdict(spec.generation),
+            "extract": dataclasses.asdict(spec.extract),
+        }
+    return identity
+
+
+def reads(strategy: Strategy) -> frozenset[str]:
+    """The parts of a task that a strategy reads."""
+    declared: frozenset[str] = getattr(strategy, "reads", PARTS)
+    return declared

@@ -1,0 +1,143 @@
+"""What a trial would ask, without asking it: adapts with a stand-in for the model that neither loads nor trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, get_args
+
+from harness.components import parse_component
+from harness.errors import ModelError, UsageError
+from harness.interfaces import CountsTokens, Setting, Trained, TrainingJob
+from harness.planning import reads
+from harness.records import Classify, Embed, Generate, LogLikelihood, RequestKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.catalogue import Catalogue
+    from harness.interfaces import Model
+    from harness.records import Request, Response, Sample, Split
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRequest:
+    """A request as people read it; token counts are None where no tokenizer was named."""
+
+    kind: str
+    text: str
+    demonstrations: int = 0
+    tokens: int | None = None
+    answers: tuple[str, ...] = ()
+    answer_tokens: tuple[int | None, ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSample:
+    """A sample and what would be asked of it."""
+
+    id: str
+    target: str
+    context: str | None
+    requests: tuple[ShownRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What `harness show` shows."""
+
+    task: str
+    strategy: str
+    model: str | None
+    notes: tuple[str, ...]
+    samples: tuple[ShownSample, ...]
+
+
+def preview(  # noqa: PLR0913 - the options of one command
+    catalogue: Catalogue,
+    task: str,
+    *,
+    strategy: str,
+    model: str | None = None,
+    count: int = 2,
+    seed: int = 0,
+    split: Split = "test",
+) -> Preview:
+    """Compile the first samples of a task to requests.
+
+    Raises:
+        UsageError: when the strategy can't do the task with the model.
+        HarnessError: for unknown names and wrong parameters.
+    """
+    data = catalogue.task(parse_component(task))
+    real = catalogue.model(parse_component(model)) if model else None
+    used = catalogue.strategy(parse_component(strategy))
+    stand_in = StandIn(real)
+    refusal = used.refuses(real or stand_in, data.spec)
+    if refusal:
+        raise UsageError(f"{strategy} can't do {data.spec.name} with {model or 'any model'}: {refusal}")
+    adapted = used.adapt(stand_in, data.view(split, reads(used)), Setting(seed, "cpu", catalogue.assets.root))
+    samples = [_sample(sample, adapted.requests(sample), real) for sample in data.scored(split, None)[:count]]
+    return Preview(data.spec.name, strategy, model, adapted.notes, tuple(samples))
+
+
+class StandIn:
+    """Says of itself what the real model says, but answers nothing; without a real model it claims all requests."""
+
+    def __init__(self, real: Model | None) -> None:
+        self._real = real
+        self.answers: frozenset[RequestKind] = real.answers if real else frozenset(get_args(RequestKind))
+        self.hyperparameters: frozenset[str] = getattr(real, "hyperparameters", frozenset())
+
+    def fingerprint(self) -> str:
+        """Nothing is kept under it."""
+        return "stand-in"
+
+    def load(self, device: str) -> StandIn:
+        """Never asked for."""
+        raise ModelError(f"nothing is loaded (on {device}) to show requests")
+
+    def train(self, job: TrainingJob) -> Trained:
+        """Train nothing."""
+        return Trained(
+            self, 0.0, (f"would be trained on {len(job.examples)} rows, {len(job.validation)} for validation",)
+        )
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Nothing runs."""
+        return {}
+
+    def run(self, requests: Sequence[Request]) -> Sequence[Response]:
+        """Never asked for."""
+        raise ModelError(f"{len(requests)} requests were to be shown, not answered")
+
+
+def _sample(sample: Sample, requests: Sequence[Request], model: Model | None) -> ShownSample:
+    return ShownSample(
+        sample.id, sample.target, sample.context, tuple(_request(request, model) for request in requests)
+    )
+
+
+def _request(request: Request, model: Model | None) -> ShownRequest:
+    kind = type(request).__name__
+    if isinstance(request, Classify | Embed):
+        answers = request.labels if isinstance(request, Classify) else ()
+        return ShownRequest(kind, request.text, 0, _count(request.text, model), answers, (None,) * len(answers))
+    prompt = request.prompt
+    shown, tokens = len(prompt.demonstrations), _count(prompt.text, model)
+    if isinstance(request, LogLikelihood):
+        counts = tuple(_count(answer, model) for answer in request.continuations)
+        return ShownRequest(kind, prompt.text, shown, tokens, request.continuations, counts)
+    assert isinstance(request, Generate)  # noqa: S101 - the only kind left
+    arguments = {
+        "max_tokens": request.max_tokens,
+        "stop": request.stop,
+        "temperature": request.temperature,
+        "seed": request.seed,
+    }
+    return ShownRequest(kind, prompt.text, shown, tokens, arguments=arguments)
+
+
+def _count(text: str, model: Model | None) -> int | None:
+    return model.count_tokens([text])[0] if isinstance(model, CountsTokens) else None

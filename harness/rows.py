@@ -1,0 +1,242 @@
+"""Files of data -> rows: JSON lines, JSON, CSV, TSV, Parquet, plain texts and lines, gzipped or not."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import logging
+import zlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from harness.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "parquet", "text", "lines"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+_SUFFIXES: Mapping[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".txt": "text",
+}
+_LONGEST_CELL = 2**31 - 1
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a file.
+
+    Attributes:
+        values: its columns; `file` (the stem of its file's name) and `folder` (the name of the folder that holds the
+            file) are there too, unless the data has columns of these names.
+        name: the file's path within its data set, without suffixes.
+        number: the row's line, or its place in a file without lines, counted from 1; 0 where a file is one row.
+        place: where a person finds it: `file:line`.
+    """
+
+    values: Mapping[str, Any]
+    name: str
+    number: int
+    place: str
+
+
+def read_rows(
+    files: Sequence[tuple[str, Path]],
+    *,
+    format: Format | None = None,  # noqa: A002 - the key's name in task files
+    columns: Sequence[str] = (),
+    source: str = "",
+) -> list[Row]:
+    """Read the rows of files, in the order given.
+
+    Args:
+        files: each file's name within its data set, and its path.
+        format: told by the file's suffix where it is not given.
+        columns: names of the columns of CSV and TSV files without a header, or of the one column of `lines`.
+        source: what the files are, for the log.
+
+    Raises:
+        DataError: naming the file and line that can't be read.
+    """
+    recoded: list[str] = []
+    rows: list[Row] = []
+    for name, path in files:
+        rows.extend(_read_file(_File(name, path, tuple(columns), recoded), format))
+    if recoded:
+        log.warning(
+            "%d of %d files of %s are not UTF-8: read as Windows-1252", len(recoded), len(files), source or recoded[0]
+        )
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    name: str
+    path: Path
+    columns: tuple[str, ...]
+    recoded: list[str]
+
+    def bytes(self) -> bytes:
+        try:
+            content = self.path.read_bytes()
+            return gzip.decompress(content) if self.path.suffix == ".gz" else content
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"can't be read: {error}", where=str(self.path)) from error
+
+    def text(self) -> str:
+        """The content; old corpora often mix a few Windows-1252 files into UTF-8 ones."""
+        content = self.bytes()
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            self.recoded.append(self.name)
+            return content.decode("cp1252", errors="replace")
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        r"""Number and text of each line that is not blank; only \n and \r\n end one: texts hold the other ends."""
+        for number, line in enumerate(self.text().split("\n"), start=1):
+            if line.strip():
+                yield number, line.removesuffix("\r")
+
+    def error(self, message: str, number: int, *, hint: str | None = None) -> DataError:
+        return DataError(message, where=f"{self.path}:{number}", hint=hint)
+
+
+def _read_file(file: _File, format_: Format | None) -> Iterator[Row]:
+    path = PurePosixPath(file.name.removesuffix(".gz"))
+    if format_ is None:
+        format_ = _SUFFIXES.get(path.suffix.lower())
+    if format_ is None:
+        raise DataError(
+            f"the suffix {path.suffix!r} tells no format",
+            where=str(file.path),
+            hint=f"set data.format to one of {', '.join(FORMATS)}",
+        )
+    origin = {"file": path.stem, "folder": path.parent.name or file.path.parent.name}
+    for number, values in _READERS[format_](file):
+        yield Row(
+            {**origin, **values},
+            str(path.with_suffix("")),
+            number,
+            f"{file.path}:{number}" if number else str(file.path),
+        )
+
+
+# --- one reader a format: (number, columns) of each row ------------------------------------------
+
+
+def _jsonl(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in file.lines():
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise file.error(f"is not JSON: {error}", number) from error
+        yield number, _object(file, number, value)
+
+
+def _json(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        values = json.loads(file.text())
+    except ValueError as error:
+        raise file.error(f"is not JSON: {error}", getattr(error, "lineno", 1)) from error
+    if not isinstance(values, list):
+        raise file.error("is no list of objects", 1)
+    for number, value in enumerate(values, start=1):
+        yield number, _object(file, number, value)
+
+
+def _object(file: _File, number: int, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise file.error(f"is a {type(value).__name__}, not an object", number)
+    return value
+
+
+def _csv(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
+    csv.field_size_limit(_LONGEST_CELL)  # documents are longer than its default of 128 KiB
+    reader = csv.reader(io.StringIO(file.text(), newline=""), strict=True)
+    columns: Sequence[str] = file.columns
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            if not columns:
+                columns = _header(file, reader.line_num, cells)
+            elif len(cells) != len(columns):
+                raise file.error(f"has {len(cells)} columns, not {len(columns)}", reader.line_num)
+            else:
+                yield reader.line_num, dict(zip(columns, cells, strict=True))
+    except csv.Error as error:
+        raise file.error(f"is not CSV: {error}", reader.line_num) from error
+
+
+def _tsv(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Tabs separate, nothing is quoted, and tabs beyond the last column belong to it."""
+    columns: Sequence[str] = file.columns
+    for number, line in file.lines():
+        if not columns:
+            columns = _header(file, number, line.split("\t"))
+            continue
+        cells = line.split("\t", len(columns) - 1)
+        if len(cells) != len(columns):
+            raise file.error(f"has {len(cells)} columns, not {len(columns)}", number)
+        yield number, dict(zip(columns, cells, strict=True))
+
+
+def _header(file: _File, number: int, cells: Sequence[str]) -> Sequence[str]:
+    repeated = next((cell for cell in cells if list(cells).count(cell) > 1), None)
+    if repeated is not None:
+        raise file.error(
+            f"column {repeated!r} stands twice in the header",
+            number,
+            hint="name the columns with data.columns if there is no header",
+        )
+    return cells
+
+
+def _parquet(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        values = pyarrow.parquet.read_table(pyarrow.BufferReader(file.bytes())).to_pylist()
+    except pyarrow.ArrowException as error:
+        raise DataError(f"is not Parquet: {error}", where=str(file.path)) from error
+    yield from enumerate(values, start=1)
+
+
+def _text(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
+    yield 0, {"text": file.text()}
+
+
+def _lines(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
+    column, *others = file.columns or ("text",)
+    if others:
+        raise DataError(
+            "a line has one column", where=str(file.path), hint="for several columns set data.format to tsv or csv"
+        )
+    for number, line in file.lines():
+        yield number, {column: line}
+
+
+_READERS: Mapping[Format, Callable[[_File], Iterator[tuple[int, dict[str, Any]]]]] = {
+    "jsonl": _jsonl,
+    "json": _json,
+    "csv": _csv,
+    "tsv": _tsv,
+    "parquet": _parquet,
+    "text": _text,
+    "lines": _lines,
+}

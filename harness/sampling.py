@@ -1,0 +1,156 @@
+"""Choosing rows: duplicates, splits, limits, demonstrations. Pure, and the same on every platform and run."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections import defaultdict
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+
+    from harness.records import Sample
+
+T = TypeVar("T")
+S = TypeVar("S", bound=str)
+
+
+# --- duplicates ----------------------------------------------------------------------------------
+
+
+def normalised(text: str) -> str:
+    """The text with case, punctuation and white space folded: what two duplicates have in common.
+
+    A text of nothing but punctuation keeps it, so that `:)` and `:(` stay two texts.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    marks = {ord(sign): " " for sign in set(folded) if unicodedata.category(sign).startswith("P")}
+    return " ".join(folded.translate(marks).split()) or " ".join(folded.split())
+
+
+def duplicate_key(sample: Sample) -> str:
+    """A digest of the sample's normalised fields; duplicates share it, whatever their targets and contexts."""
+    texts = [f"{name}\n{normalised(_text(sample.fields[name]))}" for name in sorted(sample.fields)]
+    return _digest(*texts)
+
+
+def without(pool: Sequence[Sample], scored: Iterable[Sample]) -> tuple[list[Sample], int]:
+    """The samples of a pool that repeat no scored one, and how many were left out."""
+    taken = {duplicate_key(sample) for sample in scored}
+    kept = [sample for sample in pool if duplicate_key(sample) not in taken]
+    return kept, len(pool) - len(kept)
+
+
+# --- splits --------------------------------------------------------------------------------------
+
+
+def cut(
+    rows: Sequence[T],
+    fractions: Mapping[S, float],
+    *,
+    seed: int,
+    stratum: Callable[[T], Hashable],
+    group: Callable[[T], str],
+) -> dict[S, list[int]]:
+    """Cut rows into splits of the given fractions.
+
+    Groups stay whole. Stratum by stratum, in an order drawn by hashing seed and group, each group goes to the split
+    that is furthest behind its share of all rows so far: so every split gets its share of every stratum, to within a
+    row or two where groups are single rows.
+
+    Args:
+        rows: what to cut.
+        fractions: split -> its share; shares that sum to less than 1 leave rows out.
+        seed: changes which rows go where.
+        stratum: rows of a stratum are spread over the splits in proportion; a group's stratum is that of its first row.
+        group: rows with the same group stay together.
+
+    Returns:
+        Split -> indices of its rows, ascending; no split is empty as long as there is a group for each.
+    """
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        groups[group(row)].append(index)
+    keys = sorted(groups, key=lambda key: (str(stratum(rows[groups[key][0]])), _digest(seed, key)))
+    names = sorted(fractions, key=lambda name: (-fractions[name], name))
+    shares: dict[S | None, float] = {name: fractions[name] for name in names}
+    if sum(fractions.values()) < 1 - 1e-9:
+        shares[None] = 1 - sum(fractions.values())
+    dealt: dict[S | None, list[str]] = {side: [] for side in shares}
+    sizes = dict.fromkeys(shares, 0)
+    seen = 0
+    for key in keys:
+        size = len(groups[key])
+        seen += size
+        side = max(shares, key=lambda name: round(shares[name] * seen - sizes[name], 9))
+        dealt[side].append(key)
+        sizes[side] += size
+    _fill(dealt)
+    return {name: sorted(index for key in dealt[name] for index in groups[key]) for name in fractions}
+
+
+def _fill(dealt: dict[S | None, list[str]]) -> None:
+    """Give each empty split a group of the largest side (that of the rows left out first)."""
+    for side, keys in dealt.items():
+        if side is None or keys:
+            continue
+        donor = max(dealt, key=lambda name: (name is None and bool(dealt[name]), len(dealt[name])))
+        if donor is None or len(dealt[donor]) > 1:
+            keys.append(dealt[donor].pop())
+
+
+# --- draws ---------------------------------------------------------------------------------------
+
+
+def draw(samples: Sequence[Sample], n: int, stratum: Callable[[Sample], Hashable], seed: int = 0) -> list[Sample]:
+    """A seeded stratified draw of n samples, in their original order; all of them where there are no more than n.
+
+    Strata are drawn from in proportion, by largest remainders. Within a stratum a smaller draw is part of a larger one.
+    """
+    if n >= len(samples):
+        return list(samples)
+    strata: dict[str, list[int]] = defaultdict(list)
+    for index, sample in enumerate(samples):
+        strata[str(stratum(sample))].append(index)
+    chosen: set[int] = set()
+    for name, quota in _quotas({name: len(indices) for name, indices in strata.items()}, max(n, 0)).items():
+        chosen.update(sorted(strata[name], key=lambda index: _digest(seed, samples[index].id))[:quota])
+    return [sample for index, sample in enumerate(samples) if index in chosen]
+
+
+def _quotas(sizes: Mapping[str, int], n: int) -> dict[str, int]:
+    """Shares of n in proportion to the sizes, rounded down; the rest goes to the largest remainders."""
+    total = sum(sizes.values())
+    quotas = {name: n * size // total for name, size in sizes.items()}
+    order = sorted(sizes, key=lambda name: (-(n * sizes[name] % total), -sizes[name], name))
+    for name in order[: n - sum(quotas.values())]:
+        quotas[name] += 1
+    return quotas
+
+
+def balanced(samples: Sequence[Sample], k: int, rng: random.Random) -> list[Sample]:
+    """Choose k samples, as equally many of each target as there are; all of them where there are no more than k.
+
+    Drawn from `rng`: which samples stand for a target, which targets have one more than others, and the order.
+    """
+    targets: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        targets[sample.target].append(sample)
+    piles = [targets[target] for target in sorted(targets)]
+    rng.shuffle(piles)
+    for pile in piles:
+        rng.shuffle(pile)
+    rounds = range(max(map(len, piles), default=0))
+    chosen = [pile[turn] for turn in rounds for pile in piles if turn < len(pile)][:k]
+    rng.shuffle(chosen)
+    return chosen
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _text(value: object) -> str:
+    return "\n".join(map(_text, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,58 @@
+"""Predictions -> scores with intervals, overall and within each context, and how many samples were answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from harness.records import ContextScore, Coverage, Estimate, Prediction, TaskSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from harness.interfaces import Metric
+
+
+def coverage(predictions: Iterable[Prediction]) -> Coverage:
+    """How many samples were answered and how."""
+    statuses: Counter[str] = Counter()
+    shortened = 0
+    for prediction in predictions:
+        statuses[prediction.status] += 1
+        shortened += prediction.usage.dropped_demonstrations > 0
+    return Coverage(**statuses, shortened=shortened)
+
+
+def score(
+    predictions: Iterable[Prediction], spec: TaskSpec, metrics: Mapping[str, Metric]
+) -> tuple[Mapping[str, Estimate], Mapping[str, ContextScore]]:
+    """Each metric over all samples, and over the samples of each context where any has one.
+
+    Failed samples take no part: coverage counts them. A metric that these predictions have no value of is left out, and
+    so are all where nothing was answered. Contexts come in alphabetical order; a sample without one is in none of them.
+
+    Args:
+        predictions: what a trial said, at most one a sample.
+        spec: the task's.
+        metrics: name -> metric.
+    """
+    answered: list[Prediction] = []
+    contexts: dict[str, list[Prediction]] = {}
+    for prediction in predictions:
+        group = contexts.setdefault(prediction.context, []) if prediction.context is not None else []
+        if prediction.status != "failed":
+            answered.append(prediction)
+            group.append(prediction)
+    within = {
+        name: ContextScore(len(group), _compute(group, spec, metrics)) for name, group in sorted(contexts.items())
+    }
+    return _compute(answered, spec, metrics), within
+
+
+def _compute(
+    predictions: Sequence[Prediction], spec: TaskSpec, metrics: Mapping[str, Metric]
+) -> Mapping[str, Estimate]:
+    if not predictions:
+        return {}
+    computed = {name: metric.compute(predictions, spec) for name, metric in metrics.items()}
+    return {name: estimate for name, estimate in computed.items() if estimate is not None}

@@ -1,0 +1,156 @@
+"""Rows of the results database -> records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import sqlalchemy as sa
+
+from harness.records import (
+    ChunkTiming,
+    Component,
+    ContextScore,
+    Costs,
+    Coverage,
+    Estimate,
+    Prediction,
+    Trial,
+    TrialResult,
+    TrialStatus,
+    Usage,
+)
+from harness.schema import latencies, predictions, run_trials, timings, trials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import Connection, Row
+
+    AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+
+T = TypeVar("T")
+
+BATCH = 500
+"""How many values stand in one IN (...): every database takes as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is stored of a trial: ids of samples that were answered (not failed), timed chunks, measured scenarios."""
+
+    status: TrialStatus
+    done: frozenset[str]
+    timings: tuple[ChunkTiming, ...]
+    scenarios: frozenset[str]
+
+
+def read_progress(connection: Connection, trial: int) -> Progress:
+    """What is stored of the trial with this number."""
+    of_trial = predictions.c.trial == trial
+    answered = sa.select(predictions.c.sample_id).where(of_trial, predictions.c.status != "failed")
+    timed = sa.select(timings).where(timings.c.trial == trial).order_by(timings.c.chunk)
+    measured = sa.select(latencies.c.scenario).where(latencies.c.trial == trial)
+    return Progress(
+        status=connection.execute(sa.select(trials.c.status).where(trials.c.id == trial)).scalar_one(),
+        done=frozenset(connection.execute(answered).scalars()),
+        timings=tuple(ChunkTiming(*row[1:]) for row in connection.execute(timed)),
+        scenarios=frozenset(connection.execute(measured).scalars()),
+    )
+
+
+def read_predictions(connection: Connection, key: str) -> list[Prediction]:
+    """A trial's predictions, in the data's order."""
+    query = sa.select(predictions).join(trials).where(trials.c.key == key).order_by(predictions.c.position)
+    return [_prediction(row) for row in connection.execute(query)]
+
+
+def known(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[int, TrialStatus]]:
+    """Key -> number and status, of the trials that are stored."""
+    query = sa.select(trials.c.key, trials.c.id, trials.c.status)
+    rows = (row for batch in batches(list(keys)) for row in connection.execute(query.where(trials.c.key.in_(batch))))
+    return {row.key: (row.id, row.status) for row in rows}
+
+
+def links(connection: Connection, run: int | None, keys: Sequence[str] | None) -> list[AnyRow]:
+    """Each trial (of a run, of these keys) once, as the newest run named it.
+
+    Without run and keys: and each name once, for the trial that had it last.
+    """
+    c = run_trials.c
+    query = sa.select(c.id, c.trial, c.model, c.task, c.strategy, c.seed, c.split, c.sample_limit)
+    query = query.order_by(c.run.desc(), c.id)
+    if run is not None:
+        query = query.where(c.run == run)
+    wanted = None if keys is None else {number for number, _ in known(connection, keys).values()}
+    chosen, seen = [], set()
+    for link in connection.execute(query):
+        name = tuple(link)[2:] if run is None and keys is None else link.trial
+        if (wanted is None or link.trial in wanted) and link.trial not in seen and name not in seen:
+            chosen.append(link)
+            seen |= {link.trial, name}
+    return chosen
+
+
+def read_results(connection: Connection, chosen: Sequence[int], *, of_run: bool) -> Iterator[TrialResult]:
+    """The trials of links, in the links' order; whether a run found them finished is told only `of_run`."""
+    columns = [column for column in trials.c if column.name not in ("id", "key", "traceback", "scored_by")]
+    query = sa.select(run_trials.c.trial, run_trials.c.cached, run_trials.c.description, *columns).join(trials)
+    measured = sa.select(latencies).order_by(latencies.c.scenario)
+    for batch in batches(sorted(chosen)):
+        rows = list(connection.execute(query.where(run_trials.c.id.in_(batch)).order_by(run_trials.c.id)))
+        latency: dict[int, dict[str, Mapping[str, float | None]]] = {row.trial: {} for row in rows}
+        for row in connection.execute(measured.where(latencies.c.trial.in_(latency))):
+            latency[row.trial][row.scenario] = {name: _number(value) for name, value in row.measured.items()}
+        yield from (_result(row, latency[row.trial], cached=of_run and row.cached) for row in rows)
+
+
+def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut into pieces that fit one IN (...)."""
+    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
+
+
+def _result(row: AnyRow, latency: Mapping[str, Mapping[str, float | None]], *, cached: bool) -> TrialResult:
+    contexts: Mapping[str, Mapping[str, Any]] = row.contexts or {}
+    return TrialResult(
+        trial=_trial(row.description),
+        status=row.status,
+        reason=row.reason,
+        coverage=Coverage(**(row.coverage or {})),
+        metrics=_estimates(row.metrics or {}),
+        contexts={name: ContextScore(score["n"], _estimates(score["metrics"])) for name, score in contexts.items()},
+        latency=latency,
+        costs=Costs(row.load_s, row.train_s),
+        notes=tuple(row.notes or ()),
+        provenance=row.provenance or {},
+        cached=cached,
+    )
+
+
+def _trial(description: Mapping[str, Any]) -> Trial:
+    components = {name: Component(**description[name]) for name in ("model", "task", "strategy")}
+    return Trial(**{**description, **components})
+
+
+def _estimates(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:
+    bounds = ("value", "low", "high")
+    return {name: Estimate(*(float(estimate[bound]) for bound in bounds)) for name, estimate in stored.items()}
+
+
+def _number(value: float | str | None) -> float | None:
+    return float(value) if isinstance(value, str) else value
+
+
+def _prediction(row: AnyRow) -> Prediction:
+    return Prediction(
+        sample_id=row.sample_id,
+        target=row.target,
+        prediction=row.prediction,
+        status=row.status,
+        scores=tuple(float(score) for score in row.scores),
+        text=row.text,
+        context=row.context,
+        usage=Usage(row.prompt_tokens, row.output_tokens, row.dropped_demonstrations, row.cut_tokens),
+        latency_ms=row.latency_ms,
+        reason=row.reason,
+    )

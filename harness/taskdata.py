@@ -1,0 +1,133 @@
+"""A task with what is derived from its rows: the scored draw, the rows to adapt on, digests, the guarded view."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import DataError, HarnessError
+from harness.sampling import draw, without
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.interfaces import Task
+    from harness.records import Condition, Sample, Split, TaskSpec
+
+PARTS = frozenset({"prompt", "train", "validation"})
+"""What a strategy may declare in `reads`; without a declaration it reads all."""
+
+
+class TaskData:
+    """A task and, computed once each, what planning and trials ask of its rows."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self._scored: dict[tuple[Split, int | None], Sequence[Sample]] = {}
+        self._pools: dict[tuple[Split, Split], tuple[Sequence[Sample], int]] = {}
+        self._digests: dict[tuple[Split, Split], str] = {}
+
+    @property
+    def spec(self) -> TaskSpec:
+        """The task's specification."""
+        return self.task.spec
+
+    def scored(self, split: Split, limit: int | None) -> Sequence[Sample]:
+        """The rows that a trial answers: the split, or a seeded stratified draw of `limit` rows of it.
+
+        The draw has a seed of its own, the same for all trials, so that all are compared on the same rows.
+
+        Raises:
+            DataError: when the split has no rows.
+        """
+        if (split, limit) not in self._scored:
+            rows = self.task.samples(split)
+            if not rows:
+                raise DataError(f"task {self.spec.name!r} has no rows in split {split!r}")
+            self._scored[split, limit] = rows if limit is None else draw(rows, limit, _stratum(self.spec), seed=0)
+        return self._scored[split, limit]
+
+    def pool(self, split: Split, scored: Split) -> tuple[Sequence[Sample], int]:
+        """The rows of a split that may be adapted on, and how many were left out since they repeat a scored row."""
+        if (split, scored) not in self._pools:
+            self._pools[split, scored] = without(self.task.samples(split), self.task.samples(scored))
+        return self._pools[split, scored]
+
+    def pool_digest(self, split: Split, scored: Split) -> str:
+        """Digest of such rows, in order."""
+        if (split, scored) not in self._digests:
+            self._digests[split, scored] = digest([_plain(sample) for sample in self.pool(split, scored)[0]])
+        return self._digests[split, scored]
+
+    def scored_digest(self, split: Split, limit: int | None) -> str:
+        """Digest of the scored rows, in order."""
+        return digest([_plain(sample) for sample in self.scored(split, limit)])
+
+    def view(self, scored: Split, reads: frozenset[str]) -> GuardedView:
+        """What a strategy may see that declares `reads`, while `scored` is the split that will be scored.
+
+        Without `prompt` among them the templates are replaced by one that does not render: keys would not cover them.
+        """
+        spec = self.spec
+        if "prompt" not in reads:
+            hidden = "{{ the_strategy_does_not_declare_prompt_in_reads }}"
+            prompt = dataclasses.replace(spec.prompt, template=hidden, instruction=hidden, choice=hidden, answer=hidden)
+            spec = dataclasses.replace(spec, prompt=prompt)
+        return GuardedView(self, scored, reads, spec)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedView:
+    """The rule 'never adapt on what is scored' in one place; a `harness.TaskView`."""
+
+    data: TaskData
+    scored: Split
+    reads: frozenset[str]
+    spec: TaskSpec
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        """Rows to adapt on.
+
+        Raises:
+            HarnessError: when the split is the scored one, or the strategy did not declare that it reads it.
+        """
+        if split == self.scored:
+            raise HarnessError(f"split {split!r} is being scored: nothing may be adapted on it")
+        if split not in self.reads:
+            raise HarnessError(
+                f"the strategy reads split {split!r} without declaring it in `reads`: its key would not cover it"
+            )
+        return self.data.pool(split, self.scored)[0]
+
+    def conditioned(self, condition: Condition) -> GuardedView:
+        """The same task with each sample's context put before its prompt and its input."""
+        prompt = dataclasses.replace(self.spec.prompt, condition=condition)
+        return dataclasses.replace(self, spec=dataclasses.replace(self.spec, prompt=prompt))
+
+    @property
+    def excluded(self) -> dict[Split, int]:
+        """Split -> rows left out since they repeat a scored one, for the splits that the strategy reads."""
+        splits: tuple[Split, ...] = ("train", "validation")
+        return {
+            split: self.data.pool(split, self.scored)[1]
+            for split in splits
+            if split in self.reads and split != self.scored
+        }
+
+
+def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _plain(sample: Sample) -> list[Any]:
+    return [sample.id, dict(sample.fields), sample.target, sample.context, list(sample.choices)]
+
+
+def _stratum(spec: TaskSpec) -> Any:  # noqa: ANN401 - a key function
+    by_label = spec.kind == "classification"
+    return lambda sample: (sample.target if by_label else "", sample.context or "")

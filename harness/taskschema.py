@@ -1,0 +1,272 @@
+"""The schema of task files: what they may hold, and the checks that need no data."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.answers import NUMBER
+from harness.errors import ConfigError, TemplateError, nearest
+from harness.records import ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
+from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
+from harness.templates import compile_expression, undeclared
+from harness.yamlfile import read_yaml, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.yamlfile import Located
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+METRICS: dict[Kind, tuple[str, ...]] = {
+    "classification": ("accuracy", "macro_f1"),
+    "multiple-choice": ("accuracy",),
+    "generation": ("exact_match",),
+}
+"""What a task is scored by when its file does not say."""
+
+_OF_KIND: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+    ("classification", ("labels",)),
+    ("multiple-choice", ("prompt", "choice")),
+    ("generation", ("prompt", "answer")),
+    ("generation", ("generation",)),
+    ("generation", ("extract",)),
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class DataSection(_Section):
+    """Where the rows are and what their columns mean.
+
+    Attributes:
+        files: an address, or one for each split; a path lies beside the task file, `scheme://` says where else.
+        format: of the files; told by their suffix where it is not given.
+        columns: names of the columns of CSV and TSV files without a header, or of the one column of `lines`.
+        sha256: of the download; for each split where `files` has one for each.
+        derive: new columns, each an expression over the others, in the order written.
+        where: an expression; rows for which it is false are left out.
+        splits: how the rows of one address are cut into splits: their shares.
+        seed: of that cut.
+        stratify: columns or fields whose values are spread over the splits in proportion; `target` of a
+            classification unless told. Rows with the same input never stand in two splits.
+        fields: name in templates -> column. `target` is the answer, `choices` a list of choices, `id` the row's name.
+        context: the column that holds each sample's context.
+    """
+
+    files: str | Annotated[dict[Split, str], Field(min_length=1)]
+    format: Format | None = None
+    columns: list[str] = []
+    sha256: Sha256 | dict[Split, Sha256] | None = None
+    derive: dict[str, str] = {}
+    where: str | None = None
+    splits: Annotated[dict[Split, Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] | None = None
+    seed: int = 0
+    stratify: str | list[str] | None = None
+    fields: dict[str, str]
+    context: str | None = None
+
+    def inputs(self) -> list[str]:
+        """The names that templates may use in every place."""
+        return [name for name in self.fields if name not in {"target", "id"}]
+
+
+class PromptSection(_Section):
+    """How rows become text; see `harness.records.PromptSpec`, whose defaults stand for what is left out."""
+
+    template: str
+    instruction: str | None = None
+    separator: str | None = None
+    choice: str | None = None
+    answer: str | None = None
+    input: str | None = None
+    context: str | None = None
+
+
+class GenerationSection(_Section):
+    """Limits of generated answers; see `harness.records.GenerationSpec`."""
+
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
+    temperature: Annotated[float, Field(ge=0)] | None = None
+
+
+class ExtractSection(_Section):
+    """How the answer is found in generated text; see `harness.records.ExtractSpec`."""
+
+    pattern: str | None = None
+    take: Literal["first", "last"] | None = None
+    type: Literal["text", "number"] | None = None
+
+
+class TaskFileSchema(_Section):
+    """A task file."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    kind: Kind
+    description: str = ""
+    data: DataSection
+    labels: Annotated[dict[str, Annotated[str, Field(min_length=1)]], Field(min_length=2)] | None = None
+    contexts: dict[str, str] = {}
+    prompt: PromptSection
+    generation: GenerationSection = GenerationSection()
+    extract: ExtractSection = ExtractSection()
+    metrics: Annotated[list[str], Field(min_length=1)] | None = None
+    licence: str = ""
+    citation: str = ""
+
+
+def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
+    """Read and check a task file, all but its data.
+
+    Raises:
+        ConfigError: with file, line and key.
+    """
+    located = read_yaml(path)
+    task = validate(located, TaskFileSchema)
+    _check_kind(task, located)
+    _check_sources(task.data, located)
+    _check_templates(task, located)
+    return located, task
+
+
+def specification(task: TaskFileSchema) -> TaskSpec:
+    """The task as strategies and metrics see it."""
+    names = [name for name in task.data.inputs() if name != "choices"]
+    prompt = {"input": "\n".join(f"{{{{ {name} }}}}" for name in names)} | task.prompt.model_dump(exclude_none=True)
+    extract = task.extract.model_dump(exclude_none=True)
+    if task.extract.type == "number":
+        extract = {"pattern": NUMBER} | extract
+    return TaskSpec(
+        name=task.name,
+        kind=task.kind,
+        prompt=PromptSpec(**prompt),
+        labels=task.labels or {},
+        metrics=tuple(task.metrics or METRICS[task.kind]),
+        description=task.description,
+        generation=GenerationSpec(**task.generation.model_dump(exclude_none=True)),
+        extract=ExtractSpec(**extract),
+        has_context=task.data.context is not None,
+        contexts=task.contexts,
+        licence=task.licence,
+        citation=task.citation,
+    )
+
+
+# --- checks that one model alone can't make ------------------------------------------------------
+
+
+def _check_kind(task: TaskFileSchema, located: Located) -> None:
+    for kind, keys in _OF_KIND:
+        if task.kind != kind and _holds(located.data, keys):
+            raise ConfigError(f"only a {kind} task has this key; this one is {task.kind}", where=located.where(*keys))
+    if task.kind == "classification":
+        _check_labels(task.labels, located)
+    required = {"target", "choices"} if task.kind == "multiple-choice" else {"target"}
+    missing = sorted(required - task.data.fields.keys())
+    if missing:
+        raise ConfigError(f"field {missing[0]!r} is missing", where=located.where("data", "fields"))
+    if not set(task.data.inputs()) - {"choices"}:
+        hint = "add what templates use, such as text: review"
+        raise ConfigError("there is no field but the target", where=located.where("data", "fields"), hint=hint)
+    for keys in (("contexts",), ("prompt", "context")):
+        if task.data.context is None and _holds(located.data, keys):
+            hint = "set data.context to the column that holds it"
+            raise ConfigError("the data has no context", where=located.where(*keys), hint=hint)
+    if task.metrics and len(set(task.metrics)) < len(task.metrics):
+        raise ConfigError("a metric stands twice", where=located.where("metrics"))
+
+
+def _check_labels(labels: dict[str, str] | None, located: Located) -> None:
+    if labels is None:
+        raise ConfigError(
+            "a classification task needs labels", where=located.where("labels"), hint="label: how it is said"
+        )
+    said: dict[str, str] = {}
+    for label, text in labels.items():
+        if text in said:
+            message = f"labels {said[text]!r} and {label!r} are both said {text!r}: no model can tell them apart"
+            raise ConfigError(message, where=located.where("labels", label))
+        said[text] = label
+
+
+def _check_sources(data: DataSection, located: Located) -> None:
+    def wrong(key: str, message: str, hint: str | None = None) -> ConfigError:
+        return ConfigError(message, where=located.where("data", key), hint=hint)
+
+    one = isinstance(data.files, str)
+    if one and data.splits is None:
+        raise wrong(
+            "files", "one address needs `splits`", "add splits: {train: 0.8, test: 0.2}, or name a file for each split"
+        )
+    for key in ("splits", "seed", "stratify"):
+        if not one and key in located.data["data"]:
+            raise wrong(key, "files for each split are not cut", "leave it out, or name one address in `files`")
+    if data.splits and sum(data.splits.values()) > 1 + 1e-9:
+        raise wrong("splits", f"the shares sum to {sum(data.splits.values()):g}, more than 1")
+    if data.sha256 is not None and isinstance(data.sha256, str) != one:
+        raise wrong("sha256", "is one digest for one address, and for each split where `files` has one for each")
+    if isinstance(data.sha256, dict) and isinstance(data.files, dict) and set(data.sha256) - set(data.files):
+        raise wrong("sha256", "names a split that `files` has not")
+
+
+def _check_templates(task: TaskFileSchema, located: Located) -> None:
+    for name in task.data.fields:
+        if not name.isidentifier():
+            message = f"{name!r} can't be a name in templates"
+            raise ConfigError(message, where=located.where("data", "fields", name), hint="use letters, digits and _")
+    inputs = set(task.data.inputs())
+    known = {
+        "instruction": set[str](),
+        "template": inputs,
+        "input": inputs,
+        "choice": inputs | {"choice"},
+        "answer": inputs | {"target"},
+        "context": inputs | {"context"},
+    }
+    for key, names in known.items():
+        text = getattr(task.prompt, key)
+        if text is None:
+            continue
+        where = located.where("prompt", key)
+        with _errors_at(where):
+            unknown = sorted(undeclared(text) - names)
+        if unknown:
+            raise TemplateError(
+                f"{unknown[0]!r} is no field of this task", where=where, hint=nearest(unknown[0], names)
+            )
+    for column, text in task.data.derive.items():
+        with _errors_at(located.where("data", "derive", column)):
+            compile_expression(text)
+    if task.data.where is not None:
+        with _errors_at(located.where("data", "where")):
+            compile_expression(task.data.where)
+    try:
+        re.compile(task.extract.pattern or "")
+    except re.error as error:
+        raise ConfigError(f"is no regular expression: {error}", where=located.where("extract", "pattern")) from error
+
+
+@contextmanager
+def _errors_at(where: str) -> Iterator[None]:
+    try:
+        yield
+    except TemplateError as error:
+        error.where = where
+        raise
+
+
+def _holds(data: object, keys: tuple[str, ...]) -> bool:
+    """Whether somebody wrote these keys."""
+    for key in keys:
+        if not isinstance(data, dict) or key not in data:
+            return False
+        data = data[key]
+    return True

@@ -1,0 +1,145 @@
+"""Sandboxed templates: the fields of a sample -> the texts that models read. Pure; each template is compiled once."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from jinja2 import meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from harness.errors import TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from harness.records import Sample, TaskSpec
+
+_WORD = re.compile(r"\S+")
+
+
+def words(text: object, count: int) -> str:
+    """The first `count` words (white space stands between words), with the white space between them as it was."""
+    found = list(zip(range(count), _WORD.finditer(str(text)), strict=False))
+    return str(text)[found[0][1].start() : found[-1][1].end()] if found else ""
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    # Autoescaping is for HTML; prompts must reach the model as they are written.
+    environment = ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    environment.filters["words"] = words
+    # A prompt that changes from one rendering to the next can't be compared, keyed or shown.
+    del environment.filters["random"], environment.globals["lipsum"]
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str) -> jinja2.Template:
+    return _ENVIRONMENT.from_string(text)
+
+
+def undeclared(text: str) -> set[str]:
+    """The names that a template uses and does not define itself.
+
+    Raises:
+        TemplateError: without `where`, when it does not compile.
+    """
+    try:
+        _compiled(text)
+        return meta.find_undeclared_variables(_ENVIRONMENT.parse(text)) - _ENVIRONMENT.globals.keys()
+    except jinja2.TemplateError as error:
+        raise TemplateError(f"is no valid template: {error}") from error
+
+
+# --- what a task's samples look like to a model --------------------------------------------------
+
+
+def render_query(spec: TaskSpec, sample: Sample) -> str:
+    """The question, preceded by the sample's context where `prompt.condition` asks for it.
+
+    Raises:
+        TemplateError: naming the sample; `where` is the template's key (also in the functions below).
+    """
+    return _context(spec, sample) + _render(spec, "prompt.template", sample.id, sample.fields)
+
+
+def render_choices(spec: TaskSpec, sample: Sample) -> tuple[str, ...]:
+    """What may follow the query, in the order of labels or choices; empty for generation."""
+    if spec.kind == "classification":
+        return tuple(spec.labels.values())
+    return tuple(
+        _render(spec, "prompt.choice", sample.id, {**sample.fields, "choice": choice}) for choice in sample.choices
+    )
+
+
+def render_answer(spec: TaskSpec, sample: Sample) -> str:
+    """What follows the query in a demonstration: the right answer as a model would say it."""
+    if spec.kind == "classification":
+        return spec.labels[sample.target]
+    if spec.kind == "multiple-choice":
+        return render_choices(spec, sample)[int(sample.target)]
+    return _render(spec, "prompt.answer", sample.id, {**sample.fields, "target": sample.target})
+
+
+def render_input(spec: TaskSpec, sample: Sample) -> str:
+    """The text that a trained classifier or an embedding reads, preceded by the context like the query."""
+    return _context(spec, sample) + _render(spec, "prompt.input", sample.id, sample.fields)
+
+
+def render_instruction(spec: TaskSpec) -> str:
+    """What stands before everything, without the separator that follows it; empty where there is none."""
+    return _render(spec, "prompt.instruction", None, {})
+
+
+def _context(spec: TaskSpec, sample: Sample) -> str:
+    """The sample's context as it is said; a context that the task does not describe is said by its label."""
+    if spec.prompt.condition == "none" or sample.context is None:
+        return ""
+    described = spec.prompt.condition == "description"
+    context = spec.contexts.get(sample.context, sample.context) if described else sample.context
+    return _render(spec, "prompt.context", sample.id, {**sample.fields, "context": context})
+
+
+def _render(spec: TaskSpec, key: str, sample_id: str | None, variables: Mapping[str, Any]) -> str:
+    text: str = getattr(spec.prompt, key.removeprefix("prompt."))
+    try:
+        return _compiled(text).render(variables)
+    except Exception as error:
+        of_sample = "" if sample_id is None else f" on sample {sample_id!r}"
+        raise TemplateError(f"task {spec.name!r}: does not render{of_sample}: {error}", where=key) from error
+
+
+# --- expressions over a row's columns ------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def compile_expression(text: str) -> Callable[[Mapping[str, Any]], Any]:
+    """Compile an expression such as `rating | float > 0`; calling it with a row's columns evaluates it.
+
+    A column whose name is no identifier is reached through `row`: `row['Review Text']`.
+
+    Raises:
+        TemplateError: without `where`: here, when it does not compile; in the call, when it can't be evaluated.
+    """
+    try:
+        compiled = _ENVIRONMENT.compile_expression(text, undefined_to_none=False)
+    except jinja2.TemplateError as error:
+        raise TemplateError(f"is no valid expression: {error}") from error
+
+    def evaluate(row: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the expression gives
+        try:
+            value = compiled({"row": row, **row})
+            if isinstance(value, jinja2.Undefined):
+                str(value)  # StrictUndefined says what is missing
+        except Exception as error:
+            raise TemplateError(f"can't be evaluated: {error}") from error
+        return value
+
+    return evaluate

@@ -1,0 +1,251 @@
+"""For authors of plugins: a toy model and task, and a contract check for each kind of part.
+
+    from harness.testing import check_model
+    from harness_echo.model import Echo
+
+    def test_contract():
+        check_model(Echo())
+
+Each check raises an AssertionError that says which promise of `harness.interfaces` was broken.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from harness.interfaces import Setting, Trainable, Trained, TrainingJob
+from harness.planning import reads
+from harness.records import (
+    SPLITS,
+    Classified,
+    Classify,
+    Embed,
+    Embedded,
+    Estimate,
+    Generate,
+    Generated,
+    LogLikelihood,
+    LogLikelihoods,
+    Prediction,
+    Prompt,
+    PromptSpec,
+    RequestKind,
+    Sample,
+    Split,
+    TaskSpec,
+    Usage,
+)
+from harness.taskdata import PARTS, TaskData
+from harness.templates import render_answer, render_choices, render_input, render_query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.interfaces import Engine, Metric, Model, Strategy, Task
+    from harness.records import Request, Response
+
+ANSWERS: Mapping[str, type[Any]] = {
+    "LogLikelihood": LogLikelihoods,
+    "Generate": Generated,
+    "Classify": Classified,
+    "Embed": Embedded,
+}
+
+# --- toys ------------------------------------------------------------------------------------------
+
+
+class ToyModel:
+    """Prefers the choice that shares most letters with the prompt; can be trained, without learning anything."""
+
+    answers: frozenset[RequestKind] = frozenset({"LogLikelihood", "Generate"})
+    hyperparameters: frozenset[str] = frozenset()
+    provenance: Mapping[str, str] = {"device": "none"}
+
+    def fingerprint(self) -> str:
+        """Never changes."""
+        return "toy"
+
+    def load(self, device: str) -> ToyModel:
+        """It is its own engine, on any device."""
+        del device
+        return self
+
+    def train(self, job: TrainingJob) -> Trained:
+        """Learn nothing."""
+        return Trained(self, 0.0, (f"saw {len(job.examples)} rows",))
+
+    def run(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer from letters alone."""
+        return [_toy_answer(request) for request in requests]
+
+
+def _toy_answer(request: Request) -> Response:
+    if isinstance(request, LogLikelihood):
+        text = request.prompt.text
+        values = tuple(-1.0 / (1 + _shared(text, choice)) for choice in request.continuations)
+        return LogLikelihoods(values, Usage(len(text.split()), len(values)))
+    if isinstance(request, Generate):
+        words = request.prompt.query.split()[: request.max_tokens]
+        return Generated(" ".join(words), "stop", Usage(len(request.prompt.text.split()), len(words)))
+    if isinstance(request, Classify):
+        total = math.log(len(request.labels))
+        return Classified(tuple(-total for _ in request.labels), Usage(len(request.text.split())))
+    return Embedded((float(len(request.text)), 1.0), Usage(len(request.text.split())))
+
+
+def _shared(text: str, choice: str) -> int:
+    return sum(text.count(letter) for letter in set(choice.strip()))
+
+
+class ToyTask:
+    """Twelve short texts of two labels and two contexts, in all three splits."""
+
+    spec = TaskSpec(
+        name="toy",
+        kind="classification",
+        prompt=PromptSpec(template="Text: {{ text }}\nLabel:", input="{{ text }}"),
+        labels={"warm": " warm", "cold": " cold"},
+        has_context=True,
+        contexts={"day": "said by day", "night": "said by night"},
+    )
+
+    def samples(self, split: Split) -> Sequence[Sample]:
+        """Twelve rows; no text stands in two splits."""
+        return [self._sample(split, number) for number in range(12)]
+
+    def _sample(self, split: Split, number: int) -> Sample:
+        label = "warm" if number % 2 else "cold"
+        text = f"{split} {number}: the {'sun shines' if number % 2 else 'snow falls'}"
+        return Sample(f"{split}-{number}", {"text": text}, label, "day" if number % 3 else "night")
+
+
+# --- contracts -------------------------------------------------------------------------------------
+
+
+def check_model(model: Model, *, device: str = "cpu") -> None:
+    """A model tells what it answers, has a stable fingerprint, and answers each kind it names, in order."""
+    unknown = set(model.answers) - set(get_args(RequestKind))
+    assert not unknown, f"answers names unknown kinds of requests: {sorted(unknown)}"
+    fingerprint = model.fingerprint()
+    assert isinstance(fingerprint, str), "fingerprint() is a string"
+    assert fingerprint == model.fingerprint(), "fingerprint() is the same each time"
+    assert model.answers or isinstance(model, Trainable), "a model answers something, or can be trained to"
+    if model.answers:
+        engine = model.load(device)
+        for kind in sorted(model.answers):
+            _check_engine(engine, kind)
+    if isinstance(model, Trainable):
+        _check_training(model, device)
+
+
+def _check_engine(engine: Engine, kind: RequestKind) -> None:
+    requests = _requests(kind)
+    responses = list(engine.run(requests))
+    assert len(responses) == len(requests), f"{kind}: one response a request"
+    for request, response in zip(requests, responses, strict=True):
+        assert isinstance(response, ANSWERS[kind]), f"{kind} is answered by {ANSWERS[kind].__name__}, not {response!r}"
+        _check_response(request, response)
+    again = list(engine.run(requests[::-1]))[::-1]
+    assert list(map(_rounded, again)) == list(map(_rounded, responses)), f"{kind}: responses stand in requests' order"
+    assert list(engine.run([])) == [], "no requests, no responses"
+    assert all(isinstance(value, str) for value in engine.provenance.values()), "provenance holds strings"
+
+
+def _requests(kind: RequestKind) -> list[Request]:
+    texts = ("The sun shines.", "Snow falls on the mountains all day long.", "")
+    if kind == "LogLikelihood":
+        return [LogLikelihood(Prompt(text), (" warm", " cold and grey")) for text in texts]
+    if kind == "Generate":
+        return [Generate(Prompt(text), max_tokens=4) for text in texts[:2]]
+    if kind == "Classify":
+        return [Classify(text, ("warm", "cold")) for text in texts]
+    return [Embed(text) for text in texts[:2]]
+
+
+def _check_response(request: Request, response: Response) -> None:
+    if isinstance(request, LogLikelihood) and isinstance(response, LogLikelihoods):
+        assert len(response.values) == len(request.continuations), "one log-likelihood a continuation"
+        assert all(value <= 0 for value in response.values), "log-likelihoods are not above 0"
+    if isinstance(request, Classify) and isinstance(response, Classified):
+        assert len(response.log_probs) == len(request.labels), "one log-probability a label"
+        total = math.fsum(math.exp(value) for value in response.log_probs)
+        assert abs(total - 1) < 1e-3, f"the labels' probabilities sum to 1, not {total}"
+    assert response.usage.prompt_tokens >= 0, "token counts are not negative"
+
+
+def _rounded(response: Response) -> object:
+    """Order changes batches, and batches the last digits."""
+    if isinstance(response, LogLikelihoods):
+        return [round(value, 3) for value in response.values]
+    if isinstance(response, Classified):
+        return [round(value, 3) for value in response.log_probs]
+    return [round(value, 3) for value in response.vector] if isinstance(response, Embedded) else response.text
+
+
+def _check_training(model: Trainable, device: str) -> None:
+    task = ToyTask()
+    examples = {split: [(sample.fields["text"], sample.target) for sample in task.samples(split)] for split in SPLITS}
+    with tempfile.TemporaryDirectory() as folder:
+        labels = tuple(task.spec.labels)
+        job = TrainingJob(examples["train"], examples["validation"], labels, 0, device, {}, Path(folder) / "trained")
+        trained = model.train(job)
+        assert trained.train_s >= 0, "train_s is in seconds"
+        _check_engine(trained.engine, "Classify")
+
+
+def check_strategy(strategy: Strategy, *, model: Model | None = None, task: Task | None = None) -> None:
+    """A strategy refuses in words or adapts; the same seed gives the same requests, which are pure."""
+    model, task = model or ToyModel(), task or ToyTask()
+    refusal = strategy.refuses(model, task.spec)
+    assert refusal is None or refusal, "refuses() gives a reason or None"
+    assert reads(strategy) <= PARTS, f"`reads` is a subset of {sorted(PARTS)}"
+    if refusal is not None:
+        return
+    data = TaskData(task)
+    samples = data.scored("test", None)
+    with tempfile.TemporaryDirectory() as folder:
+        view, setting = data.view("test", reads(strategy)), Setting(0, "cpu", Path(folder))
+        first, second = strategy.adapt(model, view, setting), strategy.adapt(model, view, setting)
+        engine = first.trained.engine if first.trained else model.load("cpu")
+        for sample in samples:
+            requests = list(first.requests(sample))
+            assert requests, "there is at least one request a sample"
+            assert requests == list(first.requests(sample)), "requests() is pure"
+            assert requests == list(second.requests(sample)), "the same seed gives the same requests"
+            prediction = first.decide(sample, engine.run(requests))
+            assert prediction.sample_id == sample.id, "decide() speaks of the sample it was given"
+            assert prediction.context == sample.context, "a prediction carries its sample's context"
+
+
+def check_task(task: Task) -> None:
+    """A task has unique samples, the same each time, whose targets are declared and whose templates render."""
+    spec = task.spec
+    seen: set[str] = set()
+    for split in SPLITS:
+        samples = list(task.samples(split))
+        assert samples == list(task.samples(split)), f"samples({split!r}) is the same each time"
+        for sample in samples:
+            assert sample.id not in seen, f"sample id {sample.id!r} stands twice"
+            seen.add(sample.id)
+            choices = spec.labels if spec.kind == "classification" else [str(i) for i in range(len(sample.choices))]
+            assert spec.kind == "generation" or sample.target in choices, f"target {sample.target!r} is not declared"
+            for render in (render_query, render_answer, render_choices, render_input):
+                render(spec, sample)
+    assert seen, "a task has samples"
+
+
+def check_metric(metric: Metric) -> None:
+    """A metric gives None or a value within its interval, also for one sample, all right and all wrong."""
+    spec = ToyTask.spec
+    right = [Prediction(str(n), "warm", "warm", scores=(-0.1, -2.4)) for n in range(20)]
+    wrong = [Prediction(str(n), "warm", "cold", scores=(-2.4, -0.1)) for n in range(20)]
+    mixed = [*right[:13], *wrong[13:], Prediction("20", "cold", None, "unparsed", scores=(-1.0, -1.0))]
+    for predictions in (right, wrong, mixed, right[:1]):
+        found = metric.compute(predictions, spec)
+        if found is not None:
+            assert isinstance(found, Estimate), f"a metric gives an Estimate, not {found!r}"
+            assert found.low <= found.value <= found.high, f"{found.value} lies in [{found.low}, {found.high}]"
+    assert isinstance(metric.higher_is_better, bool), "higher_is_better says which way is up"

@@ -1,0 +1,197 @@
+"""One trial -> its messages: task -> strategy -> model, chunk by chunk; no files, no processes. What a worker calls."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError, ModelError
+from harness.latency import PeakMemory
+from harness.planning import reads
+from harness.records import ChunkScored, ChunkTiming, Costs, LatencyMeasured, Prediction, TrialEnded, TrialStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from harness.interfaces import Adapted, Engine, Model, Scenario, Setting, Strategy
+    from harness.records import Job, Message, Sample
+    from harness.taskdata import GuardedView, TaskData
+
+CHUNK = 64
+"""Samples answered and stored together. Chunks are cut by position: a resumed trial batches as an undisturbed one."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The objects of one trial, made by the worker; `load` gives the model's own engine and the seconds it took."""
+
+    model: Model
+    data: TaskData
+    strategy: Strategy
+    scenarios: Mapping[str, Scenario]
+    setting: Setting
+    load: Callable[[], tuple[Engine, float]]
+
+
+def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
+    """Do what is left of a trial: answer the samples that are not done, then measure the scenarios that are missing.
+
+    An error in one sample costs that sample; a chunk in which every sample fails ends the trial. What was said before
+    stays.
+
+    Raises:
+        Exception: whatever adapting or loading raised.
+    """
+    live = LiveTrial(job, parts)
+    timings = list(job.timings)
+    for index, chunk in enumerate(live.chunks()):
+        if not chunk:
+            continue
+        yield from live.started()
+        scored = live.score(index, chunk)
+        yield scored
+        if scored.timing is not None:
+            timings.append(scored.timing)
+        if all(prediction.status == "failed" for prediction in scored.predictions):
+            yield TrialEnded(
+                job.trial.key, failed=True, reason=f"every sample of a chunk failed: {scored.predictions[0].reason}"
+            )
+            return
+    for name, scenario in parts.scenarios.items():
+        values, sample_ms = scenario.measure(LiveWorkload(live, timings))
+        if live.in_memory:
+            yield from live.started()
+        yield LatencyMeasured(job.trial.key, name, values, sample_ms)
+    yield TrialEnded(job.trial.key)
+
+
+class LiveTrial:
+    """A trial in a worker; it adapts and loads when the first answer is needed, not before."""
+
+    def __init__(self, job: Job, parts: Parts) -> None:
+        self.samples = parts.data.scored(job.trial.split, job.trial.limit)
+        self._job = job
+        self._parts = parts
+        self._load_s: float | None = None
+        self._said = False
+
+    # --- getting ready -----------------------------------------------------------------------------
+
+    @cached_property
+    def _view(self) -> GuardedView:
+        return self._parts.data.view(self._job.trial.split, reads(self._parts.strategy))
+
+    @cached_property
+    def _adapted(self) -> Adapted:
+        return self._parts.strategy.adapt(self._parts.model, self._view, self._parts.setting)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        if self._adapted.trained is not None:
+            return self._adapted.trained.engine
+        engine, self._load_s = self._parts.load()
+        return engine
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether anything made it load its engine."""
+        return "_engine" in self.__dict__
+
+    def started(self) -> Iterator[Message]:
+        """Adapt and load, and say once what that took."""
+        if self._said:
+            return
+        engine, trained = self._engine, self._adapted.trained
+        excluded = [
+            f"{count} {split} rows left out: they repeat scored rows"
+            for split, count in self._view.excluded.items()
+            if count
+        ]
+        notes = (*self._adapted.notes, *(() if trained is None else trained.notes), *excluded)
+        costs = Costs(self._load_s, None if trained is None else trained.train_s)
+        self._said = True
+        yield TrialStarted(self._job.trial.key, costs, notes, engine.provenance)
+
+    # --- answering -----------------------------------------------------------------------------------
+
+    def chunks(self) -> Iterator[list[tuple[int, Sample]]]:
+        """The samples that are still to be answered with their positions, in chunks cut by position."""
+        for start in range(0, len(self.samples), CHUNK):
+            chunk = enumerate(self.samples[start : start + CHUNK], start)
+            yield [(position, sample) for position, sample in chunk if sample.id not in self._job.done]
+
+    def score(self, index: int, chunk: Sequence[tuple[int, Sample]]) -> ChunkScored:
+        """Answer a chunk; where that fails, answer its samples one by one, so that only those at fault are lost."""
+        samples = [sample for _, sample in chunk]
+        positions = tuple(position for position, _ in chunk)
+        started = perf_counter()
+        try:
+            with PeakMemory() as memory:
+                predictions = self.predict(samples)
+        except Exception as error:  # noqa: BLE001 - what fails again, alone, is counted with its reason
+            log.warning(
+                "%s: a chunk failed (%s); its %d samples are tried one by one",
+                self._job.trial.model,
+                error,
+                len(samples),
+            )
+            return ChunkScored(
+                self._job.trial.key, positions, tuple(self._predict_alone(sample) for sample in samples), None
+            )
+        timing = ChunkTiming(
+            index=index,
+            samples=len(samples),
+            seconds=perf_counter() - started,
+            prompt_tokens=sum(prediction.usage.prompt_tokens for prediction in predictions),
+            output_tokens=sum(prediction.usage.output_tokens for prediction in predictions),
+            peak_bytes=memory.peak_bytes,
+        )
+        return ChunkScored(self._job.trial.key, positions, tuple(predictions), timing)
+
+    def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
+        """Answer samples, all at once.
+
+        Raises:
+            ModelError: when the engine gives another number of responses than it got requests.
+        """
+        asked = [tuple(self._adapted.requests(sample)) for sample in samples]
+        responses = self._engine.run([request for requests in asked for request in requests])
+        if len(responses) != sum(map(len, asked)):
+            raise ModelError(
+                f"{self._job.trial.model} gave {len(responses)} responses to {sum(map(len, asked))} requests"
+            )
+        rest = iter(responses)
+        return [
+            self._adapted.decide(sample, [next(rest) for _ in requests])
+            for sample, requests in zip(samples, asked, strict=True)
+        ]
+
+    def _predict_alone(self, sample: Sample) -> Prediction:
+        try:
+            return self.predict([sample])[0]
+        except Exception as error:  # noqa: BLE001 - counted and shown as the sample's reason
+            reason = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+            return Prediction(sample.id, sample.target, None, "failed", context=sample.context, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveWorkload:
+    """A live trial as scenarios see it; a `harness.interfaces.Workload`."""
+
+    live: LiveTrial
+    timings: Sequence[ChunkTiming]
+
+    @property
+    def samples(self) -> Sequence[Sample]:
+        """The scored samples."""
+        return self.live.samples
+
+    def answer(self, samples: Sequence[Sample]) -> tuple[int, int]:
+        """Answer samples now; tokens read and written."""
+        usages = [prediction.usage for prediction in self.live.predict(samples)]
+        return sum(usage.prompt_tokens for usage in usages), sum(usage.output_tokens for usage in usages)

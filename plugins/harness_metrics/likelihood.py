@@ -1,0 +1,50 @@
+"""Cross-entropy of the right answer under the scores of all possible answers."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING
+
+from harness.errors import ModelError
+from harness.statistics import bootstrap_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.records import Estimate, Prediction, TaskSpec
+
+_WORST = -math.log(sys.float_info.min)
+
+
+class CrossEntropy:
+    """The mean of -log p(right answer) in nats, with a bootstrap interval over samples; lower is better.
+
+    p is the softmax of a sample's scores over its labels or choices. A probability below the smallest normal double
+    (2.2e-308, zero included) counts as that, so one sample adds 708.4 nats at most.
+    """
+
+    higher_is_better = False
+
+    def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
+        """The mean; None where any sample has no scores, or the task has neither labels nor choices.
+
+        Raises:
+            ModelError: when scores are NaN, all of probability zero, or not one a label.
+        """
+        if spec.kind == "generation" or not all(prediction.scores for prediction in predictions):
+            return None
+        place = {label: index for index, label in enumerate(spec.labels)}
+        return bootstrap_mean([_loss(prediction, place) for prediction in predictions])
+
+
+def _loss(prediction: Prediction, place: dict[str, int]) -> float:
+    """-log softmax(scores)[target]; without labels the target is the number of a choice."""
+    scores = prediction.scores
+    target = place[prediction.target] if place else int(prediction.target)
+    expected = len(place) or max(target + 1, len(scores))
+    highest = max(scores)
+    if len(scores) != expected or not math.isfinite(highest) or any(map(math.isnan, scores)):
+        raise ModelError(f"the scores of sample {prediction.sample_id!r} make no sense: {scores}")
+    total = highest + math.log(sum(math.exp(score - highest) for score in scores))
+    return min(total - scores[target], _WORST)

@@ -1,0 +1,125 @@
+"""Each metric is compared with scikit-learn's."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+
+from harness.errors import ModelError
+from harness.plugins import Plugins
+from harness.records import Prediction, PromptSpec, TaskSpec
+from harness.statistics import bootstrap_mean, wilson
+from harness_metrics.f1 import MacroF1, MicroF1
+from harness_metrics.likelihood import CrossEntropy
+from harness_metrics.proportion import Accuracy, ExactMatch
+
+LABELS = ("business", "sports", "tech")
+PROMPT = PromptSpec("{{ text }}")
+TOPICS = TaskSpec(name="topics", kind="classification", prompt=PROMPT, labels={label: f" {label}" for label in LABELS})
+QUIZ = TaskSpec(name="quiz", kind="multiple-choice", prompt=PROMPT)
+SUMS = TaskSpec(name="sums", kind="generation", prompt=PROMPT)
+
+
+def said(pairs, scores=()):
+    """Predictions of (target, answer) pairs, with their scores."""
+    return [
+        Prediction(
+            str(index),
+            target,
+            answer,
+            "unparsed" if answer is None else "answered",
+            scores=tuple(scores[index]) if scores else (),
+        )
+        for index, (target, answer) in enumerate(pairs)
+    ]
+
+
+def test_names_lead_to_metrics():
+    entries = [entry for entry in Plugins().registry("metric") if entry.plugin == "metrics"]
+    assert {entry.name for entry in entries} == {"accuracy", "exact_match", "macro_f1", "micro_f1", "cross_entropy"}
+    for entry in entries:
+        assert entry.summary
+        assert entry.load()().compute(said([("tech", "tech")], [[-3.0, -2.0, -1.0]]), TOPICS).value >= 0
+
+
+answers = st.sampled_from([*LABELS, "weather", None])
+
+
+@given(st.lists(st.tuples(st.sampled_from(LABELS), answers), min_size=1, max_size=30))
+def test_accuracy_and_f1_are_those_of_scikit_learn(pairs):
+    targets = [target for target, _ in pairs]
+    answered = ["(none)" if answer is None else answer for _, answer in pairs]
+    predictions = said(pairs)
+    right = accuracy_score(targets, answered)
+    assert Accuracy().compute(predictions, TOPICS).value == pytest.approx(right)
+    assert ExactMatch().compute(predictions, SUMS) == wilson(round(right * len(pairs)), len(pairs))
+    for metric, average in ((MacroF1(), "macro"), (MicroF1(), "micro")):
+        estimate = metric.compute(predictions, TOPICS)
+        reference = f1_score(targets, answered, labels=LABELS, average=average, zero_division=0)
+        assert estimate.value == pytest.approx(reference)
+        assert estimate.low <= estimate.value <= estimate.high
+
+
+def test_f1_is_of_classifications_only():
+    assert MacroF1().compute(said([("0", "1")]), QUIZ) is None
+    assert MicroF1().compute(said([("18", "18")]), SUMS) is None
+
+
+def test_a_probability_of_80_percent_costs_0_223_nats():
+    scores = [[math.log(0.8), math.log(0.15), math.log(0.05)]]
+    assert CrossEntropy().compute(said([("business", "business")], scores), TOPICS).value == pytest.approx(
+        0.223, abs=5e-4
+    )
+
+
+def test_cross_entropy_is_scikit_learns_log_loss_whatever_the_scores_sum_to():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(-40, 3, size=(60, 3))
+    targets = list(rng.choice(LABELS, size=60))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    reference = log_loss(targets, probabilities, labels=LABELS)
+    estimate = CrossEntropy().compute(said([(target, None) for target in targets], logits.tolist()), TOPICS)
+    assert estimate.value == pytest.approx(reference)
+    losses = [-math.log(row[LABELS.index(target)]) for target, row in zip(targets, probabilities, strict=True)]
+    assert estimate.low == pytest.approx(bootstrap_mean(losses).low)
+    assert not CrossEntropy().higher_is_better
+
+
+def test_cross_entropy_of_choices_whose_number_differs():
+    predictions = said([("1", "1"), ("3", "0")], [[math.log(0.5), math.log(0.5)], [math.log(0.25)] * 4])
+    assert CrossEntropy().compute(predictions, QUIZ).value == pytest.approx((math.log(2) + math.log(4)) / 2)
+
+
+def test_cross_entropy_needs_the_scores_of_all():
+    scored, silent = said([("tech", "tech")], [[-1.0, -2.0, -3.0]]), said([("tech", None)])
+    assert CrossEntropy().compute([*scored, *silent], TOPICS) is None
+    assert CrossEntropy().compute(scored, SUMS) is None
+
+
+def test_an_impossible_answer_costs_a_finite_sum():
+    impossible = said([("tech", "sports")], [[-1.0, 0.0, -math.inf]])
+    assert CrossEntropy().compute(impossible, TOPICS).value == pytest.approx(708.396, abs=1e-3)
+
+
+@pytest.mark.parametrize("scores", [[math.nan, -1.0, -2.0], [-math.inf] * 3, [math.inf, 0.0, 0.0], [-1.0, -2.0]])
+def test_scores_that_make_no_sense_are_an_error(scores):
+    with pytest.raises(ModelError, match="scores of sample '0'"):
+        CrossEntropy().compute(said([("business", "business")], [scores]), TOPICS)
+
+
+def test_a_choice_without_a_score_is_an_error():
+    with pytest.raises(ModelError, match="scores of sample '0'"):
+        CrossEntropy().compute(said([("2", "0")], [[-1.0, -2.0]]), QUIZ)
+
+
+@pytest.mark.parametrize("metric", [Accuracy(), ExactMatch(), MacroF1(), MicroF1()])
+def test_one_sample_has_a_wide_interval(metric):
+    estimate = metric.compute(said([("tech", None)]), TOPICS)
+    assert (estimate.value, estimate.low) == (0.0, 0.0)
+    assert estimate.high == pytest.approx(0.793, abs=1e-3)
+    assert metric.higher_is_better
