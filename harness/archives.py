@@ -105,7 +105,7 @@ def _members(archive: Path) -> Iterator[_Member]:
         magic = file.read(4)
     if magic in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zip_members(archive)
-    if _TAR_NAME.search(archive.name) or tarfile.is_tarfile(archive):
+    if _TAR_NAME.search(archive.name) or _is_tar(archive):
         return _tar_members(archive)
     if magic[:2] == b"\x1f\x8b":
         name = archive.stem if archive.suffix == ".gz" else archive.name
@@ -113,6 +113,14 @@ def _members(archive: Path) -> Iterator[_Member]:
     raise AssetError(
         f"{archive.name} is no archive", hint="zip, whl, tar, tar.gz, tar.bz2, tar.xz and gz can be unpacked"
     )
+
+
+def _is_tar(file: Path) -> bool:
+    try:
+        with tarfile.open(file) as archive:
+            return archive.next() is not None  # any file that begins with zeros would pass for an empty one
+    except tarfile.TarError:
+        return False
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:

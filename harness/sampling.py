@@ -82,11 +82,11 @@ def cut(
     sizes = dict.fromkeys(shares, 0)
     seen = 0
     for key in keys:
-        size = len(groups[key])
-        seen += size
-        side = max(shares, key=lambda name: round(shares[name] * seen - sizes[name], 9))
+        # As if the group were one row: otherwise large groups would mostly go to the largest split.
+        side = max(shares, key=lambda name: round(shares[name] * (seen + 1) - sizes[name], 9))
         dealt[side].append(key)
-        sizes[side] += size
+        sizes[side] += len(groups[key])
+        seen += len(groups[key])
     _fill(dealt)
     return {name: sorted(index for key in dealt[name] for index in groups[key]) for name in fractions}
 

@@ -91,7 +91,7 @@ def _explained(output: str, piece: str) -> AssetError:
     if hashes := _HASHES.search(output):
         return AssetError(
             f"pypi://{piece} has SHA-256 {hashes[2]}, not {hashes[1]}",
-            hint="is it the same version? don't use it before you know",
+            hint="don't use it before you know why",
         )
     if _FULL.search(output):
         return AssetError(

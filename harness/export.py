@@ -1,0 +1,181 @@
+"""What other programs read: trials as JSON, predictions as JSONL or Parquet.
+
+Numbers that are not finite are null in JSON, which has none; Parquet keeps them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from harness.errors import HarnessError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from harness.records import Estimate, Prediction, TrialResult
+    from harness.store import Store
+
+COLUMNS = (
+    "trial",
+    "sample_id",
+    "target",
+    "prediction",
+    "correct",
+    "scores",
+    "text",
+    "context",
+    "prompt_tokens",
+    "output_tokens",
+    "latency_ms",
+    "status",
+)
+"""Of exported predictions; `scores` has a log-likelihood a choice, unnormalised."""
+
+
+def trials_json(results: Sequence[TrialResult]) -> dict[str, Any]:
+    """Trials as `{"trials": [{"key": ..., "model": ..., ...}]}`, the JSON of `harness run` and `harness report`.
+
+    `model` and `task` are as people wrote them; `strategy` is the name, with its parameters in `params`.
+    """
+    return {"trials": [_trial(result) for result in results]}
+
+
+def export(store: Store, keys: Sequence[str], path: Path) -> None:
+    """Write trials' predictions, one row a sample in the data's order, to FILE.jsonl or FILE.parquet.
+
+    The file is there whole or not at all.
+
+    Raises:
+        UsageError: for another suffix.
+        HarnessError: when the file can't be written.
+    """
+    write = WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise UsageError(f"can't export to {path.name!r}", hint="name a file that ends in " + " or ".join(WRITERS))
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                write(((key, store.predictions(key)) for key in keys), file)
+                file.close()
+                Path(file.name).chmod(0o666 & ~_umask())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink()
+                raise
+    except OSError as error:
+        raise HarnessError(f"can't write the predictions: {error.strerror or error}", where=str(path)) from error
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+# --- trials ------------------------------------------------------------------------------------------
+
+
+def _trial(result: TrialResult) -> dict[str, Any]:
+    trial = result.trial
+    return {
+        "key": trial.key,
+        "model": str(trial.model),
+        "task": str(trial.task),
+        "strategy": str(dataclasses.replace(trial.strategy, params={})),
+        "params": dict(trial.strategy.params),
+        "seed": trial.seed,
+        "status": result.status,
+        "reason": result.reason,
+        "n": trial.n,
+        "coverage": dataclasses.asdict(result.coverage),
+        "metrics": _estimates(result.metrics),
+        "contexts": {name: {"n": one.n, "metrics": _estimates(one.metrics)} for name, one in result.contexts.items()},
+        "gains": _estimates(result.gains),
+        "latency": {
+            name: {what: _finite(value) for what, value in found.items()} for name, found in result.latency.items()
+        },
+        "train_s": _finite(result.costs.train_s),
+        "cached": result.cached,
+        "notes": list(result.notes),
+        "provenance": dict(result.provenance),
+    }
+
+
+def _estimates(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]]:
+    return {
+        name: {bound: _finite(value) for bound, value in dataclasses.asdict(estimate).items()}
+        for name, estimate in estimates.items()
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+# --- predictions -------------------------------------------------------------------------------------
+
+
+def _row(key: str, prediction: Prediction) -> dict[str, Any]:
+    usage = prediction.usage
+    values = (
+        key,
+        prediction.sample_id,
+        prediction.target,
+        prediction.prediction,
+        prediction.correct,
+        list(prediction.scores),
+        prediction.text,
+        prediction.context,
+        usage.prompt_tokens,
+        usage.output_tokens,
+        prediction.latency_ms,
+        prediction.status,
+    )
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _write_jsonl(trials: Iterator[tuple[str, Sequence[Prediction]]], file: IO[bytes]) -> None:
+    for key, predictions in trials:
+        for prediction in predictions:
+            row = _row(key, prediction)
+            row |= {"scores": [_finite(score) for score in prediction.scores], "latency_ms": _finite(row["latency_ms"])}
+            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+
+def _write_parquet(trials: Iterator[tuple[str, Sequence[Prediction]]], file: IO[bytes]) -> None:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
+
+    schema = _schema()
+    with ParquetWriter(file, schema) as writer:
+        for key, predictions in trials:
+            rows = [_row(key, prediction) for prediction in predictions]
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    types = {
+        "correct": pa.bool_(),
+        "scores": pa.list_(pa.float64()),
+        "prompt_tokens": pa.int64(),
+        "output_tokens": pa.int64(),
+        "latency_ms": pa.float64(),
+    }
+    return pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
+
+
+WRITERS: Mapping[str, Callable[[Iterator[tuple[str, Sequence[Prediction]]], IO[bytes]], None]] = {
+    ".jsonl": _write_jsonl,
+    ".parquet": _write_parquet,
+}
+"""Suffix -> how a file with it is written."""

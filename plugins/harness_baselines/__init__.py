@@ -1,0 +1,26 @@
+"""Baselines that every model should beat: the most frequent label, chance, and logistic regression on TF-IDF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.hookspecs import Register, hookimpl
+
+
+@hookimpl
+def register_models(register: Register) -> None:
+    """Add the baselines."""
+    register("majority", "harness_baselines.majority:Majority", summary="the most frequent training label, always")
+    register("random", "harness_baselines.chance:Chance", summary="seeded guesses: chance level, 1 in k on average")
+    register("tfidf-lr", "harness_baselines.tfidf:TfidfLogReg", summary="logistic regression on TF-IDF (scikit-learn)")
+
+
+@hookimpl
+def diagnose() -> Iterable[tuple[str, str]]:
+    """Say whether scikit-learn is there, which `tfidf-lr` needs."""
+    import importlib.metadata
+
+    try:
+        yield "scikit-learn", importlib.metadata.version("scikit-learn")
+    except importlib.metadata.PackageNotFoundError:
+        yield "scikit-learn", "missing, tfidf-lr needs it: pip install 'adapt-harness[baselines]'"

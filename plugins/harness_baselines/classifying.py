@@ -1,0 +1,74 @@
+"""What the trained baselines share: identity, a look at the training data, an engine that always says the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from harness.errors import ModelError, TrainingError
+from harness.records import Classified, Classify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.interfaces import TrainingJob
+    from harness.records import Request, Response
+
+
+def fingerprint(name: str, code_version: int, parts: Mapping[str, object]) -> str:
+    """What a baseline is: its class, the version of its code (raised by hand when answers change) and its settings."""
+    content = json.dumps([name, code_version, parts], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def label_counts(job: TrainingJob) -> list[int]:
+    """How often each of the job's labels stands in its training data.
+
+    Raises:
+        TrainingError: when there are no examples, or one has another label.
+    """
+    if not job.examples:
+        raise TrainingError("there are no training examples", hint="give the task a training split")
+    counts = Counter(label for _, label in job.examples)
+    unknown = sorted(set(counts) - set(job.labels))
+    if unknown:
+        raise TrainingError(f"training examples have the label {unknown[0]!r}, which the task does not declare")
+    return [counts[label] for label in job.labels]
+
+
+def add_one_log_probs(counts: Sequence[int]) -> tuple[float, ...]:
+    """Log-probabilities of labels from their counts, one added to each (Laplace), so that none is impossible."""
+    total = sum(counts) + len(counts)
+    return tuple(math.log((count + 1) / total) for count in counts)
+
+
+def texts_of(requests: Sequence[Request], labels: Sequence[str]) -> list[str]:
+    """The texts to classify.
+
+    Raises:
+        ModelError: when a request is of another kind, or about other labels than those of the training.
+    """
+    texts = []
+    for request in requests:
+        if not isinstance(request, Classify):
+            raise ModelError(f"a trained baseline answers Classify, not {type(request).__name__}")
+        if request.labels != tuple(labels):
+            raise ModelError(f"trained on the labels {tuple(labels)}, asked for {request.labels}")
+        texts.append(request.text)
+    return texts
+
+
+class ConstantEngine:
+    """Gives every text the same log-probabilities."""
+
+    def __init__(self, labels: tuple[str, ...], log_probs: tuple[float, ...], provenance: Mapping[str, str]) -> None:
+        self.provenance = provenance
+        self._labels = labels
+        self._answer = Classified(log_probs)
+
+    def run(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer `Classify`; no tokens are counted, since there is no tokenizer."""
+        return [self._answer for _ in texts_of(requests, self._labels)]

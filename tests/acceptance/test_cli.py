@@ -1,0 +1,263 @@
+"""The contract of the command line: output, exit status, errors, interruption."""
+
+import csv
+import io
+import json
+import signal
+import time
+
+import pytest
+
+RUN = ("run", "-m", "toy", "-t", "toy", "--no-latency")
+
+TASK = """\
+name: weather
+kind: classification
+data:
+  files: {train: train.jsonl, test: test.jsonl}
+  fields: {text: text, target: label}
+labels: {warm: " warm", cold: " cold"}
+prompt:
+  template: "{{ text }}:"
+"""
+
+
+def rows(*pairs):
+    return "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in pairs)
+
+
+@pytest.fixture
+def weather(tmp_path):
+    """A small task folder that tests break."""
+    (tmp_path / "task.yaml").write_text(TASK)
+    (tmp_path / "train.jsonl").write_text(rows(("sun", "warm"), ("snow", "cold")))
+    (tmp_path / "test.jsonl").write_text(rows(("summer", "warm"), ("winter", "cold"), ("ice", "cold")))
+    return tmp_path
+
+
+# --- output ------------------------------------------------------------------------------------------
+
+
+def test_json_of_a_run_has_the_contracts_keys(cli):
+    done = cli(*RUN, "-s", "zero-shot", "--format", "json")
+    assert done.status == 0
+    (trial,) = done.json["trials"]
+    contract = {"key", "model", "task", "strategy", "params", "seed", "status", "reason", "n", "coverage", "metrics"}
+    assert contract | {"contexts", "latency", "train_s", "cached"} <= set(trial)
+    assert set(trial["metrics"]["accuracy"]) == {"value", "low", "high"}
+    assert (trial["n"], trial["status"], trial["cached"]) == (12, "finished", False)
+
+
+def test_a_second_run_is_cached_and_equal(cli):
+    first = cli(*RUN, "--format", "json").json["trials"][0]
+    second = cli(*RUN, "--format", "json").json["trials"][0]
+    assert second.pop("cached")
+    assert not first.pop("cached")
+    assert first == second
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json"])
+def test_every_format_prints_the_result_alone(cli, form):
+    done = cli(*RUN, "-s", "zero-shot", "-s", "context", "--format", form)
+    assert done.status == 0
+    assert "zero-shot" in done.out
+    assert "trials: 2 to run" in done.err
+    assert "to run" not in done.out
+
+
+def test_csv_is_csv(cli):
+    done = cli(*RUN, "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(done.out))
+    assert row["model"] == "toy"
+    assert row["task"] == "toy"
+
+
+def test_report_writes_all_files(cli, tmp_path):
+    cli(*RUN)
+    done = cli("report", "--format", "html,markdown,csv,json", "-o", "out")
+    assert done.status == 0, done.err
+    files = {path.suffix: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert set(files) == {".html", ".md", ".csv", ".json"}
+    assert "http://" not in files[".html"].replace("http://www.w3.org", "")
+    assert "https://" not in files[".html"]
+
+
+def test_an_experiment_file_runs_and_writes_its_report(cli, tmp_path):
+    (tmp_path / "e.yaml").write_text("models: [toy]\ntasks: [toy]\nscenarios: []\nreport: {folder: out, formats: [csv]}\n")
+    assert cli("run", "e.yaml").status == 0
+    assert [path.suffix for path in (tmp_path / "out").iterdir()] == [".csv"]
+
+
+def test_export_has_one_row_a_sample_in_order(cli, tmp_path):
+    key = cli(*RUN, "--format", "json").json["trials"][0]["key"]
+    assert cli("export", "--trial", key[:10], "-o", "p.jsonl").status == 0
+    lines = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+    columns = "trial sample_id target prediction correct scores text context prompt_tokens output_tokens latency_ms status"
+    assert list(lines[0]) == columns.split()
+    assert [line["sample_id"] for line in lines] == [f"test-{number}" for number in range(12)]
+
+
+def test_show_prints_the_exact_prompt(cli):
+    done = cli("show", "-t", "toy", "-s", "few-shot,k=1,select=first", "-n", "1")
+    assert "Text: train 0: the snow falls\nLabel: cold\n\nText: test 0: the snow falls\nLabel:\n" in done.out
+    assert "-> ' warm'" in done.out
+    shown = cli("show", "-t", "toy", "-n", "3", "--format", "json").json
+    assert len(shown["samples"]) == 3
+
+
+def test_show_trains_nothing(cli):
+    done = cli("show", "-t", "toy", "-s", "finetune")
+    assert "note: would be trained on 12 rows, 12 for validation" in done.out
+
+
+def test_list_is_a_list(cli):
+    names = [entry["name"] for entry in cli("list", "strategies", "--format", "json").json]
+    assert names == ["context", "few-shot", "finetune", "zero-shot"]
+    plugins = {plugin["name"]: plugin for plugin in cli("list", "plugins", "--format", "json").json}
+    assert plugins["faulty_parts"]["error"] is None
+
+
+def test_latency_stands_beside_accuracy(cli):
+    trial = cli("run", "-m", "toy", "-t", "toy", "--format", "json").json["trials"][0]
+    assert trial["latency"]["offline"]["samples_per_s"] > 0
+    assert trial["latency"]["single-stream"]["p50_ms"] > 0
+
+
+# --- errors ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "-m", "tooy", "-t", "toy"), "unknown model 'tooy' (did you mean toy"),
+        (("run", "-m", "toy", "-t", "tooy"), "unknown task 'tooy' (did you mean toy"),
+        (("run", "-m", "toy", "-t", "toy", "-s", "fewshot"), "unknown strategy 'fewshot' (did you mean few-shot"),
+        (("run", "-m", "toy", "-t", "toy", "-s", "few-shot,shots=3"), "has no parameter 'shots'"),
+        (("run", "-m", "toy", "-t", "toy", "-s", "few-shot,k=-1"), "parameter k='-1' is wrong"),
+        (("run", "-m", "toy"), "there are no tasks"),
+        (("run", "-m", "toy", "-t", "nowhere.yaml"), "there is no task file 'nowhere.yaml'"),
+        (("report", "--format", "htlm"), "unknown reporter 'htlm' (did you mean html"),
+        (("--plugin", "nowhere.py", "list"), "there is no plugin file 'nowhere.py'"),
+    ],
+    ids="model task strategy parameter value no-task file format plugin".split(),
+)
+def test_a_wrong_call_is_one_line_and_exit_2(cli, arguments, said):
+    done = cli(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "place", "said"),
+    [
+        ("task.yaml", "kind: class", "kind: [class", "task.yaml:3", "not YAML"),
+        ("task.yaml", "labels:", "lables:", "task.yaml:6: lables", "did you mean labels"),
+        ("task.yaml", "prompt:", "name: other\nprompt:", "task.yaml:7: name", "stands twice"),
+        ("task.yaml", "{{ text }}", "{{ txet }}", "task.yaml:8: prompt.template", "txet"),
+        ("task.yaml", "{{ text }}", "{{ text ", "task.yaml:8: prompt.template", ""),
+        ("task.yaml", "{text: text,", "{text: body,", "task.yaml:5: data.fields.text", "body"),
+        ("test.jsonl", '"warm"', '"hot"', "test.jsonl:1", "hot"),
+        ("test.jsonl", "}\n", "\n", "test.jsonl:1", "JSON"),
+    ],
+)
+def test_a_wrong_task_is_told_by_file_line_and_key_before_anything_is_loaded(cli, weather, file, old, new, place, said):
+    text = (weather / file).read_text()
+    assert old in text
+    (weather / file).write_text(text.replace(old, new, 1))
+    done = cli("run", "-m", "fake-unloadable", "-t", "task.yaml", "--no-latency")
+    assert done.status == 2, done.err
+    assert place in done.err
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert cli("check", "task.yaml").status == 2
+
+
+def test_an_empty_split_is_told(cli, weather):
+    (weather / "test.jsonl").write_text("")
+    done = cli("run", "-m", "toy", "-t", "task.yaml")
+    assert done.status == 2
+    assert "test" in done.err
+
+
+def test_check_says_ok(cli, weather):
+    done = cli("check", "task.yaml", "toy", "strategies")
+    assert done.status == 0, done.out
+    assert done.out.count(": ok") == 3
+
+
+def test_one_failed_trial_leaves_the_others_whole_and_exits_1(cli):
+    done = cli("run", "-m", "fake-unloadable", "-m", "fake-choking", "-m", "toy", "-t", "toy", "--no-latency", "--format", "json")
+    assert done.status == 1
+    assert [trial["status"] for trial in done.json["trials"]] == ["failed", "partial", "finished"]
+    assert done.json["trials"][0]["reason"] == "the weights are gone on auto"
+
+
+def test_pairs_that_cannot_work_are_no_error(cli):
+    done = cli("run", "-m", "majority", "-t", "toy", "-s", "zero-shot", "-s", "finetune", "--no-latency", "--format", "json")
+    assert done.status == 0
+    assert [trial["status"] for trial in done.json["trials"]] == ["not-applicable", "finished"]
+
+
+def test_more_demonstrations_than_rows_are_handled_and_said(cli, weather):
+    done = cli("run", "-m", "toy", "-t", "task.yaml", "-s", "few-shot,k=50", "--no-latency", "--format", "json")
+    assert done.status == 0, done.err
+    assert "2 demonstrations: the training rows are no more than that" in done.json["trials"][0]["notes"]
+
+
+def test_odd_data_is_handled_and_said(cli, weather):
+    (weather / "train.jsonl").write_bytes(b'{"text": "caf\xe9", "label": "warm"}\n{"text": "", "label": "warm"}\n')
+    done = cli("run", "-m", "majority", "-t", "task.yaml", "-s", "finetune", "--limit", "99", "--no-latency", "--format", "json")
+    assert done.status == 0, done.err
+    assert "not UTF-8" in done.err
+    assert "empty" in done.err
+    assert done.json["trials"][0]["n"] == 3
+
+
+def test_a_broken_plugin_is_shown_with_its_traceback_and_harms_nothing(cli, tmp_path):
+    (tmp_path / "broken_one.py").write_text("raise RuntimeError('no such luck')\n")
+    listed = cli("--plugin", "broken_one.py", "list", "plugins")
+    assert "RuntimeError: no such luck" in listed.out
+    assert cli("--plugin", "broken_one.py", *RUN).status == 0
+    assert cli("--plugin", "broken_one.py", "--strict", *RUN).status == 2
+
+
+def test_a_store_that_is_none_is_told(cli, tmp_path):
+    (tmp_path / "harness.db").write_text("this is no database, however long it goes on " * 50)
+    done = cli(*RUN)
+    assert done.status == 1
+    assert "harness.db" in done.err
+    assert "Traceback" not in done.err
+
+
+# --- interruption ------------------------------------------------------------------------------------
+
+
+def test_killed_with_9_and_run_again_asks_nothing_stored_twice_and_ends_the_same(cli, tmp_path):
+    arguments = ("run", "-m", "fake-dying", "-t", "long-toy", "--no-latency", "--format", "json")
+    killed = cli(*arguments, FAKE_DEATH="3")
+    assert killed.status == -signal.SIGKILL
+    assert len(cli.asked()) == 128
+    resumed = cli(*arguments)
+    assert resumed.status == 0, resumed.err
+    assert len(cli.asked()) == len(set(cli.asked())) == 300
+    undisturbed = cli(*arguments, "--store", "other.db")
+    assert undisturbed.json == resumed.json
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_exits_130_and_keeps_what_was_done(cli, sign):
+    arguments = ("run", "-m", "fake-counting", "-t", "long-toy", "--no-latency")
+    process = cli.start(*arguments, FAKE_SLEEP="0.4")
+    deadline = time.monotonic() + 60
+    while len(cli.asked()) < 128 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(sign)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted: what was done is kept" in err
+    asked_before = len(cli.asked())
+    assert cli(*arguments).status == 0
+    # At most the chunk that was being answered is asked again.
+    assert 300 <= len(cli.asked()) <= 300 + 64
+    assert asked_before < 300

@@ -1,0 +1,355 @@
+"""Trials -> tables: grouping, ranks, seeds, tests and gains, against numpy, pandas, scipy and statsmodels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+from statsmodels.stats.multitest import multipletests
+
+from harness.leaderboard import build
+from harness.records import (
+    Component,
+    ContextScore,
+    Costs,
+    Coverage,
+    Estimate,
+    Prediction,
+    Trial,
+    TrialResult,
+)
+from harness.statistics import minimum_detectable_difference
+
+N = 100
+
+
+def a_result(model="m", strategy="zero-shot", seed=0, score=0.5, **changes):
+    trial = Trial(
+        key=f"{model}/{strategy}/{seed}",
+        model=Component(model),
+        task=Component("bbc-news"),
+        strategy=Component(strategy),
+        seed=seed,
+        split="test",
+        limit=None,
+        samples="rows",
+        n=N,
+        plugins={},
+    )
+    named = {name: changes.pop(name) for name in list(changes) if name in Trial.__dataclass_fields__}
+    metrics = {"accuracy": Estimate(score, score - 0.1, score + 0.1)}
+    result = TrialResult(replace(trial, **named), "finished", coverage=Coverage(answered=N), metrics=metrics)
+    return replace(result, **changes)
+
+
+def answers(right):
+    """Predictions of which those are right."""
+    return [Prediction(f"row-{index}", "a", "a" if yes else "b") for index, yes in enumerate(right)]
+
+
+def nothing(_key):
+    return []
+
+
+def only_table(board):
+    (table,) = board.tables
+    return table
+
+
+# --- grouping and ranks --------------------------------------------------------------------------------
+
+
+def test_nothing_gives_an_empty_board():
+    board = build([], nothing, title="none")
+    assert (board.title, board.tables, board.footnotes, board.results) == ("none", (), (), ())
+
+
+def test_only_trials_on_the_same_rows_share_a_table():
+    results = [
+        a_result(),
+        a_result("other"),
+        a_result("limited", samples="fewer rows", n=50),
+        a_result("elsewhere", task=Component("sms-spam")),
+        a_result("early", split="validation"),
+    ]
+    tables = build(results, nothing).tables
+    assert [(table.task, table.split, table.n, len(table.rows)) for table in tables] == [
+        ("bbc-news", "test", 100, 2),
+        ("bbc-news", "test", 50, 1),
+        ("sms-spam", "test", 100, 1),
+        ("bbc-news", "validation", 100, 1),
+    ]
+
+
+def test_ranks_follow_the_first_metric_and_equals_share_one():
+    results = [a_result(model, score=score) for model, score in [("c", 0.4), ("a", 0.9), ("b", 0.4), ("d", 0.1)]]
+    rows = only_table(build(results, nothing)).rows
+    assert [(row.model, row.rank) for row in rows] == [("a", 1), ("c", 2), ("b", 2), ("d", 4)]
+
+
+def test_a_loss_ranks_the_other_way_round():
+    def loss(model, value):
+        return a_result(model, metrics={"cross_entropy": Estimate(value, value, value)})
+
+    results = [loss("far", 2.0), loss("near", 0.1)]
+    assert [row.model for row in only_table(build(results, nothing)).rows] == ["near", "far"]
+    assert [row.model for row in only_table(build(results, nothing, losses=())).rows] == ["far", "near"]
+
+
+def test_what_is_not_finished_stands_last_without_a_rank():
+    results = [
+        a_result("refused", status="not-applicable", reason="it can't be trained", metrics={}),
+        a_result("planned", status="planned", metrics={}),
+        a_result("broken", status="failed", reason="out of memory", metrics={}),
+        a_result("partial", status="partial", reason="3 of 100 samples failed", score=0.99),
+        a_result("good", score=0.2),
+    ]
+    rows = only_table(build(results, nothing)).rows
+    assert [(row.model, row.rank, row.reason) for row in rows] == [
+        ("good", 1, ""),
+        ("partial", None, "3 of 100 samples failed"),
+        ("broken", None, "out of memory"),
+        ("planned", None, ""),
+        ("refused", None, "it can't be trained"),
+    ]
+    assert rows[1].metrics["accuracy"].value == 0.99  # shown, not ranked
+
+
+def test_a_board_of_failures_alone():
+    table = only_table(build([a_result(status="failed", reason="no disk", metrics={})], nothing))
+    assert table.metrics == ()
+    assert table.rows[0].reason == "no disk"
+    assert table.contexts is None
+
+
+def test_a_finished_row_without_the_first_metric_has_no_rank():
+    lacks = a_result("no-scores", metrics={"accuracy": Estimate(1.0, 1.0, 1.0)})
+    has = a_result("scores", metrics={name: Estimate(0.5, 0.4, 0.6) for name in ("cross_entropy", "accuracy")})
+    table = only_table(build([lacks, has], nothing))
+    assert table.metrics == ("cross_entropy", "accuracy")  # the order of the task
+    assert [(row.model, row.rank, row.reason) for row in table.rows] == [
+        ("scores", 1, ""),
+        ("no-scores", None, "it has no cross_entropy"),
+    ]
+
+
+# --- seeds -----------------------------------------------------------------------------------------------
+
+
+def test_seeds_are_averaged_as_pandas_does_it():
+    draw = np.random.default_rng(0)
+    numbers = pd.DataFrame(draw.random((5, 3)), columns=["value", "low", "high"])
+    results = [
+        a_result(
+            seed=seed,
+            metrics={"accuracy": Estimate(*row)},
+            costs=Costs(load_s=float(seed), train_s=None if seed else 30.0),
+            latency={"single-stream": {"p50_ms": 10.0 * seed, "p99_ms": None}, "offline": {"samples_per_s": 5.0}},
+            coverage=Coverage(answered=90, unparsed=10),
+            notes=("the same", f"seed {seed % 2}"),
+        )
+        for seed, row in enumerate(numbers.itertuples(index=False))
+    ]
+    (row,) = only_table(build(results, nothing)).rows
+    assert row.seeds == (0, 1, 2, 3, 4)
+    assert row.metrics["accuracy"] == Estimate(*(pytest.approx(mean) for mean in numbers.mean()))
+    assert row.seed_sd["accuracy"] == pytest.approx(numbers["value"].std())  # ddof 1
+    assert row.costs == Costs(load_s=2.0, train_s=30.0)
+    assert (row.speed.p50_ms, row.speed.p99_ms, row.speed.samples_per_s) == (20.0, None, 5.0)
+    assert row.coverage == Coverage(answered=450, unparsed=50)
+    assert row.notes == ("the same", "seed 0", "seed 1")
+    assert row.n == N
+
+
+def test_one_seed_keeps_its_interval_and_has_no_deviation():
+    (row,) = only_table(build([a_result(score=0.7)], nothing)).rows
+    assert row.metrics["accuracy"] == Estimate(0.7, 0.6, pytest.approx(0.8))
+    assert row.seed_sd == {}
+
+
+def test_one_failed_seed_unranks_the_row_and_says_which():
+    results = [a_result(seed=0), a_result(seed=1, status="failed", reason="the loss is not finite", metrics={})]
+    (row,) = only_table(build(results, nothing)).rows
+    assert (row.rank, row.status, row.reason) == (None, "failed", "seed 1: the loss is not finite")
+
+
+def test_all_seeds_refused_for_one_reason_say_it_once():
+    results = [a_result(seed=seed, status="not-applicable", reason="no weights", metrics={}) for seed in range(3)]
+    (row,) = only_table(build(results, nothing)).rows
+    assert row.reason == "no weights"
+
+
+def test_the_same_seed_twice_begins_another_row():
+    results = [a_result(key="old"), a_result(key="new")]
+    assert [row.keys for row in only_table(build(results, nothing)).rows] == [("old",), ("new",)]
+
+
+# --- tests and gains on the same samples -----------------------------------------------------------------
+
+
+def test_p_values_are_mcnemars_corrected_by_holm():
+    draw = np.random.default_rng(3)
+    right = {
+        "best": draw.random(N) < 0.9,
+        "close": draw.random(N) < 0.85,
+        "far": draw.random(N) < 0.6,
+        "farther": draw.random(N) < 0.5,
+    }
+    results = [a_result(model, score=float(yes.mean())) for model, yes in right.items()]
+    said = {result.trial.key: answers(yes) for result, yes in zip(results, right.values(), strict=True)}
+    table = only_table(build(results, said.__getitem__))
+    rows = table.rows
+    assert [row.model for row in rows] == ["best", "close", "far", "farther"]
+
+    def exact(other):
+        lost, won = int((right["best"] & ~other).sum()), int((~right["best"] & other).sum())
+        return binomtest(min(lost, won), lost + won).pvalue  # McNemar's exact test
+
+    expected = multipletests([exact(right[row.model]) for row in rows[1:]], method="holm")[1]
+    assert [row.p_value for row in rows] == [None, *(pytest.approx(p) for p in expected)]
+    assert [row.tied_with_best for row in rows] == [False, True, False, False]
+    assert table.discordance == pytest.approx((right["best"] != right["close"]).mean())
+    assert table.detectable == pytest.approx(minimum_detectable_difference(N, table.discordance))
+
+
+def test_rows_are_paired_on_the_first_seed_that_both_have():
+    best = [a_result("best", seed=seed, score=0.9) for seed in (1, 2)]
+    other = [a_result("other", seed=seed, score=0.5) for seed in (0, 2)]
+    said = {result.trial.key: answers([True] * N) for result in [*best, *other]}
+    said["other/zero-shot/2"] = answers([False] * 10 + [True] * 90)
+    rows = only_table(build([*best, *other], said.__getitem__)).rows
+    assert rows[1].p_value == pytest.approx(binomtest(0, 10).pvalue)
+
+    apart = [a_result("best", seed=1, score=0.9), a_result("other", seed=0)]
+    assert only_table(build(apart, said.__getitem__)).rows[1].p_value is None
+
+
+def test_a_gain_is_the_paired_difference_to_the_baseline():
+    plain = a_result(strategy="zero-shot", score=0.6)
+    context = a_result(strategy="context", score=0.7, baseline=plain.trial.key)
+    right = {plain.trial.key: np.arange(N) < 60, context.trial.key: (np.arange(N) < 50) | (np.arange(N) >= 80)}
+    board = build([plain, context], lambda key: answers(right[key]))
+    row = next(row for row in only_table(board).rows if row.strategy == "context")
+    assert row.gain.over == "zero-shot"
+    assert row.gain.difference.value == pytest.approx(0.1)
+    # 20 won, 10 lost: the plain normal interval of a paired difference is close by
+    half = 1.96 * np.sqrt((0.3 - 0.1**2) / N)
+    assert (row.gain.difference.low, row.gain.difference.high) == pytest.approx((0.1 - half, 0.1 + half), abs=0.02)
+    assert board.results[1].gains == {"accuracy": row.gain.difference}
+    assert board.results[0].gains == {}
+
+
+def test_a_gain_has_the_name_of_the_trials_own_metric():
+    plain = a_result(strategy="zero-shot", metrics={"exact_match": Estimate(0.5, 0.4, 0.6)})
+    better = replace(
+        plain, trial=replace(plain.trial, key="x", strategy=Component("few-shot"), baseline=plain.trial.key)
+    )
+    assert list(build([plain, better], lambda _: answers([True] * N)).results[1].gains) == ["exact_match"]
+
+
+@pytest.mark.parametrize(
+    "baseline",
+    [
+        [],  # never run
+        answers([True] * (N - 1)),  # one sample short
+        [*answers([True] * (N - 1)), Prediction(f"row-{N - 1}", "a", None, "failed")],
+    ],
+    ids=["missing", "short", "failed"],
+)
+def test_there_is_no_gain_over_a_baseline_that_lacks_samples(baseline):
+    result = a_result(baseline="before")
+    board = build([result], lambda key: baseline if key == "before" else answers([True] * N))
+    assert board.results[0].gains == {}
+    assert only_table(board).rows[0].gain is None
+
+
+def test_gains_over_seeds_are_averaged():
+    plain = [a_result(strategy="zero-shot", seed=seed) for seed in (0, 1)]
+    better = [a_result(strategy="context", seed=seed, baseline=f"m/zero-shot/{seed}") for seed in (0, 1)]
+    right = {"zero-shot/0": 50, "zero-shot/1": 50, "context/0": 60, "context/1": 80}
+    board = build([*plain, *better], lambda key: answers(np.arange(N) < right[key.removeprefix("m/")]))
+    row = next(row for row in only_table(board).rows if row.strategy == "context")
+    assert row.gain.difference.value == pytest.approx(0.2)
+
+
+def test_predictions_are_asked_for_once_and_only_where_needed():
+    asked = []
+
+    def predictions(key):
+        asked.append(key)
+        return answers([True] * N)
+
+    failed = a_result("failed", status="failed", metrics={}, baseline="before")
+    build([a_result("a", score=0.9), a_result("b"), a_result("c"), failed], predictions)
+    assert sorted(asked) == ["a/zero-shot/0", "b/zero-shot/0", "c/zero-shot/0"]
+
+
+# --- contexts, speed, machine ------------------------------------------------------------------------------
+
+
+def in_contexts(**scores):
+    return {name: ContextScore(n, {"accuracy": Estimate(value, value, value)}) for name, (n, value) in scores.items()}
+
+
+def test_contexts_have_a_table_with_the_worst_and_the_spread():
+    results = [
+        a_result("a", score=0.9, contexts=in_contexts(films=(60, 0.95), tweets=(40, 0.80)), seed=0),
+        a_result("a", score=0.9, contexts=in_contexts(films=(60, 0.85), tweets=(40, 0.90)), seed=1),
+        a_result("b", score=0.5, contexts=in_contexts(films=(60, 0.4), tweets=(40, 0.7))),
+        a_result("c", status="partial", contexts=in_contexts(films=(60, 0.4), tweets=(40, 0.7))),
+    ]
+    table = only_table(build(results, nothing))
+    assert table.contexts.metric == "accuracy"
+    assert table.contexts.sizes == {"films": 60, "tweets": 40}
+    first, second = table.contexts.rows  # what is not finished is left out
+    assert {name: score.value for name, score in first.scores.items()} == pytest.approx({"films": 0.9, "tweets": 0.85})
+    assert (first.worst, first.spread) == ("tweets", pytest.approx(0.05))
+    assert (second.worst, second.spread) == ("films", pytest.approx(0.3))
+    assert table.rows[1].worst.context == "films"
+    assert table.rows[1].worst.score.value == 0.4
+
+
+def test_the_worst_context_of_a_loss_is_the_largest():
+    contexts = {
+        name: ContextScore(5, {"cross_entropy": Estimate(value, 0, 9)}) for name, value in [("a", 1.0), ("b", 3.0)]
+    }
+    result = a_result(metrics={"cross_entropy": Estimate(2.0, 1, 3)}, contexts=contexts)
+    assert only_table(build([result], nothing)).rows[0].worst.context == "b"
+
+
+def test_one_context_is_no_comparison():
+    table = only_table(build([a_result(contexts=in_contexts(films=(N, 0.5)))], nothing))
+    assert table.contexts is None
+    assert table.rows[0].worst is None
+
+
+def test_thin_percentiles_are_flagged():
+    latency = {
+        "single-stream": {"p50_ms": 3.0, "p95_ms": 5.0, "p99_ms": 9.0, "thin_from": 95.0},
+        "offline": {"samples_per_s": 300.0, "tokens_per_s": 9_000.0, "peak_mb": 812.5},
+    }
+    (row,) = only_table(build([a_result(latency=latency)], nothing)).rows
+    assert row.speed.thin == {"p95_ms", "p99_ms"}
+    assert (row.speed.samples_per_s, row.speed.tokens_per_s, row.speed.peak_mb) == (300.0, 9_000.0, 812.5)
+
+
+def test_the_environment_shows_all_that_differs():
+    results = [
+        a_result("a", provenance={"device": "cpu", "threads": "2"}),
+        a_result("b", provenance={"device": "cuda"}),
+    ]
+    assert build(results, nothing, environment={"python": "3.11"}).environment == (
+        ("python", "3.11"),
+        ("device", "cpu, cuda"),
+        ("threads", "2"),
+    )
+
+
+def test_footnotes_explain_what_is_there_and_nothing_else():
+    plain = dict(build([a_result()], nothing).footnotes)
+    assert list(plain) == ["0.912 [0.880, 0.936]", "rank"]
+    rich = a_result(seed=1, latency={"single-stream": {"p50_ms": 1.0, "thin_from": 50.0}}, coverage=Coverage(failed=1))
+    assert {"±", "p50, p95, p99", "~", "coverage"} <= dict(build([a_result(), rich], nothing).footnotes).keys()
