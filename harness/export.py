@@ -8,15 +8,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
-import tempfile
-from pathlib import Path
+import uuid
 from typing import IO, TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -60,24 +59,16 @@ def export(store: Store, keys: Sequence[str], path: Path) -> None:
     write = WRITERS.get(path.suffix.lower())
     if write is None:
         raise UsageError(f"can't export to {path.name!r}", hint="name a file that ends in " + " or ".join(WRITERS))
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
+        try:
+            with part.open("xb") as file:
                 write(((key, store.predictions(key)) for key in keys), file)
-                file.close()
-                Path(file.name).chmod(0o666 & ~_umask())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink()
-                raise
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise HarnessError(f"can't write the predictions: {error.strerror or error}", where=str(path)) from error
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 # --- trials ------------------------------------------------------------------------------------------

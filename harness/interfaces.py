@@ -117,6 +117,18 @@ class CountsTokens(Protocol):
         """The number of tokens of each text."""
 
 
+@runtime_checkable
+class Fetchable(Protocol):
+    """A model or task made of files: what `harness fetch` brings into the cache."""
+
+    def fetch(self) -> Path:
+        """Bring and verify its files; the file or folder that other tools can load.
+
+        Raises:
+            AssetError, OfflineError: when they can't be had.
+        """
+
+
 # --- tasks and strategies ------------------------------------------------------------------------
 
 

@@ -125,6 +125,9 @@ def _read_file(file: _File, format_: Format | None) -> Iterator[Row]:
             where=str(file.path),
             hint=f"set data.format to one of {', '.join(FORMATS)}",
         )
+    if file.columns and format_ not in {"csv", "tsv", "lines"}:
+        hint = "leave data.columns out"
+        raise DataError(f"a {format_} file names its columns itself", where=str(file.path), hint=hint)
     origin = {"file": path.stem, "folder": path.parent.name or file.path.parent.name}
     for number, values in _READERS[format_](file):
         yield Row(
@@ -160,7 +163,7 @@ def _json(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _object(file: _File, number: int, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise file.error(f"is a {type(value).__name__}, not an object", number)
+        raise file.error(f"is no object but {json.dumps(value)[:40]}", number)
     return value
 
 

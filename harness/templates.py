@@ -137,7 +137,8 @@ def compile_expression(text: str) -> Callable[[Mapping[str, Any]], Any]:
         try:
             value = compiled({"row": row, **row})
             if isinstance(value, jinja2.Undefined):
-                str(value)  # StrictUndefined says what is missing
+                str(value)  # raises and says what is missing, but for an `if` without `else`
+                raise ValueError("it has no value; an if needs its else")  # noqa: TRY301, TRY004 - made a TemplateError below
         except Exception as error:
             raise TemplateError(f"can't be evaluated: {error}") from error
         return value

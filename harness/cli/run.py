@@ -50,12 +50,14 @@ def command(
     from harness.config import Choices, settle
 
     settled = settle(Choices(**chosen), experiment, os.environ, session.catalogue)
-    for name in settled.report.formats if settled.report else ():
-        session.catalogue.reporter(name)
+    # A format that nobody registered is told now, not after an hour's run.
+    reporters = {
+        name: session.catalogue.reporter(name) for name in {form, *(settled.report.formats if settled.report else ())}
+    }
     with session.store(store) as opened:
         results = _run(session, settled, opened, rerun=rerun)
         board = _board(settled, results, opened)
-    click.echo(session.catalogue.reporter(form).render(board).text.rstrip("\n"))
+    click.echo(reporters[form].render(board).text.rstrip("\n"))
     if settled.report:
         _write(session, settled.report, board)
     return 1 if any(result.status in {"failed", "partial"} for result in results) else 0

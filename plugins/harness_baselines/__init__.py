@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import importlib.metadata
+from typing import TYPE_CHECKING
 
 from harness.hookspecs import Register, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @hookimpl
@@ -18,8 +22,6 @@ def register_models(register: Register) -> None:
 @hookimpl
 def diagnose() -> Iterable[tuple[str, str]]:
     """Say whether scikit-learn is there, which `tfidf-lr` needs."""
-    import importlib.metadata
-
     try:
         yield "scikit-learn", importlib.metadata.version("scikit-learn")
     except importlib.metadata.PackageNotFoundError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import ModelError
@@ -13,6 +12,8 @@ from harness.records import LogLikelihood, LogLikelihoods
 from harness_baselines.classifying import fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from harness.records import Request, RequestKind, Response
 
 CODE_VERSION = 1
@@ -45,9 +46,8 @@ class Chance:
 class ChanceEngine:
     """Draws the answers."""
 
-    provenance: Mapping[str, str] = {"device": "cpu"}  # noqa: RUF012 - a constant, never written
-
     def __init__(self, seed: int) -> None:
+        self.provenance: Mapping[str, str] = {"device": "cpu"}
         self._seed = seed
 
     def run(self, requests: Sequence[Request]) -> list[Response]:

@@ -19,8 +19,8 @@ CODE_VERSION = 1
 class Majority:
     """Learns how frequent each label is, and no more; of equally frequent ones the first declared wins.
 
-    Its probabilities are the labels' frequencies in the training data, one added to each count. The seed changes nothing;
-    training takes no time, so nothing is kept in the job's folder.
+    Its probabilities are the labels' frequencies in the training data, one added to each count. The seed changes
+    nothing; training takes no time, so nothing is kept in the job's folder.
     """
 
     answers: frozenset[RequestKind] = frozenset()
@@ -30,7 +30,7 @@ class Majority:
         """A digest of what it is."""
         return fingerprint("Majority", CODE_VERSION, {})
 
-    def load(self, device: str) -> NoReturn:
+    def load(self, device: str) -> NoReturn:  # noqa: ARG002 - the protocol's
         """There is nothing to load.
 
         Raises:

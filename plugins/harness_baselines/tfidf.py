@@ -46,13 +46,11 @@ class TfidfLogReg:
         try:
             version = importlib.metadata.version("scikit-learn")
         except importlib.metadata.PackageNotFoundError:
-            raise ModelError(
-                "tfidf-lr needs scikit-learn", hint="pip install 'adapt-harness[baselines]'"
-            ) from None
+            raise ModelError("tfidf-lr needs scikit-learn", hint="pip install 'adapt-harness[baselines]'") from None
         settings = {"max_features": self.max_features, "min_df": self.min_df, "scikit-learn": version}
         return fingerprint("TfidfLogReg", CODE_VERSION, settings)
 
-    def load(self, device: str) -> NoReturn:
+    def load(self, device: str) -> NoReturn:  # noqa: ARG002 - the protocol's
         """There is nothing to load.
 
         Raises:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sklearn
-from numpy.typing import NDArray
 from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -21,6 +20,8 @@ from harness_baselines.classifying import ConstantEngine, add_one_log_probs, lab
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from harness.interfaces import TrainingJob
     from harness.records import Request, Response
@@ -71,8 +72,8 @@ def _fit(features: Any, targets: list[int], strength: float) -> LogisticRegressi
 class TfidfEngine:
     """A fitted vectorizer and regression.
 
-    A label that training never saw has the probability that add-one smoothing of the counts gives it; it is never the
-    likeliest.
+    A label that training never saw has the probability that add-one smoothing of the counts gives it: possible, and
+    never the likeliest.
     """
 
     def __init__(
@@ -87,8 +88,8 @@ class TfidfEngine:
         self._labels = labels
         self._vectorizer = vectorizer
         self._regression = regression
-        self._unseen = np.array(add_one_log_probs(counts))  # (k,)
-        self._seen_share = np.log(sum(np.exp(self._unseen[index]) for index in regression.classes_))
+        self._smoothed = np.array(add_one_log_probs(counts))  # (k,)
+        self._seen_share = np.log(sum(np.exp(self._smoothed[index]) for index in regression.classes_))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -112,6 +113,6 @@ class TfidfEngine:
         scores = self._regression.decision_function(self._vectorizer.transform(texts))
         if scores.ndim == 1:  # two classes: the score of the second over the first
             scores = np.column_stack([np.zeros_like(scores), scores])
-        log_probs = np.tile(self._unseen, (len(texts), 1))
+        log_probs = np.tile(self._smoothed, (len(texts), 1))
         log_probs[:, self._regression.classes_] = log_softmax(scores, axis=1) + self._seen_share
         return log_probs

@@ -59,9 +59,9 @@ class TextEngine(ABC):
 
         @torch.inference_mode()
         def forward(batch: Sequence[int]) -> None:
-            inputs = self._tokenizer.pad({"input_ids": [kept[at] for at in batch]}, return_tensors="pt", verbose=False).to(
-                self._model.device
-            )
+            inputs = self._tokenizer.pad(
+                {"input_ids": [kept[at] for at in batch]}, return_tensors="pt", verbose=False
+            ).to(self._model.device)
             found.update(zip(batch, self._vectors(inputs).cpu(), strict=True))
 
         self._budget.run(range(len(texts)), lambda at: len(kept[at]), forward)
@@ -128,7 +128,7 @@ class ClassifierEngine(TextEngine):
         """The log-probability of each label (softmax over all that it was trained on), in each request's order.
 
         Raises:
-            ModelError: when a request is of another kind or names a label it was not trained on, or a score is not finite.
+            ModelError: when a request is of another kind or names a label that is not known, or a score is not finite.
         """
         asked = [request for request in requests if isinstance(request, Classify)]
         _refuse_others(requests, len(asked), "classifies")

@@ -71,7 +71,7 @@ class Answer:
 
 
 def ending_tokens(decoder: Decoder, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str]) -> frozenset[int]:
-    """Tokens that end a text, by model and tokenizer, and stop strings that are special tokens (no text shows those)."""
+    """Tokens that end a text by model and tokenizer, and stop strings that are special tokens (no text shows them)."""
     config = decoder.model.generation_config
     named = None if config is None else config.eos_token_id
     ends = {tokenizer.eos_token_id, *(named if isinstance(named, (list, tuple)) else [named])}
@@ -165,7 +165,7 @@ def _recompute(decoder: Decoder, one: Answer, decode: Callable[[Sequence[int]], 
 
 
 def _choose(one: Answer, logits: Tensor) -> int:
-    """The next token: the likeliest, or where the cumulative distribution passes a number drawn with the request's seed."""
+    """The next token: the likeliest, or where the cumulative distribution passes a number drawn from the seed."""
     best = int(logits.argmax())
     if not logits[best].isfinite():
         raise ModelError(f"{one.name}: the model's logits are not finite")

@@ -13,7 +13,7 @@ from harness.errors import ModelError
 from harness_hf.devices import pick_device, pick_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -53,23 +53,49 @@ def load_tokenizer(folder: Path, *, trust_remote_code: bool = False) -> PreTrain
     return tokenizer
 
 
-def load_model(auto: Any, folder: Path, settings: Settings, device: str, **options: Any) -> PreTrainedModel:  # noqa: ANN401 - transformers' auto classes have no common type
+def load_model(
+    auto: Any,  # noqa: ANN401 - transformers' auto classes have no common type
+    folder: Path,
+    settings: Settings,
+    device: str,
+    *,
+    labels: Sequence[str] = (),
+) -> PreTrainedModel:
     """The folder's weights as the model that an auto class makes of them, on a device, ready to answer.
 
+    Args:
+        auto: `AutoModelForCausalLM` and the like.
+        folder: of the checkpoint.
+        settings: dtype and whether its code may run.
+        device: see `pick_device`.
+        labels: for a classifier that is to be trained; the head for them is new.
+
     Raises:
-        ModelError: when they can't be loaded, or weights are missing and would be random.
+        ModelError: when it can't be loaded, or weights are missing and would be random.
         UsageError: when there is no such device.
     """
     place = pick_device(device)
     common = {"trust_remote_code": settings.trust_remote_code, "local_files_only": True}
     with quiet(), _explained(folder, "model", trust_remote_code=settings.trust_remote_code):
-        config = transformers.AutoConfig.from_pretrained(folder, **common)
-        dtype = pick_dtype(settings.dtype, place, getattr(config, "dtype", None))
+        config = transformers.AutoConfig.from_pretrained(folder, **common, **_classes(labels))
         model, report = auto.from_pretrained(
-            folder, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, **common, **options
+            folder,
+            config=config,
+            dtype=pick_dtype(settings.dtype, place, getattr(config, "dtype", None)),
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=bool(labels),
+            **common,
         )
         _refuse_random_weights(model, report["missing_keys"], folder)
         return model.to(place).eval()  # type: ignore[no-any-return]
+
+
+def _classes(labels: Sequence[str]) -> dict[str, Any]:
+    if not labels:
+        return {}
+    numbers = {label: number for number, label in enumerate(labels)}
+    return {"id2label": dict(enumerate(labels)), "label2id": numbers, "problem_type": "single_label_classification"}
 
 
 def _refuse_random_weights(model: PreTrainedModel, missing: Iterable[str], folder: Path) -> None:
@@ -77,7 +103,7 @@ def _refuse_random_weights(model: PreTrainedModel, missing: Iterable[str], folde
     absent = sorted(key for key in missing if not key.removeprefix(prefix).startswith(NEW_IN_FINE_TUNING))
     if absent:
         raise ModelError(
-            f"{type(model).__name__} needs {len(absent)} weights that are not there and would be random, {absent[0]} for one",
+            f"{type(model).__name__} lacks {len(absent)} weights, {absent[0]} for one: they would be random",
             where=str(folder),
             hint="the checkpoint is incomplete, or was made for another kind of model",
         )

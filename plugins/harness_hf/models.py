@@ -82,7 +82,7 @@ class CheckpointModel:
         return fingerprint({"files": dict(self.checkpoint.identity()), **self.settings.answers_depend_on()})
 
     def path(self) -> Path:
-        """The folder that other tools can load (safetensors, tokenizer, configuration); fetched and converted first."""
+        """The folder that other tools can load (safetensors, tokenizer, config), fetched and converted."""
         return self.checkpoint.folder()
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

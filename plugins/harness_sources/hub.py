@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
 from harness.errors import AssetError, OfflineError
 
 _PIECE = re.compile(
-    r"(?P<kind>datasets/)?(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[^/@]+))?(?:/(?P<path>.*))?", re.DOTALL
+    r"(?P<kind>datasets/)?(?P<repository>(?!datasets/)[\w.-]+/[\w.-]+)(?:@(?P<revision>[^/@]+))?(?:/(?P<path>.*))?", re.DOTALL
 )
 
 
@@ -32,9 +33,11 @@ class Hub:
             OfflineError: when it is not in the hub's cache and can't be fetched.
         """
         try:
-            from huggingface_hub import snapshot_download  # an optional extra, and slow to import
+            from huggingface_hub import snapshot_download, utils  # an optional extra, and slow to import
         except ImportError as error:
             raise AssetError(f"hf://{piece} needs huggingface_hub", hint="pip install 'adapt-harness[hf]'") from error
+        if not sys.stderr.isatty():
+            utils.disable_progress_bars()
         match = _match(piece)
         revision = match["revision"]
         try:

@@ -19,7 +19,7 @@ def main(name: str, version: str, arguments: list[str]) -> None:
     from pip._vendor.pyproject_hooks import BuildBackendHookCaller  # where this runs as a program
 
     def metadata(self: object, metadata_directory: str, *_: object, **__: object) -> str:  # noqa: ARG001 - a method's signature
-        folder = Path(metadata_directory, f"{name}-{version}.dist-info")
+        folder = Path(metadata_directory, f"{name.replace('-', '_')}-{version}.dist-info")
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
         return folder.name

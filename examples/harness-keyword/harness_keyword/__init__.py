@@ -1,0 +1,28 @@
+"""A plugin for adapt-harness: what it registers. Nothing is imported before its name is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@hookimpl
+def register_models(register: Callable[..., None]) -> None:
+    """Add the model."""
+    register("keyword", "harness_keyword.model:Keyword", summary="votes with keywords, given or learned")
+
+
+@hookimpl
+def register_strategies(register: Callable[..., None]) -> None:
+    """Add the strategy."""
+    register("hinted", "harness_keyword.strategy:Hinted", summary="zero-shot, told which answers are possible")
+
+
+@hookimpl
+def register_tasks(register: Callable[..., None]) -> None:
+    """Add the task: a file of this package."""
+    register("fruit-or-vehicle", "harness_keyword:task/task.yaml", summary="what a short sentence is about")

@@ -1,0 +1,20 @@
+"""The reports that come with the harness: terminal table, Markdown, CSV, JSON, and one HTML file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from harness.hookspecs import Register
+
+
+@hookimpl
+def register_reporters(register: Register) -> None:
+    """Add the reporters."""
+    register("table", "harness_reporters.terminal:Terminal", summary="a table that fits the terminal")
+    register("markdown", "harness_reporters.markdown:Markdown", summary="leaderboard.md, GitHub's tables")
+    register("csv", "harness_reporters.csvfile:Csv", summary="leaderboard.csv, a row for each model and strategy")
+    register("json", "harness_reporters.jsonfile:Json", summary="results.json, every trial")
+    register("html", "harness_reporters.html:Html", summary="leaderboard.html, one file that needs no network")

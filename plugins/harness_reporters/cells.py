@@ -1,0 +1,224 @@
+"""Rows of a leaderboard as text: which columns there are, what matters most, and how numbers are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from harness.board import THIN, TIED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from harness.board import ContextTable, Row, Table
+    from harness.records import Coverage, Estimate
+
+NONE = "—"
+
+PERCENTILES = ("p50", "p95", "p99")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its heading, a row's text, and how much it matters (where there is little room, 0 goes first).
+
+    `brief` gives a shorter text, where there is one.
+    """
+
+    heading: str
+    text: Callable[[Row], str]
+    weight: int
+    brief: Callable[[Row], str] | None = None
+    numeric: bool = True
+
+
+def columns(table: Table) -> list[Column]:
+    """The columns that say something of at least one row, in reading order; weight 100 marks the indispensable."""
+    named = [
+        Column("rank", rank, 100),
+        Column("model", lambda row: visible(row.model), 100, numeric=False),
+        Column("strategy", lambda row: visible(row.strategy), 100, numeric=False),
+        Column("seeds", lambda row: str(len(row.seeds)) if len(row.seeds) > 1 else NONE, 22),
+    ]
+    metrics = [
+        Column(visible(name), partial(metric, name=name), max(100 - 22 * index, 30), partial(metric_alone, name=name))
+        for index, name in enumerate(table.metrics)
+    ]
+    compared = [
+        Column("gain", gain, 70, lambda row: signed(row.gain.difference.value) if row.gain else NONE),
+        Column("p", lambda row: p_value(row.p_value), 40),
+        Column("worst context", worst, 55, numeric=False),
+    ]
+    measured = [
+        *(Column(f"{q} ms", partial(percentile, q=q), weight) for q, weight in zip(PERCENTILES, (60, 35, 28), strict=True)),
+        Column("samples/s", lambda row: quantity(row.speed.samples_per_s), 45),
+        Column("tokens/s", lambda row: quantity(row.speed.tokens_per_s), 18),
+        Column("peak MB", lambda row: quantity(row.speed.peak_mb), 24),
+        Column("train s", lambda row: quantity(row.costs.train_s), 50),
+        Column("load s", lambda row: quantity(row.costs.load_s), 12),
+        Column("cached", lambda row: "yes" if row.cached else NONE, 8, numeric=False),
+        Column("not answered", lambda row: faults(row.coverage) or NONE, 75, numeric=False),
+    ]
+    told = [*named, *metrics, *compared, *measured]
+    return [column for column in told if any(column.text(row) != NONE for row in scored(table))]
+
+
+def scored(table: Table) -> list[Row]:
+    """The rows that have numbers to show: ranked ones and partial ones."""
+    return [row for row in table.rows if row.metrics]
+
+
+def unranked(table: Table) -> Iterator[tuple[Row, str]]:
+    """The rows without a rank, and why."""
+    for row in table.rows:
+        if row.rank is None:
+            state = row.status.replace("-", " ")
+            yield row, f"{state}: {visible(row.reason)}" if row.reason else state
+
+
+def notes(table: Table) -> dict[str, list[Row]]:
+    """What is worth saying of rows, and of which."""
+    said: dict[str, list[Row]] = {}
+    for row in table.rows:
+        for note in row.notes:
+            said.setdefault(visible(note), []).append(row)
+    return said
+
+
+def heading(table: Table) -> str:
+    """The name of a table: its task, split and number of samples."""
+    return f"{visible(table.task)} · {table.split} · {table.n:,} samples"
+
+
+def headline(table: Table) -> str:
+    """What a table says, in a sentence or three; empty where nothing is ranked."""
+    ranked = [row for row in table.rows if row.rank is not None]
+    if not ranked:
+        return "Nothing is ranked."
+    best, by = ranked[0], table.metrics[0]
+    said = f"Best: {label(best)} with {visible(by)} {estimate(best.metrics[by])}."
+    tied = sum(row.tied_with_best for row in ranked)
+    if tied:
+        said += f" {tied} other{' row' if tied == 1 else ' rows'} can't be told from it ({TIED})."
+    if table.detectable is not None:
+        said += f" With {table.n:,} samples, differences in accuracy below {table.detectable:.3f} are within chance."
+    return said
+
+
+def label(row: Row) -> str:
+    """A row's name in a sentence."""
+    return f"{visible(row.model)} · {visible(row.strategy)}"
+
+
+def context_cells(contexts: ContextTable) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of a cross-context table."""
+    names = [f"{visible(name)} (n={size:,})" for name, size in contexts.sizes.items()]
+    rows = [
+        [
+            visible(row.model),
+            visible(row.strategy),
+            *(estimate(row.scores[name]) if name in row.scores else NONE for name in contexts.sizes),
+            visible(row.worst),
+            number(row.spread),
+        ]
+        for row in contexts.rows
+    ]
+    return ["model", "strategy", *names, "worst", "spread"], rows
+
+
+# --- cells -------------------------------------------------------------------------------------------
+
+
+def rank(row: Row) -> str:
+    """The rank, marked where the row can't be told from the best."""
+    return NONE if row.rank is None else f"{row.rank}{TIED if row.tied_with_best else ''}"
+
+
+def metric(row: Row, name: str) -> str:
+    """The score with its spread over seeds and its interval."""
+    if name not in row.metrics:
+        return NONE
+    spread = f" ±{number(row.seed_sd[name])}" if name in row.seed_sd else ""
+    return f"{number(row.metrics[name].value)}{spread} {interval(row.metrics[name])}"
+
+
+def metric_alone(row: Row, name: str) -> str:
+    """The score by itself."""
+    return number(row.metrics[name].value) if name in row.metrics else NONE
+
+
+def gain(row: Row) -> str:
+    """The gain over the baseline with its interval."""
+    if row.gain is None:
+        return NONE
+    difference = row.gain.difference
+    return f"{signed(difference.value)} [{signed(difference.low)}, {signed(difference.high)}]"
+
+
+def worst(row: Row) -> str:
+    """The worst context and its score."""
+    return NONE if row.worst is None else f"{visible(row.worst.context)} {number(row.worst.score.value)}"
+
+
+def percentile(row: Row, q: str) -> str:
+    """A latency percentile, marked where it rests on too few samples."""
+    value: float | None = getattr(row.speed, f"{q}_ms")
+    return quantity(value) + (THIN if value is not None and f"{q}_ms" in row.speed.thin else "")
+
+
+def faults(coverage: Coverage) -> str:
+    """What is not plainly answered, by its cause."""
+    counts = {
+        "empty": coverage.empty,
+        "unparsed": coverage.unparsed,
+        "failed": coverage.failed,
+        "truncated": coverage.truncated,
+        "shortened": coverage.shortened,
+    }
+    return ", ".join(f"{count:,} {cause}" for cause, count in counts.items() if count)
+
+
+# --- numbers and text --------------------------------------------------------------------------------
+
+
+def estimate(score: Estimate) -> str:
+    """`0.912 [0.880, 0.936]`."""
+    return f"{number(score.value)} {interval(score)}"
+
+
+def interval(score: Estimate) -> str:
+    """`[0.880, 0.936]`."""
+    return f"[{number(score.low)}, {number(score.high)}]"
+
+
+def number(value: float) -> str:
+    """Three decimals."""
+    return f"{value:.3f}" if isfinite(value) else NONE
+
+
+def signed(value: float) -> str:
+    """Three decimals with a sign."""
+    return f"{value:+.3f}" if isfinite(value) else NONE
+
+
+def p_value(value: float | None) -> str:
+    """Three decimals; below them it says so."""
+    if value is None:
+        return NONE
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def quantity(value: float | None) -> str:
+    """Three significant digits, no exponent."""
+    if value is None or not isfinite(value):
+        return NONE
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def visible(text: str) -> str:
+    """Text on one line, without characters that command a terminal or turn the direction of writing."""
+    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "\ufffd" for letter in text)

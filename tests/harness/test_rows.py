@@ -1,0 +1,148 @@
+import gzip
+import json
+import logging
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import DataError
+from harness.rows import read_rows
+
+ROWS = [{"text": "one, \"quoted\"", "label": "a"}, {"text": "zwei\u2028Zeilen", "label": "b"}]
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Write one file and read it."""
+
+    def read(name, content, **options):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_rows([(name, path)], **options)
+
+    return read
+
+
+def columns_of(rows, *names):
+    return [{name: row.values[name] for name in names} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("data.jsonl", "\n".join(map(json.dumps, ROWS)) + "\n\n"),
+        ("data.ndjson", "\r\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS)),
+        ("data.json", json.dumps(ROWS, indent=2)),
+        ("data.csv", 'text,label\r\n"one, ""quoted""",a\r\nzwei\u2028Zeilen,b\r\n'),
+        ("data.tsv", 'text\tlabel\none, "quoted"\ta\nzwei\u2028Zeilen\tb\n'),
+        ("data.CSV", '\ufefftext,label\n"one, ""quoted""",a\n\nzwei\u2028Zeilen,b'),
+    ],
+)
+def test_formats_are_told_by_suffix_and_gzipped_or_not(read, name, content):
+    assert columns_of(read(name, content), "text", "label") == ROWS
+    assert columns_of(read(name + ".gz", gzip.compress(content.encode())), "text", "label") == ROWS
+
+
+def test_parquet(read, tmp_path):
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["x", None], "choices": [["a", "b"], ["c"]]}), tmp_path / "p")
+    rows = read("data.parquet", (tmp_path / "p").read_bytes())
+    assert columns_of(rows, "text", "choices") == [
+        {"text": "x", "choices": ["a", "b"]},
+        {"text": None, "choices": ["c"]},
+    ]
+    with pytest.raises(DataError, match="is not Parquet"):
+        read("data.parquet", "text")
+
+
+def test_a_text_file_is_one_row(read):
+    (row,) = read("sports/001.txt", "First.\n\nSecond.\n")
+    assert row.values == {"text": "First.\n\nSecond.\n", "file": "001", "folder": "sports"}
+    assert (row.name, row.number) == ("sports/001", 0)
+
+
+def test_lines(read):
+    assert columns_of(read("names.txt", "ann\n\n bob \n", format="lines"), "text") == [{"text": "ann"}, {"text": " bob "}]
+    assert columns_of(read("names.txt", "ann", format="lines", columns=["name"]), "name") == [{"name": "ann"}]
+    with pytest.raises(DataError, match="a line has one column"):
+        read("names.txt", "ann", format="lines", columns=["name", "age"])
+
+
+def test_tsv_without_header_keeps_quotes_and_later_tabs(read):
+    rows = read("x.txt", '1\t-0.5\t"I said\r\n2\t1\ta\tb\r\n', format="tsv", columns=["id", "rating", "text"])
+    assert columns_of(rows, "id", "rating", "text") == [
+        {"id": "1", "rating": "-0.5", "text": '"I said'},
+        {"id": "2", "rating": "1", "text": "a\tb"},
+    ]
+
+
+def test_csv_without_header(read):
+    assert columns_of(read("x.csv", "1,a\n2,b\n", columns=["n", "t"]), "n", "t") == [{"n": "1", "t": "a"}, {"n": "2", "t": "b"}]
+
+
+def test_rows_know_where_they_stand(read, tmp_path):
+    rows = read("d/some.data.jsonl.gz", gzip.compress(b'\n{"text": "x"}\n{"file": "mine"}\n'))
+    assert [(row.name, row.number, row.place) for row in rows] == [
+        ("d/some.data", 2, f"{tmp_path}/d/some.data.jsonl.gz:2"),
+        ("d/some.data", 3, f"{tmp_path}/d/some.data.jsonl.gz:3"),
+    ]
+    assert rows[0].values["file"] == "some.data"
+    assert rows[1].values["file"] == "mine", "a column of the data comes first"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line", "said"),
+    [
+        ("x.jsonl", '{"a": 1}\n{"a": \n', 2, "is not JSON"),
+        ("x.jsonl", "[1]\n", 1, "is no object but [1]"),
+        ("x.json", '{"a": 1}', 1, "no list"),
+        ("x.json", '[{"a": 1},\n{"a" 2}]', 2, "is not JSON"),
+        ("x.json", '[{"a": 1}, 2]', 2, "is no object but 2"),
+        ("x.csv", "a,b\n1,2\n3\n", 3, "has 1 columns, not 2"),
+        ("x.csv", 'a,b\n1,"2\n', 2, "is not CSV"),
+        ("x.csv", "a,a\n1,2\n", 1, "stands twice"),
+        ("x.tsv", "a\tb\n1\n", 2, "has 1 columns, not 2"),
+    ],
+)
+def test_what_can_not_be_read_is_named_with_its_line(read, tmp_path, name, content, line, said):
+    with pytest.raises(DataError) as caught:
+        read(name, content)
+    assert caught.value.where == f"{tmp_path / name}:{line}"
+    assert said in str(caught.value)
+
+
+def test_files_that_are_broken_missing_or_of_no_known_format(read, tmp_path):
+    with pytest.raises(DataError, match="can't be read"):
+        read("x.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 1000)[:-20])
+    with pytest.raises(DataError, match="can't be read"):
+        read_rows([("none.csv", tmp_path / "none.csv")])
+    with pytest.raises(DataError, match=r"tells no format.*data.format"):
+        read("x.dat", "a")
+    with pytest.raises(DataError, match="names its columns itself"):
+        read("x.jsonl", '{"a": 1}', columns=["a"])
+
+
+def test_bytes_that_are_not_utf8_are_read_as_windows_1252_and_counted(tmp_path, caplog):
+    caplog.set_level(logging.WARNING)
+    contents = {"a.txt": "caf\u00e9".encode(), "b.txt": b"\xa3 5 \x93so\x94 \x81", "c.txt": b"plain"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    rows = read_rows([(name, tmp_path / name) for name in contents], source="pypi://corpus")
+    assert [row.values["text"] for row in rows] == ["caf\u00e9", "\u00a3 5 \u201cso\u201d \ufffd", "plain"]
+    assert [record.message for record in caplog.records] == [
+        "1 of 3 files of pypi://corpus are not UTF-8: read as Windows-1252"
+    ]
+
+
+def test_long_cells(read):
+    assert len(read("x.csv", "text\n" + "x" * 200_000)[0].values["text"]) == 200_000
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.text(), min_size=1)))
+def test_any_text_survives_json_lines(tmp_path_factory, values):
+    path = tmp_path_factory.mktemp("rows") / "x.jsonl"
+    path.write_text("\n".join(map(json.dumps, values)), encoding="utf-8")
+    assert [{name: row.values[name] for name in value} for row, value in zip(read_rows([("x.jsonl", path)]), values, strict=True)] == values
