@@ -47,13 +47,20 @@ _BROKEN = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
-    """A file or a link of an archive; `size` is None where only reading tells."""
+class _File:
+    """A file of an archive; `size` is None where only reading tells."""
 
     name: str
     size: int | None
     open: Callable[[], IO[bytes] | gzip.GzipFile]
-    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A link of an archive; `target` counts from the archive's root."""
+
+    name: str
+    target: str
 
 
 def unpack(
@@ -80,27 +87,27 @@ def unpack(
             if count > max_members:
                 raise AssetError(f"archive {archive.name} holds more than {max_members:,} files")
             name = _safe(member.name, archive)
-            if member.link is not None:
-                links[name] = _inside(member.link, name, archive)
+            if isinstance(member, _Link):
+                links[name] = _inside(member, archive)
                 continue
             with member.open() as content:
                 sizes[name] = _write(content, folder / name, member.size, room)
+        for name in links:
+            target = _end(name, links)
+            if target not in sizes:
+                log.warning("archive %s: link %s leads to no file in it and is left out", archive.name, name)
+                continue
+            with (folder / target).open("rb") as linked:
+                sizes[name] = _write(linked, folder / name, sizes[target], room)
     except _BROKEN as error:
         raise AssetError(f"archive {archive.name} is broken: {error}") from error
-    for name in links:
-        target = _end(name, links)
-        if target not in sizes:
-            log.warning("archive %s: link %s leads to no file in it and is left out", archive.name, name)
-            continue
-        with (folder / target).open("rb") as content:
-            sizes[name] = _write(content, folder / name, sizes[target], room)
     return sizes
 
 
 # --- reading each format --------------------------------------------------------------------------
 
 
-def _members(archive: Path) -> Iterator[_Member]:
+def _members(archive: Path) -> Iterator[_File | _Link]:
     with archive.open("rb") as file:
         magic = file.read(4)
     if magic in (b"PK\x03\x04", b"PK\x05\x06"):
@@ -109,7 +116,7 @@ def _members(archive: Path) -> Iterator[_Member]:
         return _tar_members(archive)
     if magic[:2] == b"\x1f\x8b":
         name = archive.stem if archive.suffix == ".gz" else archive.name
-        return iter([_Member(name, None, partial(gzip.open, archive))])
+        return iter([_File(name, None, partial(gzip.open, archive))])
     raise AssetError(
         f"{archive.name} is no archive", hint="zip, whl, tar, tar.gz, tar.bz2, tar.xz and gz can be unpacked"
     )
@@ -123,21 +130,21 @@ def _is_tar(file: Path) -> bool:
         return False
 
 
-def _zip_members(archive: Path) -> Iterator[_Member]:
+def _zip_members(archive: Path) -> Iterator[_File | _Link]:
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == _UNIX else 0
             if info.is_dir():
                 _safe(info.filename, archive)
             elif kind == stat.S_IFLNK and info.file_size <= _LONGEST_LINK:
-                yield _Member(info.filename, 0, partial(file.open, info), link=file.read(info).decode())
+                yield _Link(info.filename, posixpath.join(posixpath.dirname(info.filename), file.read(info).decode()))
             elif kind in (0, stat.S_IFREG):
-                yield _Member(info.filename, info.file_size, partial(file.open, info))
+                yield _File(info.filename, info.file_size, partial(file.open, info))
             else:
                 raise _unsafe(archive, f"{info.filename!r} is neither a file, a folder nor a link")
 
 
-def _tar_members(archive: Path) -> Iterator[_Member]:
+def _tar_members(archive: Path) -> Iterator[_File | _Link]:
     def content(info: tarfile.TarInfo) -> IO[bytes]:
         found = file.extractfile(info)
         if found is None:
@@ -149,12 +156,11 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
             if info.isdir():
                 _safe(info.name, archive)
             elif info.issym():
-                yield _Member(info.name, 0, partial(content, info), link=info.linkname)
-            elif info.islnk():  # a hard link's target counts from the archive's root, not from the link's folder
-                link = posixpath.relpath(info.linkname, posixpath.dirname(info.name) or ".")
-                yield _Member(info.name, 0, partial(content, info), link=link)
+                yield _Link(info.name, posixpath.join(posixpath.dirname(info.name), info.linkname))
+            elif info.islnk():
+                yield _Link(info.name, info.linkname)
             elif info.isreg():
-                yield _Member(info.name, info.size, partial(content, info))
+                yield _File(info.name, info.size, partial(content, info))
             else:
                 raise _unsafe(archive, f"{info.name!r} is neither a file, a folder nor a link")
 
@@ -202,11 +208,11 @@ def _safe(name: str, archive: Path) -> str:
     return str(PurePosixPath(name))
 
 
-def _inside(link: str, name: str, archive: Path) -> str:
-    """The path inside the archive that a link in it means."""
-    target = posixpath.normpath(posixpath.join(posixpath.dirname(name), link))
-    if posixpath.isabs(target) or PureWindowsPath(link).drive or target.split("/")[0] == "..":
-        raise _unsafe(archive, f"the link {name!r} leads outside, to {link!r}")
+def _inside(link: _Link, archive: Path) -> str:
+    """The target of a link in plain form, if it stays in the archive."""
+    target = posixpath.normpath(link.target)
+    if posixpath.isabs(target) or target.split("/")[0] == "..":
+        raise _unsafe(archive, f"the link {link.name!r} leads outside, to {target!r}")
     return target
 
 

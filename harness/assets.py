@@ -74,9 +74,10 @@ class Assets:
     def __init__(self, sources: Registry, *, root: Path | None = None, offline: bool | None = None) -> None:
         self._sources = sources
         chosen = os.environ.get("HARNESS_CACHE")
-        self.root = root or (Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("adapt-harness"))
+        default = Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("adapt-harness")
+        self.root = (root or default).absolute()
         self.offline = _is_set("HARNESS_OFFLINE") if offline is None else offline
-        self._cache = Cache(self.root.absolute())
+        self._cache = Cache(self.root)
 
     # --- what is asked for -------------------------------------------------------------------------
 

@@ -16,13 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.leaderboard import Leaderboard
+    from harness.messages import ChunkTiming, Job, Message
     from harness.records import (
-        ChunkTiming,
         Component,
         Condition,
         Estimate,
-        Job,
-        Message,
         Prediction,
         Request,
         RequestKind,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ConfigError
-from harness.records import Component, Job, Trial
+from harness.messages import Job
+from harness.records import Component, Trial
 from harness.taskdata import PARTS, digest
 from harness.templates import render_choices, render_input, render_query
 

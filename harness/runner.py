@@ -9,8 +9,9 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
+from harness.messages import TrialEnded
 from harness.planning import plan
-from harness.records import Coverage, TrialEnded
+from harness.records import Coverage
 from harness.scoring import coverage, score
 from harness.worker import TrialWorker
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.catalogue import Catalogue
-    from harness.records import Experiment, Job, Message, Trial, TrialResult, TrialStatus
+    from harness.messages import Job, Message
+    from harness.records import Experiment, Trial, TrialResult, TrialStatus
     from harness.store import Store
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from harness.database import open_database, shown, store_errors
 from harness.errors import StoreError, UsageError
-from harness.records import ChunkScored, LatencyMeasured, TrialEnded, TrialStarted
+from harness.messages import ChunkScored, LatencyMeasured, TrialEnded, TrialStarted
 from harness.schema import latencies, predictions, run_trials, runs, timings, trials
 from harness.stored import Progress, batches, known, links, read_predictions, read_progress, read_results
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from harness.messages import Message
     from harness.records import (
         ContextScore,
         Coverage,
         Estimate,
         Experiment,
-        Message,
         Prediction,
         Trial,
         TrialResult,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
+from harness.messages import ChunkTiming
 from harness.records import (
-    ChunkTiming,
     Component,
     ContextScore,
     Costs,

@@ -16,8 +16,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from harness.assets import Assets
 from harness.interfaces import Setting, Trainable, Trained, TrainingJob
 from harness.planning import reads
+from harness.plugins import Plugins
 from harness.records import (
     SPLITS,
     Classified,
@@ -39,6 +41,7 @@ from harness.records import (
     Usage,
 )
 from harness.taskdata import PARTS, TaskData
+from harness.taskfile import load_task as read_task
 from harness.templates import render_answer, render_choices, render_input, render_query
 
 if TYPE_CHECKING:
@@ -120,6 +123,18 @@ class ToyTask:
         label = "warm" if number % 2 else "cold"
         text = f"{split} {number}: the {'sun shines' if number % 2 else 'snow falls'}"
         return Sample(f"{split}-{number}", {"text": text}, label, "day" if number % 3 else "night")
+
+
+# --- task files ------------------------------------------------------------------------------------
+
+
+def load_task(path: Path) -> Task:
+    """The task that a file defines, for `check_task`; its data comes through the sources of the installed plugins.
+
+    Raises:
+        ConfigError: when the file is wrong, with file, line and key.
+    """
+    return read_task(path, Assets(Plugins().registry("source")))
 
 
 # --- contracts -------------------------------------------------------------------------------------

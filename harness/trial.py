@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, ModelError
 from harness.latency import PeakMemory
+from harness.messages import ChunkScored, ChunkTiming, LatencyMeasured, TrialEnded, TrialStarted
 from harness.planning import reads
-from harness.records import ChunkScored, ChunkTiming, Costs, LatencyMeasured, Prediction, TrialEnded, TrialStarted
+from harness.records import Costs, Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from harness.interfaces import Adapted, Engine, Model, Scenario, Setting, Strategy
-    from harness.records import Job, Message, Sample
+    from harness.messages import Job, Message
+    from harness.records import Sample
     from harness.taskdata import GuardedView, TaskData
 
 CHUNK = 64

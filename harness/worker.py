@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.interfaces import Setting
-from harness.records import TrialEnded
+from harness.messages import TrialEnded
 from harness.trial import Parts, run_trial
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harness.catalogue import Catalogue
     from harness.interfaces import Engine, Model
-    from harness.records import Job, Message
+    from harness.messages import Job, Message
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Self
 
-from harness.records import ChunkScored, TrialEnded, TrialStarted
+from harness.messages import ChunkScored, TrialEnded, TrialStarted
 from harness.runner import describe
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-    from harness.records import Job, Message
+    from harness.messages import Job, Message
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from harness.interfaces import Worker
-    from harness.records import Job, Message
+    from harness.messages import Job, Message
 
 
 class LocalExecutor:

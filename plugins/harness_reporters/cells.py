@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from math import isfinite
+from math import floor, isfinite
 from typing import TYPE_CHECKING
 
 from harness.board import THIN, TIED
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.board import ContextTable, Row, Table
-    from harness.records import Coverage, Estimate
+    from harness.records import Estimate
 
 NONE = "—"
 
@@ -52,14 +52,17 @@ def columns(table: Table) -> list[Column]:
         Column("worst context", worst, 55, numeric=False),
     ]
     measured = [
-        *(Column(f"{q} ms", partial(percentile, q=q), weight) for q, weight in zip(PERCENTILES, (60, 35, 28), strict=True)),
+        *(
+            Column(f"{q} ms", partial(percentile, q=q), weight)
+            for q, weight in zip(PERCENTILES, (80, 35, 28), strict=True)
+        ),
         Column("samples/s", lambda row: quantity(row.speed.samples_per_s), 45),
         Column("tokens/s", lambda row: quantity(row.speed.tokens_per_s), 18),
         Column("peak MB", lambda row: quantity(row.speed.peak_mb), 24),
         Column("train s", lambda row: quantity(row.costs.train_s), 50),
         Column("load s", lambda row: quantity(row.costs.load_s), 12),
         Column("cached", lambda row: "yes" if row.cached else NONE, 8, numeric=False),
-        Column("not answered", lambda row: faults(row.coverage) or NONE, 75, numeric=False),
+        Column("answered", coverage, 72, answered, numeric=False),
     ]
     told = [*named, *metrics, *compared, *measured]
     return [column for column in told if any(column.text(row) != NONE for row in scored(table))]
@@ -168,16 +171,22 @@ def percentile(row: Row, q: str) -> str:
     return quantity(value) + (THIN if value is not None and f"{q}_ms" in row.speed.thin else "")
 
 
-def faults(coverage: Coverage) -> str:
-    """What is not plainly answered, by its cause."""
+def answered(row: Row) -> str:
+    """The share of samples that were answered."""
+    share = (row.coverage.answered + row.coverage.truncated) / (row.n * len(row.seeds))
+    return f"{floor(100 * share)}%"
+
+
+def coverage(row: Row) -> str:
+    """The share of samples that were answered, and what happened to others."""
     counts = {
-        "empty": coverage.empty,
-        "unparsed": coverage.unparsed,
-        "failed": coverage.failed,
-        "truncated": coverage.truncated,
-        "shortened": coverage.shortened,
+        "empty": row.coverage.empty,
+        "unparsed": row.coverage.unparsed,
+        "failed": row.coverage.failed,
+        "truncated": row.coverage.truncated,
+        "shortened": row.coverage.shortened,
     }
-    return ", ".join(f"{count:,} {cause}" for cause, count in counts.items() if count)
+    return ", ".join([answered(row), *(f"{count:,} {cause}" for cause, count in counts.items() if count)])
 
 
 # --- numbers and text --------------------------------------------------------------------------------
@@ -216,6 +225,8 @@ def quantity(value: float | None) -> str:
         return NONE
     if value >= 100:
         return f"{value:,.0f}"
+    if 0 < value < 0.001:
+        return "<0.001"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 

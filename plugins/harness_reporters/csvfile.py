@@ -1,43 +1,96 @@
-"""leaderboard.csv: a row for each model and strategy, full precision, units in the columns' names."""
+"""leaderboard.csv: a row for each model and strategy, at full precision, with units in the columns' names."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
 import io
-from typing import TYPE_CHECKING, TypeAlias
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 
+from harness.board import Row, Table
 from harness.interfaces import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
-    from harness.board import Row, Table
     from harness.leaderboard import Leaderboard
     from harness.records import Estimate
 
-    Cell: TypeAlias = str | float | bool | None
-
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet would take for a formula."""
+"""How a text begins that a spreadsheet would take for a formula: it gets an apostrophe before it."""
+
+
+NO_ROW = Row(None, "", "", (), (), 0, "planned")
+NO_TABLE = Table("", "", "", 0, (), frozenset(), ())
+"""What the header is made of, so that an empty board has one too."""
 
 
 class Csv:
-    """All tables of a board as one file; an empty cell means that there is no such number."""
+    """All tables of a board in one file; an empty cell means that there is no such number."""
 
     def render(self, board: Leaderboard) -> Report:
         """Render it."""
-        rows = [dict(_cells(table, row)) for table in board.tables for row in table.rows]
+        metrics = dict.fromkeys(name for table in board.tables for name in table.metrics)
+        rows = [
+            _before(table, row) | _scores(row, metrics) | _after(row) for table in board.tables for row in table.rows
+        ]
         file = io.StringIO(newline="")
-        writer = csv.DictWriter(file, _header(rows), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _safe(value) for name, value in row.items()} for row in rows)
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_before(NO_TABLE, NO_ROW) | _scores(NO_ROW, metrics) | _after(NO_ROW))
+        writer.writerows([_cell(value) for value in row.values()] for row in rows)
         text = file.getvalue()
         return Report({"leaderboard.csv": text.encode("utf-8", "replace")}, text)
 
 
-def _header(rows: list[dict[str, Cell]]) -> list[str]:
-    """All columns: what stands before the scores, the scores of all tables, what stands after them."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    after = ["worst_context", *names[names.index("worst_context") + 1 :]] if rows else []
-    ...
+def _before(table: Table, row: Row) -> dict[str, Any]:
+    return {
+        "task": table.task,
+        "split": table.split,
+        "n": row.n,
+        "rank": row.rank,
+        "model": row.model,
+        "strategy": row.strategy,
+        "seeds": " ".join(map(str, row.seeds)),
+        "status": row.status,
+        "reason": row.reason,
+        "tied_with_best": row.tied_with_best,
+        "p_value": row.p_value,
+    }
+
+
+def _scores(row: Row, metrics: Mapping[str, None]) -> dict[str, Any]:
+    scores: dict[str, Any] = {}
+    for name in metrics:
+        scores |= _bounds(name, row.metrics.get(name)) | {f"{name}_seed_sd": row.seed_sd.get(name)}
+    return scores
+
+
+def _after(row: Row) -> dict[str, Any]:
+    return {
+        "worst_context": row.worst.context if row.worst else None,
+        **_bounds("worst_context_score", row.worst.score if row.worst else None),
+        "gain_over": row.gain.over if row.gain else None,
+        **_bounds("gain", row.gain.difference if row.gain else None),
+        **dataclasses.asdict(dataclasses.replace(row.speed, thin=frozenset())),
+        "thin": " ".join(sorted(row.speed.thin)),
+        **dataclasses.asdict(row.costs),
+        **dataclasses.asdict(row.coverage),
+        "cached": row.cached,
+        "notes": "; ".join(row.notes),
+        "trials": " ".join(row.keys),
+    }
+
+
+def _bounds(name: str, estimate: Estimate | None) -> dict[str, float | None]:
+    if estimate is None:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -10,7 +10,8 @@ from urllib.parse import unquote
 from harness.errors import AssetError, OfflineError
 
 _PIECE = re.compile(
-    r"(?P<kind>datasets/)?(?P<repository>(?!datasets/)[\w.-]+/[\w.-]+)(?:@(?P<revision>[^/@]+))?(?:/(?P<path>.*))?", re.DOTALL
+    r"(?P<kind>datasets/)?(?P<repository>(?!datasets/)[\w.-]+/[\w.-]+)(?:@(?P<revision>[^/@]+))?(?:/(?P<path>.*))?",
+    re.DOTALL,
 )
 
 
@@ -37,7 +38,7 @@ class Hub:
         except ImportError as error:
             raise AssetError(f"hf://{piece} needs huggingface_hub", hint="pip install 'adapt-harness[hf]'") from error
         if not sys.stderr.isatty():
-            utils.disable_progress_bars()
+            utils.disable_progress_bars()  # type: ignore[attr-defined]  # public, yet not in their __all__
         match = _match(piece)
         revision = match["revision"]
         try:

@@ -108,10 +108,10 @@ def _explained(output: str, piece: str) -> AssetError:
         return OfflineError(
             f"pypi://{piece} is not in the cache, and the package index can't be reached: {reason}", hint=hint
         )
-    kind = "source distribution" if form else "wheel"
+    kind = "source distribution" if form else "wheel for this machine"
     if "No matching distribution found" in output:
         other = "leave out ?sdist for the wheel" if form else "?sdist at the end asks for the source distribution"
         hint = nearest(requirement.partition("==")[2], versions) if versions else f"{other}; is the name right?"
-        return AssetError(f"pypi://{piece}: the package index has no such {kind} for this machine", hint=hint)
+        return AssetError(f"pypi://{piece}: the package index has no such {kind}", hint=hint)
     said = [*_ERROR.findall(output), *output.strip().splitlines()[-1:], "it said nothing"]
     return AssetError(f"pypi://{piece}: pip failed: {said[0]}", hint="pip config list shows how pip is set up")

@@ -146,12 +146,12 @@ def test_an_empty_folder_is_an_error(assets, shelf):
 
 
 def test_an_unknown_scheme_is_an_error_with_those_that_there_are(assets):
-    with pytest.raises(UnknownNameError, match="unknown source 'shelve'.*shelf"):
+    with pytest.raises(UnknownNameError, match=r"unknown source 'shelve'.*shelf"):
         assets.path("shelve://package.whl")
 
 
 def test_a_scheme_without_its_strokes_is_malformed(assets):
-    with pytest.raises(AssetError, match="is no address.*shelf://"):
+    with pytest.raises(AssetError, match=r"is no address.*shelf://"):
         assets.path("shelf:package.whl")
 
 
@@ -232,7 +232,7 @@ def test_another_digest_is_an_error_with_both_and_nothing_is_kept(assets, shelf,
 def test_what_is_in_the_cache_is_compared_too(assets, shelf):
     assets.path("shelf://package.whl")
 
-    with pytest.raises(AssetError, match=f"not {'0' * 64}.*if the one in the cache is wrong, remove"):
+    with pytest.raises(AssetError, match=rf"not {'0' * 64}.*if the one in the cache is wrong, remove"):
         assets.path("shelf://package.whl", sha256="0" * 64)
     assert assets.path("shelf://package.whl", sha256=sha256(shelf / "package.whl")).is_file()
 
@@ -270,7 +270,7 @@ def test_offline_the_cache_is_used(assets, sources):
 def test_offline_what_is_not_in_the_cache_is_an_error_that_says_how_to_get_it(sources, shelf, tmp_path, monkeypatch):
     monkeypatch.setenv("HARNESS_OFFLINE", "1")
 
-    with pytest.raises(OfflineError, match="shelf://package.whl is not in the cache.*harness fetch"):
+    with pytest.raises(OfflineError, match=r"shelf://package.whl is not in the cache.*harness fetch"):
         Assets(sources, root=tmp_path).path("shelf://package.whl/data/table.csv")
     assert Shelf.fetched == 0
 

@@ -33,7 +33,9 @@ def test_a_folder_is_made_once(cache):
     assert cache.made("models", "abc", lambda _: pytest.fail("made again")) == folder == cache.has("models", "abc")
 
 
-@pytest.mark.parametrize(("kind", "digest"), [("..", "x"), ("a/b", "x"), ("models", ""), ("models", "../x"), ("models", ".x")])
+@pytest.mark.parametrize(
+    ("kind", "digest"), [("..", "x"), ("a/b", "x"), ("models", ""), ("models", "../x"), ("models", ".x")]
+)
 def test_names_that_are_no_plain_names_are_refused(cache, kind, digest):
     with pytest.raises(ValueError, match="can't name a folder"):
         cache.made(kind, digest, fill)
@@ -146,7 +148,7 @@ def test_a_full_disk_is_said_in_words(cache):
         fill(folder)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with pytest.raises(AssetError, match="disk is full.*HARNESS_CACHE"):
+    with pytest.raises(AssetError, match=r"disk is full.*HARNESS_CACHE"):
         cache.made("models", "abc", make_on_a_disk_that_pretends_to_be_full)
     assert list((cache.root / "models").iterdir()) == []
 

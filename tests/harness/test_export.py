@@ -10,8 +10,8 @@ import pytest
 
 from harness.errors import HarnessError, UsageError
 from harness.export import export, trials_json
+from harness.messages import ChunkScored
 from harness.records import (
-    ChunkScored,
     Component,
     ContextScore,
     Costs,

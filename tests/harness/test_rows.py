@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.errors import DataError
 from harness.rows import read_rows
 
-ROWS = [{"text": "one, \"quoted\"", "label": "a"}, {"text": "zwei\u2028Zeilen", "label": "b"}]
+ROWS = [{"text": 'one, "quoted"', "label": "a"}, {"text": "zwei\u2028Zeilen", "label": "b"}]
 
 
 @pytest.fixture
@@ -65,7 +65,10 @@ def test_a_text_file_is_one_row(read):
 
 
 def test_lines(read):
-    assert columns_of(read("names.txt", "ann\n\n bob \n", format="lines"), "text") == [{"text": "ann"}, {"text": " bob "}]
+    assert columns_of(read("names.txt", "ann\n\n bob \n", format="lines"), "text") == [
+        {"text": "ann"},
+        {"text": " bob "},
+    ]
     assert columns_of(read("names.txt", "ann", format="lines", columns=["name"]), "name") == [{"name": "ann"}]
     with pytest.raises(DataError, match="a line has one column"):
         read("names.txt", "ann", format="lines", columns=["name", "age"])
@@ -80,7 +83,10 @@ def test_tsv_without_header_keeps_quotes_and_later_tabs(read):
 
 
 def test_csv_without_header(read):
-    assert columns_of(read("x.csv", "1,a\n2,b\n", columns=["n", "t"]), "n", "t") == [{"n": "1", "t": "a"}, {"n": "2", "t": "b"}]
+    assert columns_of(read("x.csv", "1,a\n2,b\n", columns=["n", "t"]), "n", "t") == [
+        {"n": "1", "t": "a"},
+        {"n": "2", "t": "b"},
+    ]
 
 
 def test_rows_know_where_they_stand(read, tmp_path):
@@ -145,4 +151,7 @@ def test_long_cells(read):
 def test_any_text_survives_json_lines(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("rows") / "x.jsonl"
     path.write_text("\n".join(map(json.dumps, values)), encoding="utf-8")
-    assert [{name: row.values[name] for name in value} for row, value in zip(read_rows([("x.jsonl", path)]), values, strict=True)] == values
+    assert [
+        {name: row.values[name] for name in value}
+        for row, value in zip(read_rows([("x.jsonl", path)]), values, strict=True)
+    ] == values

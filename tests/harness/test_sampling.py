@@ -57,7 +57,12 @@ def test_without_leaves_out_what_is_scored():
 # --- splits --------------------------------------------------------------------------------------
 
 FRACTIONS = st.sampled_from(
-    [{"train": 0.6, "validation": 0.1, "test": 0.3}, {"test": 1.0}, {"train": 0.5, "test": 0.25}, {"train": 0.98, "test": 0.01}]
+    [
+        {"train": 0.6, "validation": 0.1, "test": 0.3},
+        {"test": 1.0},
+        {"train": 0.5, "test": 0.25},
+        {"train": 0.98, "test": 0.01},
+    ]
 )
 ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30)), max_size=80)
 
@@ -166,5 +171,9 @@ def test_balanced_draws_targets_samples_and_order():
     samples = samples_of("aaaaabbbbbcc")
     draws = {seed: balanced(samples, 4, random.Random(seed)) for seed in range(20)}
     assert balanced(samples, 4, random.Random(3)) == draws[3]
-    assert {Counter(map(of_target, chosen)).most_common(1)[0] for chosen in draws.values()} == {("a", 2), ("b", 2), ("c", 2)}
+    assert {Counter(map(of_target, chosen)).most_common(1)[0] for chosen in draws.values()} == {
+        ("a", 2),
+        ("b", 2),
+        ("c", 2),
+    }
     assert len({tuple(map(of_target, chosen)) for chosen in draws.values()}) > 5

@@ -18,22 +18,8 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from harness import schema
 from harness.errors import StoreError, UsageError
-from harness.records import (
-    ChunkScored,
-    ChunkTiming,
-    Component,
-    ContextScore,
-    Costs,
-    Coverage,
-    Estimate,
-    Experiment,
-    LatencyMeasured,
-    Prediction,
-    Trial,
-    TrialEnded,
-    TrialStarted,
-    Usage,
-)
+from harness.messages import ChunkScored, ChunkTiming, LatencyMeasured, TrialEnded, TrialStarted
+from harness.records import Component, ContextScore, Costs, Coverage, Estimate, Experiment, Prediction, Trial, Usage
 from harness.store import Store
 
 EXPERIMENT = Experiment((Component("m"),), (Component("t"),), (Component("s"),), name="first")
@@ -320,6 +306,7 @@ def test_what_was_not_planned_is_refused(store):
 
 WRITER = """
     import sys
+    from harness.messages import ChunkScored, ChunkTiming
     from harness.records import *
     from harness.store import Store
 

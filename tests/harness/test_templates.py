@@ -20,7 +20,9 @@ from harness.templates import (
 REVIEWS = TaskSpec(
     name="reviews",
     kind="classification",
-    prompt=PromptSpec("Review: {{ text }}\nSentiment:", instruction="Judge.\n", input="{{ text }}", context="In {{ context }}: "),
+    prompt=PromptSpec(
+        "Review: {{ text }}\nSentiment:", instruction="Judge.\n", input="{{ text }}", context="In {{ context }}: "
+    ),
     labels={"negative": " bad", "positive": " good"},
     has_context=True,
     contexts={"films": "films of the nineties"},
@@ -60,7 +62,9 @@ def test_multiple_choice_and_generation():
     assert render_choices(sums, solved) == ()
 
 
-@pytest.mark.parametrize("template", ["{{ txt }}", "{{ text.nothing }}", "{{ text.__class__ }}", "{{ text + 1 }}", "{% include 'x' %}"])
+@pytest.mark.parametrize(
+    "template", ["{{ txt }}", "{{ text.nothing }}", "{{ text.__class__ }}", "{{ text + 1 }}", "{% include 'x' %}"]
+)
 def test_what_does_not_render_names_task_sample_and_key(template):
     spec = dataclasses.replace(REVIEWS, prompt=PromptSpec(template))
     with pytest.raises(TemplateError) as caught:

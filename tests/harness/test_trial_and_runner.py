@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from harness.records import ChunkScored, Component, TrialEnded
+from harness.messages import ChunkScored, TrialEnded
+from harness.records import Component
 from harness.runner import run_experiment
 
 

@@ -209,7 +209,7 @@ def test_texts_without_words_are_no_training_data():
     with pytest.raises(TrainingError, match="no words to learn from in 2 training texts"):
         TfidfLogReg().train(job(examples=[("", "tech"), ("! ?", "sports")]))
     with pytest.raises(TrainingError, match="lower min_df"):
-        TfidfLogReg(min_df=7).train(job())
+        TfidfLogReg(min_df=8).train(job())
 
 
 def test_the_number_of_features_is_capped():

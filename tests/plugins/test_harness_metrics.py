@@ -14,6 +14,7 @@ from harness.errors import ModelError
 from harness.plugins import Plugins
 from harness.records import Prediction, PromptSpec, TaskSpec
 from harness.statistics import bootstrap_mean, wilson
+from harness.testing import check_metric
 from harness_metrics.f1 import MacroF1, MicroF1
 from harness_metrics.likelihood import CrossEntropy
 from harness_metrics.proportion import Accuracy, ExactMatch
@@ -39,12 +40,12 @@ def said(pairs, scores=()):
     ]
 
 
-def test_names_lead_to_metrics():
+def test_names_lead_to_metrics_that_keep_the_contract():
     entries = [entry for entry in Plugins().registry("metric") if entry.plugin == "metrics"]
     assert {entry.name for entry in entries} == {"accuracy", "exact_match", "macro_f1", "micro_f1", "cross_entropy"}
     for entry in entries:
         assert entry.summary
-        assert entry.load()().compute(said([("tech", "tech")], [[-3.0, -2.0, -1.0]]), TOPICS).value >= 0
+        check_metric(entry.load()())
 
 
 answers = st.sampled_from([*LABELS, "weather", None])

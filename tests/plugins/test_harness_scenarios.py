@@ -8,8 +8,9 @@ import pytest
 
 from harness.components import build, parse_component
 from harness.errors import ParameterError
+from harness.messages import ChunkTiming
 from harness.plugins import Plugins
-from harness.records import ChunkTiming, Sample
+from harness.records import Sample
 from harness_scenarios.offline import Offline
 from harness_scenarios.single_stream import SingleStream, measure_one_by_one, spread
 

@@ -1,0 +1,132 @@
+"""leaderboard.html: one file that needs nothing else, no network and no script to be read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from math import ceil, floor, isfinite
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from harness.board import TIED
+from harness.interfaces import Report
+from harness_reporters import cells
+from harness_reporters.chart import chart
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.board import ContextTable, Row, Table
+    from harness.leaderboard import Leaderboard
+    from harness.records import Estimate
+
+
+class Html:
+    """A board as one HTML file."""
+
+    def render(self, board: Leaderboard) -> Report:
+        """Render it."""
+        script = _resource("leaderboard.js")
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
+            _resource("leaderboard.html.jinja")
+        )
+        text = template.render(
+            title=cells.visible(board.title) or "Leaderboard",
+            tables=[_table(table) for table in board.tables],
+            footnotes=board.footnotes,
+            environment=[(cells.visible(subject), cells.visible(finding)) for subject, finding in board.environment],
+            tied=TIED,
+            style=Markup(_resource("leaderboard.css")),  # noqa: S704 - a file of ours
+            script=Markup(script),  # noqa: S704 - a file of ours
+            script_hash=f"sha256-{digest}",
+        )
+        return Report({"leaderboard.html": text.encode()}, text)
+
+
+def _resource(name: str) -> str:
+    return files("harness_reporters").joinpath(name).read_text(encoding="utf-8")
+
+
+def _table(table: Table) -> dict[str, Any]:
+    rows = cells.scored(table)
+    by = table.metrics[0] if table.metrics else ""
+    low, high = _scale([row.metrics[by] for row in rows if by in row.metrics])
+    shown = [column for column in cells.columns(table) if column.heading not in ("rank", "model", "strategy", "seeds")]
+    return {
+        "task": cells.visible(table.task),
+        "heading": cells.heading(table),
+        "facts": cells.heading(table).removeprefix(f"{cells.visible(table.task)} · "),
+        "headline": cells.headline(table),
+        "by": cells.visible(by),
+        "scale": {"low": f"{low:g}", "high": f"{high:g}"},
+        "columns": shown,
+        "rows": [_row(row, shown, _bar(row.metrics.get(by), low, high)) for row in rows],
+        "chart": chart(table),
+        "contexts": None if table.contexts is None else _contexts(table.contexts),
+        "unranked": [(cells.label(row), why) for row, why in cells.unranked(table)],
+        "notes": [(note, ", ".join(map(cells.label, noted))) for note, noted in cells.notes(table).items()],
+    }
+
+
+def _row(row: Row, columns: Sequence[cells.Column], bar: dict[str, str] | None) -> dict[str, Any]:
+    texts = [_parts(column.text(row)) | {"numeric": column.numeric, "bar": None} for column in columns]
+    texts[0]["bar"] = bar
+    details = {
+        "seeds": ", ".join(map(str, row.seeds)),
+        "gain over": row.gain.over if row.gain else "",
+        **row.provenance,
+        "trials": " ".join(key[:12] for key in row.keys),
+    }
+    return {
+        "rank": cells.NONE if row.rank is None else row.rank,
+        "tied": row.tied_with_best,
+        "kind": "partial" if row.rank is None else "best" if row.rank == 1 else "",
+        "model": cells.visible(row.model),
+        "strategy": cells.visible(row.strategy),
+        "details": [(cells.visible(term), cells.visible(said)) for term, said in details.items() if said],
+        "cells": texts,
+    }
+
+
+def _parts(text: str) -> dict[str, Any]:
+    """What stands first, and what stands below it in small print: `0.912`, `[0.880, 0.936]`."""
+    for mark in (" ±", " [", ", "):
+        first, found, rest = text.partition(mark)
+        if found:
+            return {"first": first, "rest": f"{mark}{rest}".removeprefix(", ").strip()}
+    return {"first": text, "rest": ""}
+
+
+def _contexts(contexts: ContextTable) -> dict[str, Any]:
+    values = [score.value for row in contexts.rows for score in row.scores.values()]
+    low, high = min(values), max(values)
+    names = list(contexts.sizes)
+    _, texts = cells.context_cells(contexts)
+    rows = []
+    for row, (model, strategy, *scores, worst, spread) in zip(contexts.rows, texts, strict=True):
+        heats = [(row.scores[name].value - low) / (high - low or 1) if name in row.scores else 0 for name in names]
+        parts = [_parts(text) | {"heat": f"{heat:.2f}"} for text, heat in zip(scores, heats, strict=True)]
+        rows.append({"model": model, "strategy": strategy, "cells": parts, "worst": worst, "spread": spread})
+    headings = [{"name": cells.visible(name), "size": f"{size:,}"} for name, size in contexts.sizes.items()]
+    return {"headings": headings, "rows": rows}
+
+
+def _scale(scores: Sequence[Estimate]) -> tuple[float, float]:
+    """Where bars begin and end: the tenths around all intervals."""
+    bounds = [bound for one in scores for bound in (one.low, one.high) if isfinite(bound)]
+    if not bounds:
+        return 0.0, 1.0
+    low, high = floor(10 * min(bounds)) / 10, ceil(10 * max(bounds)) / 10
+    return (low, high) if high > low else (low, low + 0.1)
+
+
+def _bar(score: Estimate | None, low: float, high: float) -> dict[str, str] | None:
+    """Where an interval and its score stand on the scale, in percent."""
+    if score is None or not all(map(isfinite, (score.value, score.low, score.high))):
+        return None
+    at = {"low": score.low, "high": score.high, "value": score.value}
+    return {name: f"{100 * (value - low) / (high - low):.1f}" for name, value in at.items()}

@@ -1,0 +1,89 @@
+"""leaderboard.md: tables as GitHub renders them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from harness.interfaces import Report
+from harness_reporters import cells
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.board import ContextTable, Table
+    from harness.leaderboard import Leaderboard
+
+SPECIAL = re.compile(
+    r"""[\\`*|$&>]                            # code, emphasis, cells, formulas, entities, quotations
+    | \](?=[(\[:])                           # links
+    | <(?=[A-Za-z/!?])                       # tags
+    | (?<![^\W_])_ | _(?![^\W_])             # emphasis by underscores at a word's edge
+    | ~(?=\S) | (?<!\S)\#                    # strokes and headings
+    """,
+    re.VERBOSE,
+)
+"""What Markdown would take for more than the character; intervals and names with underscores stay as they are."""
+
+
+class Markdown:
+    """A board as one Markdown document."""
+
+    def render(self, board: Leaderboard) -> Report:
+        """Render it."""
+        blocks = [f"# {_escape(board.title) or 'Leaderboard'}"]
+        blocks += [block for table in board.tables for block in _table(table)]
+        if not board.tables:
+            blocks.append("There are no trials yet.")
+        if board.footnotes:
+            terms = [f"- **{_escape(term)}**: {_escape(meaning)}" for term, meaning in board.footnotes]
+            blocks += ["## How to read this", "\n".join(terms)]
+        if board.environment:
+            found = [f"- {_escape(subject)}: {_escape(finding)}" for subject, finding in board.environment]
+            blocks += ["## Machine", "\n".join(found)]
+        text = "\n\n".join(blocks) + "\n"
+        return Report({"leaderboard.md": text.encode()}, text)
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f"## {_escape(cells.heading(table))}"
+    yield _escape(cells.headline(table))
+    columns = cells.columns(table)
+    rows = [[column.text(row) for column in columns] for row in cells.scored(table)]
+    if rows:
+        yield _pipes([column.heading for column in columns], rows, [column.numeric for column in columns])
+    if table.contexts is not None:
+        yield from _contexts(table.contexts)
+    unranked = [f"- {_escape(cells.label(row))}: {_escape(why)}" for row, why in cells.unranked(table)]
+    if unranked:
+        yield "**Not ranked**"
+        yield "\n".join(unranked)
+    notes = [
+        f"- {_escape(', '.join(map(cells.label, rows)))}: {_escape(note)}" for note, rows in cells.notes(table).items()
+    ]
+    if notes:
+        yield "**Notes**"
+        yield "\n".join(notes)
+
+
+def _contexts(contexts: ContextTable) -> Iterator[str]:
+    headings, rows = cells.context_cells(contexts)
+    yield f"**{_escape(cells.visible(contexts.metric))} in each context**"
+    yield _pipes(headings, rows, [False, False, *(True for _ in contexts.sizes), False, True])
+
+
+def _pipes(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
+    return tabulate(
+        [[_escape(cell) for cell in row] for row in rows],
+        [_escape(heading) for heading in headings],
+        tablefmt="pipe",
+        colalign=["right" if right else "left" for right in numeric],
+        disable_numparse=True,
+    )
+
+
+def _escape(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return SPECIAL.sub(r"\\\g<0>", cells.visible(text))

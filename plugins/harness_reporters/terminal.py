@@ -1,0 +1,165 @@
+"""A table for the terminal: as wide as that is; where it is narrow, what matters least is left out."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from harness.board import THIN, TIED
+from harness.interfaces import Report
+from harness_reporters import cells
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from harness.board import ContextTable, Row, Table
+    from harness.leaderboard import Leaderboard
+    from harness_reporters.cells import Column
+
+WIDE = 160
+"""Columns of a file, and of a standard output that is no terminal."""
+
+
+MARKS = {"±": "spread over seeds", TIED: "ties with the best (p ≥ 0.05)", THIN: "too few samples"}
+"""What a terminal explains; the file explains everything."""
+
+
+class Terminal:
+    """A board as text, in colour where standard output is a terminal."""
+
+    def render(self, board: Leaderboard) -> Report:
+        """Render it."""
+        colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        width = shutil.get_terminal_size((WIDE, 24)).columns
+        text = as_text([*_board(board, width), *_marks(board)], width=width, colours=colours)
+        file = as_text([*_board(board, WIDE), _meanings(board)], width=WIDE, colours=False)
+        return Report({"leaderboard.txt": file.encode()}, text)
+
+
+def as_text(blocks: Iterable[RenderableType], *, width: int, colours: bool) -> str:
+    """Blocks in lines of at most that width."""
+    file = io.StringIO()
+    console = Console(
+        file=file,
+        width=width,
+        force_terminal=colours,
+        color_system="standard" if colours else None,
+        highlight=False,
+        legacy_windows=False,
+    )
+    for block in blocks:
+        console.print(block)
+    return "\n".join(line.rstrip() for line in file.getvalue().strip("\n").splitlines()) + "\n"
+
+
+def _board(board: Leaderboard, width: int) -> Iterator[RenderableType]:
+    if board.title:
+        yield Text(cells.visible(board.title) + "\n", "bold")
+    if not board.tables:
+        yield Text("There are no trials yet.")
+    for table in board.tables:
+        yield from _table(table, width)
+    if board.environment:
+        found = "; ".join(f"{subject} {finding}" for subject, finding in board.environment)
+        yield Text(cells.visible(found), "dim")
+
+
+def _marks(board: Leaderboard) -> Iterator[RenderableType]:
+    there = [f"{term} {MARKS[term]}" for term, _ in board.footnotes if term in MARKS]
+    if board.footnotes:
+        yield Text("; ".join(["[low, high] 95% interval", *there]), "dim")
+
+
+def _meanings(board: Leaderboard) -> RenderableType:
+    grid = Grid.grid(padding=(0, 2))
+    for term, meaning in board.footnotes:
+        grid.add_row(Text(term), Text(meaning))
+    return grid
+
+
+def _table(table: Table, width: int) -> Iterator[RenderableType]:
+    yield Text(cells.heading(table), "bold")
+    rows = cells.scored(table)
+    if rows:
+        columns, left_out = fit(cells.columns(table), rows, width)
+        yield _grid(
+            [column.heading for column in columns],
+            [[column.text(row) for column in columns] for row in rows],
+            [column.numeric for column in columns],
+            ["bold" if row.rank == 1 else "dim" if row.rank is None else "" for row in rows],
+        )
+        if left_out:
+            yield Text(f"No room for: {', '.join(left_out)}.", "dim")
+    yield Text(cells.headline(table) + "\n")
+    if table.contexts is not None:
+        yield from _contexts(table.contexts, width)
+    for row, why in cells.unranked(table):
+        yield Text.assemble("not ranked: ", (cells.label(row), "bold"), f": {why}")
+    for note, noted in cells.notes(table).items():
+        yield Text(f"note: {', '.join(map(cells.label, noted))}: {note}", "dim")
+    yield Text("")
+
+
+def _contexts(contexts: ContextTable, width: int) -> Iterator[RenderableType]:
+    headings, rows = cells.context_cells(contexts)
+    numeric = [False, False, *(True for _ in contexts.sizes), False, True]
+    if _width([headings, *rows]) > width:
+        rows = [[*row[:2], *(cell.partition(" [")[0] for cell in row[2:])] for row in rows]
+    if _width([headings, *rows]) > width:
+        headings, *rows = ([*row[:2], *row[-2:]] for row in [headings, *rows])
+        numeric = [False, False, False, True]
+    yield Text(f"{cells.visible(contexts.metric)} in each context", "bold")
+    yield _grid(headings, rows, numeric, [""] * len(rows))
+
+
+def _grid(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], styles: Sequence[str]
+) -> Grid:
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for heading, right in zip(headings, numeric, strict=True):
+        grid.add_column(Text(heading), justify="right" if right else "left", overflow="fold", no_wrap=right)
+    for row, style in zip(rows, styles, strict=True):
+        grid.add_row(*map(Text, row), style=style)
+    return grid
+
+
+# --- fitting -----------------------------------------------------------------------------------------
+
+
+def fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> tuple[list[Column], list[str]]:
+    """The columns that fit, and the headings of those that don't.
+
+    A column is shortened when it is half as important as those that are dropped at that point, and dropped when its own
+    turn comes; what is indispensable is shortened at the very last.
+    """
+    steps: list[tuple[float, Column, bool]]
+    steps = [(column.weight, column, False) for column in columns if column.weight < 100]
+    steps += [(column.weight / 2 if column.weight < 100 else 100, column, True) for column in columns if column.brief]
+    shown = {column.heading: column for column in columns}
+    for _, column, shorten in sorted(steps, key=lambda step: step[0]):
+        texts = [[one.heading, *map(one.text, rows)] for one in shown.values()]
+        if _width(list(zip(*texts, strict=True))) <= width:
+            break
+        if not shorten:
+            del shown[column.heading]
+        elif column.heading in shown and column.brief is not None:
+            shown[column.heading] = dataclasses.replace(column, text=column.brief)
+    return list(shown.values()), [column.heading for column in columns if column.heading not in shown]
+
+
+def _width(lines: Sequence[Sequence[str]]) -> int:
+    """How wide a grid of these lines is."""
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    return sum(widths) + 3 * (len(widths) - 1)

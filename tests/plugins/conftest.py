@@ -1,0 +1,104 @@
+"""Fixtures for plugins: the user's own cache of assets, and tiny Hugging Face checkpoints with random weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.assets import Assets
+from harness.plugins import Plugins
+
+SENTENCES = [
+    "The film was a joy from the first minute to the last.",
+    "Shares fell by 12% after the bank's warning, said an analyst.",
+    "The minister will answer questions in parliament on Monday.",
+    "England won the match with two late goals in the second half.",
+    "A new phone with a better camera goes on sale next week.",
+    "Article: one two three four five\nTopic: business\n\nTopic: sport, politics, tech",
+]
+
+
+@pytest.fixture(scope="session")
+def assets() -> Assets:
+    """The assets of this machine's cache: what is missing is fetched."""
+    return Assets(Plugins().registry("source"))
+
+
+@pytest.fixture
+def empty_assets(tmp_path) -> Assets:
+    """Assets with an empty cache and no network."""
+    return Assets(Plugins().registry("source"), root=tmp_path / "cache", offline=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory) -> Callable[..., Path]:
+    """`tiny_checkpoint("llama")`: the folder of a random model of that architecture with a tokenizer of its own."""
+    made: dict[str, Path] = {}
+
+    def make(name: str) -> Path:
+        if name not in made:
+            folder = tmp_path_factory.mktemp(name)
+            if name == "bert":
+                _bert_tokenizer().save_pretrained(folder)
+            else:
+                _bpe_tokenizer(bos=name == "llama-bos").save_pretrained(folder)
+            _model(name).save_pretrained(folder)
+            made[name] = folder
+        return made[name]
+
+    return make
+
+
+def _bpe_tokenizer(*, bos: bool):
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    core.train_from_iterator(
+        SENTENCES,
+        trainers.BpeTrainer(vocab_size=400, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet, show_progress=False),
+    )
+    if bos:
+        core.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)])
+    template = "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<s>assistant\n{% endif %}"
+    return PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>", eos_token="</s>", chat_template=template)
+
+
+def _bert_tokenizer():
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    core = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    core.normalizer = normalizers.BertNormalizer()
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    core.train_from_iterator(SENTENCES, trainers.WordPieceTrainer(vocab_size=300, special_tokens=special, show_progress=False))
+    core.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+
+
+def _model(name: str):
+    import torch
+    import transformers as t
+
+    torch.manual_seed(0)
+    ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    small = {"vocab_size": 400, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, **ends}
+    grouped = {**small, "num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.3}
+    makers = {
+        "llama": lambda: t.LlamaForCausalLM(t.LlamaConfig(**grouped)),
+        "llama-bos": lambda: t.LlamaForCausalLM(t.LlamaConfig(**grouped)),
+        "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(vocab_size=400, n_embd=32, n_layer=2, n_head=4, n_positions=128, initializer_range=0.3, **ends)),
+        "mistral-sliding": lambda: t.MistralForCausalLM(t.MistralConfig(**grouped, sliding_window=16)),
+        "gemma2-softcap": lambda: t.Gemma2ForCausalLM(t.Gemma2Config(**grouped, head_dim=8, sliding_window=16, final_logit_softcapping=2.0)),
+        "mamba": lambda: t.MambaForCausalLM(t.MambaConfig(vocab_size=400, hidden_size=32, num_hidden_layers=2, state_size=4, initializer_range=0.3, **ends)),
+        "bert": lambda: t.BertModel(t.BertConfig(vocab_size=300, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=64, initializer_range=0.2)),
+    }  # fmt: skip
+    return makers[name]()
