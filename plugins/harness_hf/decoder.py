@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,15 +19,21 @@ if TYPE_CHECKING:
 LOGIT_ROWS = 256
 """Positions that go through the vocabulary projection at once: 256 x 50,000 floats are 50 MB."""
 
+HALF = 6
+"""Half of the tokens on which a model is tried out."""
+
 log = logging.getLogger(__name__)
 
 
 class Decoder:
     """Wraps a model for causal language modelling.
 
-    What not every architecture allows is tried out on a few tokens when the model is loaded: sharing a cached prefix
-    among rows (recurrent layers can't), and applying the vocabulary projection apart from the model (some scale or cap
-    its result).
+    What not every architecture allows is tried out on a few tokens when the model is loaded.
+
+    Attributes:
+        shares: whether rows can go on from one cached prefix (recurrent layers can't).
+        pads: whether rows can be padded on the left.
+        shares_padded: whether there may be padding between a cached prefix and what follows it.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -35,10 +41,8 @@ class Decoder:
         self._base = model.base_model
         self._head = model.get_output_embeddings()
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
-        with torch.inference_mode():
-            probe = torch.arange(12, device=model.device)[None] % model.config.get_text_config().vocab_size  # (1, 12)
-            self._splits = self._head_splits(probe)
-            self.caches = self._cache_agrees(probe)
+        self._takes_positions = "position_ids" in inspect.signature(self._base.forward).parameters
+        self._probe(torch.arange(2 * HALF, device=model.device)[None] % model.config.get_text_config().vocab_size)
 
     # --- forward ---------------------------------------------------------------------------------------
 
@@ -71,14 +75,7 @@ class Decoder:
         Yields:
             (n, V) for consecutive parts of the N positions.
         """
-        inputs = {
-            "input_ids": ids,
-            "attention_mask": mask,
-            "position_ids": positions,
-            "past_key_values": cache,
-            "use_cache": cache is not None,
-        }
-        inputs = {name: value for name, value in inputs.items() if value is not None}
+        inputs = self._inputs(ids, cache, mask, positions)
         if self._splits:
             states = self._base(**inputs).last_hidden_state[rows, columns]  # (N, D)
             for part in states.split(LOGIT_ROWS):
@@ -89,35 +86,51 @@ class Decoder:
             inputs["logits_to_keep"] = kept
         yield self.model(**inputs).logits[rows, columns].float()
 
+    def _inputs(
+        self, ids: Tensor, cache: DynamicCache | None, mask: Tensor | None, positions: Tensor | None
+    ) -> dict[str, Any]:
+        inputs = {"attention_mask": mask, "past_key_values": cache}
+        if self._takes_positions:  # others find them from the mask
+            inputs["position_ids"] = positions
+        given = {name: value for name, value in inputs.items() if value is not None}
+        return {"input_ids": ids, "use_cache": cache is not None, **given}
+
     # --- what the architecture allows ----------------------------------------------------------------
 
-    def _head_splits(self, probe: Tensor) -> bool:
-        if (
-            self._head is None
-            or self._base is self.model
-            or getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
-        ):
+    @torch.inference_mode()
+    def _probe(self, ids: Tensor) -> None:
+        states = self._base(input_ids=ids, use_cache=False).last_hidden_state  # (1, L, D)
+        self._splits = self._head_splits(ids, states)
+        layers = {type(layer) for layer in DynamicCache(config=self.model.config).layers}
+        attends = bool(layers) and layers <= {DynamicLayer, DynamicSlidingWindowLayer}
+        self.shares = attends and self._goes_on(ids, states, cached=HALF, gap=0)
+        self.pads = attends and self._goes_on(ids, states, cached=0, gap=2)
+        # A sliding window counts places in the cache, padding included.
+        self.shares_padded = self.pads and layers == {DynamicLayer} and self._goes_on(ids, states, cached=HALF, gap=2)
+        if not (self.shares and self.pads):
+            log.info("%s can't share or pad what it caches: its rows are run one by one", type(self.model).__name__)
+
+    def _head_splits(self, ids: Tensor, states: Tensor) -> bool:
+        """Whether the vocabulary projection can be applied apart from the model (some scale or cap its result)."""
+        capped = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
+        if self._head is None or self._base is self.model or capped:
             return False
-        whole = self.model(input_ids=probe, use_cache=False).logits
-        apart = self._head(self._base(input_ids=probe, use_cache=False).last_hidden_state)
+        whole, apart = self.model(input_ids=ids, use_cache=False).logits, self._head(states)
         return whole.shape == apart.shape and _close(whole, apart)
 
-    def _cache_agrees(self, probe: Tensor) -> bool:
-        """Whether a cached prefix, given to two rows, leads to the states that the whole text leads to."""
-        layers = DynamicCache(config=self.model.config).layers
-        if not layers or not all(type(layer) in {DynamicLayer, DynamicSlidingWindowLayer} for layer in layers):
-            log.info("%s keeps more than keys and values: rows are run one by one", type(self.model).__name__)
-            return False
-        whole = self._base(input_ids=probe, use_cache=False).last_hidden_state[:, 6:]
-        cache = expanded(self.remember(probe[0, :6].tolist()), 2)
-        parts = self._base(input_ids=probe[:, 6:].repeat(2, 1), past_key_values=cache, use_cache=True).last_hidden_state
-        agrees = _close(whole.repeat(2, 1, 1), parts)
-        if not agrees:
-            log.warning(
-                "%s gives other states with a cached prefix: nothing is shared, and rows are run one by one",
-                type(self.model).__name__,
-            )
-        return agrees
+    def _goes_on(self, ids: Tensor, states: Tensor, *, cached: int, gap: int) -> bool:
+        """Whether two rows come to the states of the whole text, given cached tokens and with padding behind them."""
+        cache = expanded(self.remember(ids[0, :cached].tolist()), 2) if cached else DynamicCache()
+        rest = torch.cat([ids[:, :gap], ids[:, cached:]], dim=1).repeat(2, 1)
+        mask = torch.ones(2, cached + rest.shape[1], dtype=torch.long, device=ids.device)
+        mask[:, cached : cached + gap] = 0
+        inputs = self._inputs(rest, cache, mask, positions_of(mask)[:, cached:])
+        return _close(states[:, cached:].repeat(2, 1, 1), self._base(**inputs).last_hidden_state[:, gap:])
+
+
+def positions_of(mask: Tensor) -> Tensor:
+    """(B, L) mask -> (B, L) positions, padding not counted."""
+    return (mask.cumsum(-1) - 1).clamp(min=0)
 
 
 def expanded(cache: DynamicCache, rows: int) -> DynamicCache:

@@ -13,6 +13,7 @@ from harness.records import Classified, Classify, Embed, Embedded, Usage
 from harness_hf.batching import TokenBudget
 from harness_hf.devices import provenance
 from harness_hf.loading import load_model, load_tokenizer
+from harness_hf.tokens import token_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,11 +51,9 @@ class TextEngine(ABC):
         """The vector of each text and its tokens; what the window does not hold is cut on the right and counted."""
         if not texts:
             return [], []
-        options = {"return_attention_mask": False, "verbose": False}
-        whole = self._tokenizer(list(texts), **options)["input_ids"]
-        kept = whole
+        whole = kept = token_ids(self._tokenizer, texts)
         if max(map(len, whole)) > self._window:
-            kept = self._tokenizer(list(texts), truncation=True, max_length=self._window, **options)["input_ids"]
+            kept = token_ids(self._tokenizer, texts, truncation=True, max_length=self._window)
         found: dict[int, Tensor] = {}
 
         @torch.inference_mode()

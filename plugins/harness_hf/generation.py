@@ -11,7 +11,7 @@ from transformers import DynamicCache
 
 from harness.errors import ModelError
 from harness_hf.batching import CACHED_TOKENS, TokenBudget
-from harness_hf.decoder import Decoder, expanded
+from harness_hf.decoder import Decoder, expanded, positions_of
 from harness_hf.sharing import shared_length
 
 if TYPE_CHECKING:
@@ -89,17 +89,19 @@ def generate(
         ModelError: when logits are not numbers.
     """
     asked = [one for one in answers if one.limit > 0]
-    shared = shared_length([one.ids for one in asked], [len(one.ids) - 1 for one in asked]) if decoder.caches else 0
+    shared = (
+        shared_length([one.ids for one in asked], [len(one.ids) - 1 for one in asked]) if decoder.shares_padded else 0
+    )
     prefix = decoder.remember(asked[0].ids[:shared]) if shared else None
 
     def weight(one: Answer) -> int:
         total = len(one.ids) + one.limit
-        return max(budget.tokens // BATCH_ROWS, total // CACHED_TOKENS) if decoder.caches else budget.tokens
+        return max(budget.tokens // BATCH_ROWS, total // CACHED_TOKENS) if decoder.pads else budget.tokens
 
     def forward(batch: Sequence[Answer]) -> None:
         for one in batch:
             one.begin()
-        if decoder.caches:
+        if decoder.pads:
             _decode(decoder, list(batch), decode, shared, prefix)
         else:
             _recompute(decoder, batch[0], decode)
@@ -125,7 +127,7 @@ def _decode(
     mask = torch.tensor(
         [[*[1] * shared, *[0] * gap, *[1] * (longest - shared - gap)] for gap in gaps], device=device
     )  # (B, shared + L)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]  # (B, L)
+    positions = positions_of(mask)[:, shared:]  # (B, L)
     while True:
         everyone = torch.arange(len(rows), device=device)
         logits = torch.cat(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from harness.errors import ModelError
 from harness.records import Prompt, Usage
 from harness_hf.sharing import common_length
+from harness_hf.tokens import token_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -75,9 +76,7 @@ class PromptEncoder:
         """Tokenise texts in one call, so that `_ids` knows them."""
         new = [text for text in dict.fromkeys(texts) if text and text not in self._known]
         if new:
-            found = self._tokenizer(new, add_special_tokens=False, return_attention_mask=False, verbose=False)[
-                "input_ids"
-            ]
+            found = token_ids(self._tokenizer, new, add_special_tokens=False)
             self._known.update(zip(new, found, strict=True))
 
     def forget(self) -> None:

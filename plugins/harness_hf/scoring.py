@@ -14,6 +14,8 @@ from harness_hf.sharing import shared_length
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from transformers import DynamicCache
+
     from harness_hf.prompts import Row
 
 
@@ -37,7 +39,7 @@ def score(decoder: Decoder, rows: Sequence[Row], budget: TokenBudget) -> list[fl
     Rows are padded on the right, where causal attention never looks, so that batching changes nothing but float noise.
     """
     inputs = _inputs(rows)
-    shared = shared_length([one.ids for one in inputs], [one.first for one in inputs]) if decoder.caches else 0
+    shared = shared_length([one.ids for one in inputs], [one.first for one in inputs]) if decoder.shares else 0
     cache = decoder.remember(inputs[0].ids[:shared]) if shared else None
     values = [0.0] * len(rows)
 
@@ -60,7 +62,9 @@ def _inputs(rows: Sequence[Row]) -> list[_Input]:
     return list(found.values())
 
 
-def _token_scores(decoder: Decoder, batch: Sequence[_Input], shared: int, cache: object) -> list[list[float]]:
+def _token_scores(
+    decoder: Decoder, batch: Sequence[_Input], shared: int, cache: DynamicCache | None
+) -> list[list[float]]:
     """The log-probability of each wanted token of each input, in a batch of one forward."""
     device = decoder.model.device
     longest = max(len(one.ids) for one in batch) - shared

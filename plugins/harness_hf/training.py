@@ -23,6 +23,7 @@ from harness_hf.devices import pick_device
 from harness_hf.encoder import ClassifierEngine, window_of
 from harness_hf.keeping import kept, record, replacing
 from harness_hf.loading import load_model, load_tokenizer, quiet
+from harness_hf.tokens import token_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -224,7 +225,7 @@ def _rows(
         return []
     numbers = {label: number for number, label in enumerate(labels)}
     texts = [text for text, _ in examples]
-    ids = tokenizer(texts, truncation=True, max_length=cut, return_attention_mask=False)["input_ids"]
+    ids = token_ids(tokenizer, texts, truncation=True, max_length=cut)
     return [{"input_ids": row, "labels": numbers[label]} for row, (_, label) in zip(ids, examples, strict=True)]
 
 

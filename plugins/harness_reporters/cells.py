@@ -47,6 +47,7 @@ def columns(table: Table) -> list[Column]:
         for index, name in enumerate(table.metrics)
     ]
     compared = [
+        Column("answered", coverage, 72, answered),
         Column("gain", gain, 70, lambda row: signed(row.gain.difference.value) if row.gain else NONE),
         Column("p", lambda row: p_value(row.p_value), 40),
         Column("worst context", worst, 55, numeric=False),
@@ -62,7 +63,6 @@ def columns(table: Table) -> list[Column]:
         Column("train s", lambda row: quantity(row.costs.train_s), 50),
         Column("load s", lambda row: quantity(row.costs.load_s), 12),
         Column("cached", lambda row: "yes" if row.cached else NONE, 8, numeric=False),
-        Column("answered", coverage, 72, answered, numeric=False),
     ]
     told = [*named, *metrics, *compared, *measured]
     return [column for column in told if any(column.text(row) != NONE for row in scored(table))]

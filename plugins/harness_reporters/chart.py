@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +65,13 @@ def _across(axis: _Axis) -> list[dict[str, Any]]:
 
 
 def _up(axis: _Axis) -> list[dict[str, Any]]:
+    span = axis.high - axis.low
+    step = next(
+        step for power in count(-2) for step in (10.0**power, 2 * 10.0**power, 5 * 10.0**power) if span < 6 * step
+    )
     ticks = []
-    for step in range(6):
-        value = axis.low + (axis.high - axis.low) * step / 5
+    for index in range(floor(span / step + 1e-9) + 1):
+        value = axis.low + index * step
         at = axis.at(value)
         line = {"x1": LEFT, "x2": WIDTH - RIGHT, "y1": at, "y2": at}
         ticks.append(line | {"x": LEFT - 8, "y": at + 4, "anchor": "end", "label": f"{value:.2f}"})

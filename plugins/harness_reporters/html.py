@@ -17,11 +17,22 @@ from harness_reporters import cells
 from harness_reporters.chart import chart
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from harness.board import ContextTable, Row, Table
     from harness.leaderboard import Leaderboard
     from harness.records import Estimate
+
+
+NAMING = ("rank", "model", "strategy", "seeds")
+"""Columns that the template writes by itself."""
+
+BELOW = {
+    "p50 ms": {"p95 ms": "p95 {}", "p99 ms": "p99 {}"},
+    "samples/s": {"tokens/s": "{} tokens/s"},
+    "train s": {"load s": "load {}"},
+}
+"""Column -> those that stand below its number in small print, and how."""
 
 
 class Html:
@@ -31,11 +42,11 @@ class Html:
         """Render it."""
         script = _resource("leaderboard.js")
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
-            _resource("leaderboard.html.jinja")
+        environment = Environment(
+            autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
         )
-        text = template.render(
-            title=cells.visible(board.title) or "Leaderboard",
+        text = environment.from_string(_resource("leaderboard.html.jinja")).render(
+            title=cells.visible(board.title).strip() or "Leaderboard",
             tables=[_table(table) for table in board.tables],
             footnotes=board.footnotes,
             environment=[(cells.visible(subject), cells.visible(finding)) for subject, finding in board.environment],
@@ -55,7 +66,7 @@ def _table(table: Table) -> dict[str, Any]:
     rows = cells.scored(table)
     by = table.metrics[0] if table.metrics else ""
     low, high = _scale([row.metrics[by] for row in rows if by in row.metrics])
-    shown = [column for column in cells.columns(table) if column.heading not in ("rank", "model", "strategy", "seeds")]
+    columns = {column.heading: column for column in cells.columns(table)}
     return {
         "task": cells.visible(table.task),
         "heading": cells.heading(table),
@@ -63,8 +74,8 @@ def _table(table: Table) -> dict[str, Any]:
         "headline": cells.headline(table),
         "by": cells.visible(by),
         "scale": {"low": f"{low:g}", "high": f"{high:g}"},
-        "columns": shown,
-        "rows": [_row(row, shown, _bar(row.metrics.get(by), low, high)) for row in rows],
+        "columns": [column for heading, column in columns.items() if heading not in {*NAMING, *_below(columns)}],
+        "rows": [_row(row, columns, _bar(row.metrics.get(by), low, high)) for row in rows],
         "chart": chart(table),
         "contexts": None if table.contexts is None else _contexts(table.contexts),
         "unranked": [(cells.label(row), why) for row, why in cells.unranked(table)],
@@ -72,9 +83,23 @@ def _table(table: Table) -> dict[str, Any]:
     }
 
 
-def _row(row: Row, columns: Sequence[cells.Column], bar: dict[str, str] | None) -> dict[str, Any]:
-    texts = [_parts(column.text(row)) | {"numeric": column.numeric, "bar": None} for column in columns]
-    texts[0]["bar"] = bar
+def _below(columns: Collection[str]) -> dict[str, str]:
+    """Columns that stand in small print below another that is there, and below which."""
+    return {
+        below: above for above, several in BELOW.items() if above in columns for below in several if below in columns
+    }
+
+
+def _row(row: Row, columns: Mapping[str, cells.Column], bar: dict[str, str] | None) -> dict[str, Any]:
+    below = _below(columns)
+    texts: dict[str, dict[str, Any]] = {}
+    for heading, column in columns.items():
+        text = column.text(row)
+        if heading in below:
+            said = "" if text == cells.NONE else BELOW[below[heading]][heading].format(text)
+            texts[below[heading]]["rest"] = "\n".join(filter(None, [texts[below[heading]]["rest"], said]))
+        elif heading not in NAMING:
+            texts[heading] = _parts(text) | {"numeric": column.numeric, "bar": None if texts else bar}
     details = {
         "seeds": ", ".join(map(str, row.seeds)),
         "gain over": row.gain.over if row.gain else "",
@@ -88,17 +113,16 @@ def _row(row: Row, columns: Sequence[cells.Column], bar: dict[str, str] | None) 
         "model": cells.visible(row.model),
         "strategy": cells.visible(row.strategy),
         "details": [(cells.visible(term), cells.visible(said)) for term, said in details.items() if said],
-        "cells": texts,
+        "cells": list(texts.values()),
     }
 
 
 def _parts(text: str) -> dict[str, Any]:
-    """What stands first, and what stands below it in small print: `0.912`, `[0.880, 0.936]`."""
-    for mark in (" ±", " [", ", "):
-        first, found, rest = text.partition(mark)
-        if found:
-            return {"first": first, "rest": f"{mark}{rest}".removeprefix(", ").strip()}
-    return {"first": text, "rest": ""}
+    """What stands first, and the lines of small print below it: `0.912` and `[0.880, 0.936]`."""
+    lines = text.replace(" ±", "\n±").replace(" [", "\n[").split("\n")
+    if "[" not in text:
+        lines = text.split(", ")
+    return {"first": lines[0], "rest": "\n".join(lines[1:])}
 
 
 def _contexts(contexts: ContextTable) -> dict[str, Any]:

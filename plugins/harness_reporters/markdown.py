@@ -33,16 +33,14 @@ class Markdown:
 
     def render(self, board: Leaderboard) -> Report:
         """Render it."""
-        blocks = [f"# {_escape(board.title) or 'Leaderboard'}"]
+        blocks = [f"# {_escape(board.title).strip() or 'Leaderboard'}"]
         blocks += [block for table in board.tables for block in _table(table)]
         if not board.tables:
             blocks.append("There are no trials yet.")
         if board.footnotes:
-            terms = [f"- **{_escape(term)}**: {_escape(meaning)}" for term, meaning in board.footnotes]
-            blocks += ["## How to read this", "\n".join(terms)]
+            blocks += ["## How to read this", _pipes(["term", "meaning"], board.footnotes)]
         if board.environment:
-            found = [f"- {_escape(subject)}: {_escape(finding)}" for subject, finding in board.environment]
-            blocks += ["## Machine", "\n".join(found)]
+            blocks += ["## Machine", _pipes(["what", "found"], board.environment)]
         text = "\n\n".join(blocks) + "\n"
         return Report({"leaderboard.md": text.encode()}, text)
 
@@ -56,16 +54,12 @@ def _table(table: Table) -> Iterator[str]:
         yield _pipes([column.heading for column in columns], rows, [column.numeric for column in columns])
     if table.contexts is not None:
         yield from _contexts(table.contexts)
-    unranked = [f"- {_escape(cells.label(row))}: {_escape(why)}" for row, why in cells.unranked(table)]
+    unranked = [(row.model, row.strategy, why) for row, why in cells.unranked(table)]
     if unranked:
-        yield "**Not ranked**"
-        yield "\n".join(unranked)
-    notes = [
-        f"- {_escape(', '.join(map(cells.label, rows)))}: {_escape(note)}" for note, rows in cells.notes(table).items()
-    ]
+        yield _pipes(["model", "strategy", "not ranked"], unranked)
+    notes = [(note, ", ".join(map(cells.label, rows))) for note, rows in cells.notes(table).items()]
     if notes:
-        yield "**Notes**"
-        yield "\n".join(notes)
+        yield _pipes(["note", "on"], notes)
 
 
 def _contexts(contexts: ContextTable) -> Iterator[str]:
@@ -74,12 +68,12 @@ def _contexts(contexts: ContextTable) -> Iterator[str]:
     yield _pipes(headings, rows, [False, False, *(True for _ in contexts.sizes), False, True])
 
 
-def _pipes(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
+def _pipes(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool] = ()) -> str:
     return tabulate(
         [[_escape(cell) for cell in row] for row in rows],
         [_escape(heading) for heading in headings],
         tablefmt="pipe",
-        colalign=["right" if right else "left" for right in numeric],
+        colalign=["right" if right else "left" for right in numeric or [False] * len(headings)],
         disable_numparse=True,
     )
 

@@ -59,10 +59,14 @@ def _bpe_tokenizer(*, bos: bool):
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     core.train_from_iterator(
         SENTENCES,
-        trainers.BpeTrainer(vocab_size=400, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet, show_progress=False),
+        trainers.BpeTrainer(
+            vocab_size=400, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet, show_progress=False
+        ),
     )
     if bos:
-        core.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)])
+        core.post_processor = processors.TemplateProcessing(
+            single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)]
+        )
     template = "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<s>assistant\n{% endif %}"
     return PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>", eos_token="</s>", chat_template=template)
 
@@ -75,7 +79,9 @@ def _bert_tokenizer():
     core.normalizer = normalizers.BertNormalizer()
     core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    core.train_from_iterator(SENTENCES, trainers.WordPieceTrainer(vocab_size=300, special_tokens=special, show_progress=False))
+    core.train_from_iterator(
+        SENTENCES, trainers.WordPieceTrainer(vocab_size=300, special_tokens=special, show_progress=False)
+    )
     core.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
@@ -90,12 +96,19 @@ def _model(name: str):
 
     torch.manual_seed(0)
     ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-    small = {"vocab_size": 400, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, **ends}
+    small = {
+        "vocab_size": 400,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        **ends,
+    }
     grouped = {**small, "num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.3}
     makers = {
         "llama": lambda: t.LlamaForCausalLM(t.LlamaConfig(**grouped)),
         "llama-bos": lambda: t.LlamaForCausalLM(t.LlamaConfig(**grouped)),
-        "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(vocab_size=400, n_embd=32, n_layer=2, n_head=4, n_positions=128, initializer_range=0.3, **ends)),
+        "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(vocab_size=400, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.3, **ends)),
         "mistral-sliding": lambda: t.MistralForCausalLM(t.MistralConfig(**grouped, sliding_window=16)),
         "gemma2-softcap": lambda: t.Gemma2ForCausalLM(t.Gemma2Config(**grouped, head_dim=8, sliding_window=16, final_logit_softcapping=2.0)),
         "mamba": lambda: t.MambaForCausalLM(t.MambaConfig(vocab_size=400, hidden_size=32, num_hidden_layers=2, state_size=4, initializer_range=0.3, **ends)),

@@ -11,12 +11,13 @@ import transformers
 
 from harness.errors import ModelError
 from harness.records import Embed, Generate, LogLikelihood, Prompt
-from harness_hf import decoder, scoring
+from harness_hf import decoder
+from harness_hf.generation import ending_tokens
 from harness_hf.models import hf, smollm2_135m
 
 ARCHITECTURES = ("llama", "llama-bos", "gpt2", "mistral-sliding", "gemma2-softcap", "mamba")
 TOPICS = (" business", " sport", " politics", " tech")
-WORDS = "the film was a joy shares fell by after bank warning England won match two late goals new phone camera".split()
+WORDS = ("the", "film", "was", "a", "joy", "shares", "fell", "by", "bank", "England", "won", "two", "late", "goals", "camera")
 
 
 class Plain:
@@ -55,14 +56,20 @@ def question(text):
 
 
 def few_shot(text, shots=4):
-    demonstrations = tuple(f"{question(shot)}{topic}\n\n" for shot, topic in zip(articles(shots, seed=7, words=(4, 9)), itertools.cycle(TOPICS)))
+    demonstrations = tuple(
+        f"{question(shot)}{topic}\n\n"
+        for shot, topic in zip(articles(shots, seed=7, words=(4, 9)), itertools.cycle(TOPICS))
+    )
     return Prompt(question(text), demonstrations, "Name the topic.\n\n")
 
 
 @pytest.fixture
 def load(tiny_checkpoint, empty_assets):
-    """`load("llama", ...)`: the engine of a tiny random model."""
-    return lambda name, **parameters: hf(str(tiny_checkpoint(name)), empty_assets, **parameters).load("cpu")
+    """`load("llama", ...)`: the engine of a tiny random model, on one thread since more only slow it down."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield lambda name, **parameters: hf(str(tiny_checkpoint(name)), empty_assets, **parameters).load("cpu")
+    torch.set_num_threads(threads)
 
 
 # --- log-likelihood --------------------------------------------------------------------------------
@@ -71,12 +78,14 @@ def load(tiny_checkpoint, empty_assets):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("make", [lambda text: Prompt(question(text)), few_shot], ids=["zero-shot", "few-shot"])
 def test_log_likelihoods_equal_plain_transformers(name, make, load, tiny_checkpoint):
-    prompts = [make(text) for text in articles(7, words=(3, 14))]
-    choices = (*TOPICS, " sport and politics", " sport and business")
+    prompts = [make(text) for text in articles(4, words=(3, 14))]
+    choices = (*TOPICS[:2], " sport and politics", " sport and business")
     found = load(name).run([LogLikelihood(prompt, choices) for prompt in prompts])
     plain = Plain(tiny_checkpoint(name))
     for prompt, response in zip(prompts, found, strict=True):
-        assert response.values == pytest.approx([plain.log_likelihood(prompt.text, choice) for choice in choices], abs=1e-4)
+        assert response.values == pytest.approx(
+            [plain.log_likelihood(prompt.text, choice) for choice in choices], abs=1e-4
+        )
 
 
 @pytest.mark.parametrize("name", ["llama", "mistral-sliding"])
@@ -120,7 +129,6 @@ def test_equal_prefixes_run_once_and_one_token_choices_share_a_row(load, monkeyp
         ("The match with tw", "o"),
         ("Topic:", " "),
         ("Topic:", " \U0001f600\u0301"),
-        ("\ud83d", " sport"),
     ],
 )
 def test_odd_borders_are_scored(name, context, continuation, load):
@@ -129,14 +137,25 @@ def test_odd_borders_are_scored(name, context, continuation, load):
     assert value < 0
 
 
-@pytest.mark.parametrize(("context", "continuation"), [("The film was ", "good"), ("", "The film"), ("Topic:\n", " sport")])
-def test_spaces_at_the_border_and_empty_contexts_follow_the_plain_definition(context, continuation, load, tiny_checkpoint):
+@pytest.mark.parametrize(
+    ("context", "continuation"), [("The film was ", "good"), ("", "The film"), ("Topic:\n", " sport")]
+)
+def test_spaces_at_the_border_and_empty_contexts_follow_the_plain_definition(
+    context, continuation, load, tiny_checkpoint
+):
     (value,) = load("llama").run([LogLikelihood(Prompt(context), (continuation,))])[0].values
     assert value == pytest.approx(Plain(tiny_checkpoint("llama")).log_likelihood(context, continuation), abs=1e-4)
 
 
+def test_half_a_surrogate_pair_is_an_error(load):
+    with pytest.raises(ModelError, match="not valid Unicode"):
+        load("llama").run([LogLikelihood(Prompt("\ud83d"), (" sport",))])
+
+
 def test_an_empty_continuation_is_certain(load):
-    empty, full = load("llama").run([LogLikelihood(Prompt("The film"), ("", " was")), LogLikelihood(Prompt("The"), ("",))])
+    empty, full = load("llama").run(
+        [LogLikelihood(Prompt("The film"), ("", " was")), LogLikelihood(Prompt("The"), ("",))]
+    )
     assert empty.values[0] == 0.0 > empty.values[1]
     assert full.values == (0.0,)
     assert load("llama").run([LogLikelihood(Prompt("The"), ())])[0].values == ()
@@ -195,7 +214,7 @@ def test_a_continuation_longer_than_the_window_is_an_error(load):
 def test_the_window_is_the_configurations(load):
     (response,) = load("gpt2").run([LogLikelihood(Prompt("match " * 400), TOPICS)])
     assert response.usage.cut_tokens > 0
-    assert response.usage.prompt_tokens <= 128
+    assert response.usage.prompt_tokens <= 256
 
 
 def test_generation_leaves_room_for_the_answer(load):
@@ -238,15 +257,16 @@ def test_stop_strings_are_exact(load):
 
 def test_a_special_token_can_be_a_stop_string(load):
     engine = load("llama")
-    engine._decoder.model.generation_config.eos_token_id = None
-    engine._decoder._head.weight.data[0] = engine._decoder._head.weight.data.abs().sum(0)  # "<s>" soon wins
-    responses = [engine.run([Generate(Prompt(text), max_tokens=40, stop=("<s>",))])[0] for text in articles(6)]
-    assert any(response.finish == "stop" for response in responses)
+    assert ending_tokens(engine._decoder, engine._tokenizer, ["film"]) == {1}
+    assert ending_tokens(engine._decoder, engine._tokenizer, ["film", "<s>"]) == {0, 1}
 
 
 def test_sampling_depends_on_the_requests_seed_alone(load):
     engine = load("llama")
-    requests = [Generate(Prompt(question(text)), max_tokens=10, temperature=0.8, seed=seed) for seed, text in enumerate(articles(6))]
+    requests = [
+        Generate(Prompt(question(text)), max_tokens=10, temperature=0.8, seed=seed)
+        for seed, text in enumerate(articles(6))
+    ]
     together = engine.run(requests)
     alone = [load("llama", batch_tokens=1).run([request])[0] for request in reversed(requests)][::-1]
     assert [response.text for response in together] == [response.text for response in alone]
@@ -261,9 +281,9 @@ def test_sampling_follows_the_models_distribution(load, tiny_checkpoint):
         logits = plain.model(**plain.tokenizer(prompt.text, return_tensors="pt")).logits[0, -1]
     likeliest = (logits / 0.5).softmax(-1).max(-1)
     text = plain.tokenizer.decode([likeliest.indices.item()], skip_special_tokens=True)
-    found = load("llama").run([Generate(prompt, max_tokens=1, temperature=0.5, seed=seed) for seed in range(400)])
-    share = sum(response.text == text for response in found) / 400
-    assert share == pytest.approx(likeliest.values.item(), abs=4 * math.sqrt(0.25 / 400))
+    found = load("llama").run([Generate(prompt, max_tokens=1, temperature=0.5, seed=seed) for seed in range(300)])
+    share = sum(response.text == text for response in found) / 300
+    assert share == pytest.approx(likeliest.values.item(), abs=4 * math.sqrt(0.25 / 300))
 
 
 def test_nothing_is_generated_where_nothing_is_asked_for(load):
@@ -315,7 +335,9 @@ def out_of_memory_above(tokens, forward):
 
     def faulty(*args, **kwargs):
         if kwargs["input_ids"].numel() > tokens:
-            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+            raise RuntimeError(
+                "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+            )
         return forward(*args, **kwargs)
 
     return faulty
@@ -373,16 +395,15 @@ def test_other_requests_are_refused(load):
 
 def test_a_cache_that_disagrees_is_not_used(load, monkeypatch, tiny_checkpoint, caplog):
     monkeypatch.setattr(decoder, "_close", lambda a, b: False)
-    engine = load("llama")
-    assert not engine._decoder.caches
-    assert "nothing is shared" in caplog.text
+    with caplog.at_level(logging.INFO):
+        engine = load("llama")
+    assert not engine._decoder.shares
+    assert "rows are run one by one" in caplog.text
     prompt = few_shot("England won")
     scored, written = engine.run([LogLikelihood(prompt, TOPICS), Generate(prompt, max_tokens=5)])
-    expected = load("llama")
     plain = Plain(tiny_checkpoint("llama"))
     assert scored.values == pytest.approx([plain.log_likelihood(prompt.text, topic) for topic in TOPICS], abs=1e-4)
     assert written.text == plain.tokenizer.decode(plain.greedy(prompt.text, 5), skip_special_tokens=True)
-    assert expected is not engine
 
 
 def test_provenance_says_how_it_was_computed(load):
@@ -413,7 +434,7 @@ def test_smollm2_equals_plain_transformers(assets):
         "England won the match with two late goals.\n\nThe captain said: \u201cWe never gave up\u201d.",
         "The minister will answer questions in parliament on Monday about the new law on data.",
     ]
-    demonstrations = tuple(f"{question(text)}{topic}\n\n" for text, topic in zip(articles(4, seed=5), TOPICS))
+    demonstrations = tuple(f"{question(text)}{topic}\n\n" for text, topic in zip(articles(4, seed=5), TOPICS, strict=True))
     prompts = [Prompt(question(text), shots) for text in news for shots in ((), demonstrations)]
     choices = (" business", " entertainment", " politics", " sports", " tech", " world news")
     scored = engine.run([LogLikelihood(prompt, choices) for prompt in prompts])

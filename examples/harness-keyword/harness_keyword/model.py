@@ -69,9 +69,11 @@ class Keyword:
             return {}
         try:
             content = TypeAdapter(dict[str, list[str]]).validate_json(Path(self.keywords).read_bytes())
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise DataError(f"can't be read: {error.strerror}", where=self.keywords) from error
+        except ValueError as error:
             hint = 'it has to hold {"label": ["word", ...], ...}'
-            raise DataError(f"is no file of keywords: {error}", where=self.keywords, hint=hint) from error
+            raise DataError("is no file of keywords", where=self.keywords, hint=hint) from error
         return {label: words_of(" ".join(words)) for label, words in content.items()}
 
 

@@ -48,13 +48,17 @@ def test_given_keywords_vote_and_their_file_is_part_of_the_fingerprint(tmp_path)
     assert model.fingerprint() != before
 
 
-@pytest.mark.parametrize("content", [None, "not JSON", '["ripe"]', '{"fruit": "ripe"}'])
+@pytest.mark.parametrize("content", ["not JSON", '["ripe"]', '{"fruit": "ripe"}'])
 def test_a_bad_file_of_keywords_is_named(tmp_path, content):
     file = tmp_path / "keywords.json"
-    if content is not None:
-        file.write_text(content)
+    file.write_text(content)
     with pytest.raises(DataError, match=r"keywords\.json: is no file of keywords"):
         Keyword(str(file)).fingerprint()
+
+
+def test_a_missing_file_of_keywords_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"keywords\.json: can't be read: No such file"):
+        Keyword(str(tmp_path / "keywords.json")).fingerprint()
 
 
 def test_weights_are_log_odds_ratios():

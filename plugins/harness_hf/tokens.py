@@ -1,0 +1,38 @@
+"""Texts -> token ids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transformers import PreTrainedTokenizerBase
+
+
+def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **options: Any) -> list[list[int]]:  # noqa: ANN401 - the tokenizer's own options
+    """The ids of each text, in one call of the tokenizer.
+
+    Raises:
+        ModelError: when a text is not valid Unicode (half of a surrogate pair).
+    """
+    try:
+        found: list[list[int]] = tokenizer(list(texts), return_attention_mask=False, verbose=False, **options)[
+            "input_ids"
+        ]
+    except TypeError as error:  # all that tokenizers say of such a text
+        bad = next((text for text in texts if not _is_valid(text)), None)
+        if bad is None:
+            raise
+        raise ModelError(f"a text can't be tokenised, it is not valid Unicode: {bad[:60]!r}") from error
+    return found
+
+
+def _is_valid(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
