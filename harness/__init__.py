@@ -28,12 +28,13 @@ if TYPE_CHECKING:
         UnknownNameError,
         UsageError,
     )
-    from harness.hookspecs import hookimpl
+    from harness.hookspecs import Register, hookimpl
     from harness.interfaces import (
         Adapted,
         CountsTokens,
         Engine,
         Executor,
+        Fetchable,
         Metric,
         Model,
         Report,
@@ -65,6 +66,9 @@ if TYPE_CHECKING:
         Prediction,
         Prompt,
         PromptSpec,
+        Request,
+        RequestKind,
+        Response,
         Sample,
         TaskSpec,
         Trial,
@@ -80,11 +84,11 @@ _HOMES = {
     "components": "build parse_component",
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
-    "hookspecs": "hookimpl",
-    "interfaces": "Adapted CountsTokens Engine Executor Metric Model Report Reporter Scenario Setting Source Strategy "
+    "hookspecs": "Register hookimpl",
+    "interfaces": "Adapted CountsTokens Engine Executor Fetchable Metric Model Report Reporter Scenario Setting Source Strategy "
     "Task TaskView Trainable Trained TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Generate Generated LogLikelihood "
-    "LogLikelihoods Prediction Prompt PromptSpec Sample TaskSpec Trial TrialResult Usage",
+    "LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample TaskSpec Trial TrialResult Usage",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
 _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name in names.split()}
@@ -105,6 +109,7 @@ __all__ = [
     "Estimate",
     "Executor",
     "Experiment",
+    "Fetchable",
     "Generate",
     "Generated",
     "HarnessError",
@@ -119,8 +124,12 @@ __all__ = [
     "Prediction",
     "Prompt",
     "PromptSpec",
+    "Register",
     "Report",
     "Reporter",
+    "Request",
+    "RequestKind",
+    "Response",
     "Results",
     "Sample",
     "Scenario",

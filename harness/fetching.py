@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.catalogue import is_file
@@ -14,6 +13,8 @@ from harness.errors import UnknownNameError, UsageError
 from harness.interfaces import Fetchable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.catalogue import Catalogue
 
 

@@ -151,9 +151,9 @@ class Planner:
         return strategy.refuses(model, data.spec) or ""
 
     def _baseline(self, cell: Cell) -> str | None:
-        """The key that the strategy's baseline has on the same model, task and seed."""
+        """The key of the strategy's baseline on the same model, task and seed; None where its plugin is left out."""
         baseline: Component | None = getattr(cell.strategy[1], "baseline", None)
-        if baseline is None:
+        if baseline is None or baseline.name not in self.catalogue.plugins.registry("strategy"):
             return None
         return self.trial(dataclasses.replace(cell, strategy=(baseline, self.catalogue.strategy(baseline)))).key
 

@@ -13,7 +13,7 @@ import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 
@@ -163,7 +163,7 @@ class Plugins:
         """What each plugin finds on this machine: plugin, subject, finding."""
         for implementation in sorted(self._manager.hook.diagnose.get_hookimpls(), key=lambda found: found.plugin_name):
             try:
-                for subject, finding in implementation.function():
+                for subject, finding in cast("Iterable[tuple[str, str]]", implementation.function()):
                     yield implementation.plugin_name, subject, finding
             except Exception as error:  # noqa: BLE001 - a finding about a broken machine is still a finding
                 yield implementation.plugin_name, "broken", _last_line(error)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.messages import TrialEnded
 from harness.planning import plan
-from harness.records import Coverage
 from harness.scoring import coverage, score
 from harness.worker import TrialWorker
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.catalogue import Catalogue
     from harness.messages import Job, Message
-    from harness.records import Experiment, Trial, TrialResult, TrialStatus
+    from harness.records import Coverage, Experiment, Trial, TrialResult, TrialStatus
     from harness.store import Store
 
 log = logging.getLogger(__name__)

@@ -81,13 +81,13 @@ class CheckpointModel:
         """Weights, tokenizer, configuration and settings, wherever the files lie; neither device nor batch size."""
         return fingerprint({"files": dict(self.checkpoint.identity()), **self.settings.answers_depend_on()})
 
-    def path(self) -> Path:
+    def fetch(self) -> Path:
         """The folder that other tools can load (safetensors, tokenizer, config), fetched and converted."""
         return self.checkpoint.folder()
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text, with the tokenizer's special tokens but without any chat template."""
-        folder = self.path()
+        folder = self.fetch()
         if (folder / "tokenizer.json").is_file():
             from tokenizers import Tokenizer
 
@@ -116,7 +116,7 @@ class CausalModel(CheckpointModel):
         """
         from harness_hf.causal import CausalEngine
 
-        return CausalEngine.load(self.path(), self.settings, device)
+        return CausalEngine.load(self.fetch(), self.settings, device)
 
 
 class EncoderModel(CheckpointModel):
@@ -137,7 +137,7 @@ class EncoderModel(CheckpointModel):
         """
         from harness_hf.encoder import EmbeddingEngine
 
-        return EmbeddingEngine.load(self.path(), self.settings, device)
+        return EmbeddingEngine.load(self.fetch(), self.settings, device)
 
     def train(self, job: TrainingJob) -> Trained:
         """Fine-tune all weights and a new head on the job's examples (Devlin et al. 2019), or take what is kept of it.
@@ -147,7 +147,7 @@ class EncoderModel(CheckpointModel):
         """
         from harness_hf.training import train
 
-        return train(job, self.path(), self.settings)
+        return train(job, self.fetch(), self.settings)
 
 
 # --- what is registered ----------------------------------------------------------------------------

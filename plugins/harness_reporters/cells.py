@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, repeat
 from math import floor, isfinite
 from typing import TYPE_CHECKING
 
@@ -17,20 +19,24 @@ if TYPE_CHECKING:
 
 NONE = "—"
 
+METRIC_WEIGHTS = ((100, 100), (78, 38), (56, 30))
+"""Of a table's first metrics: how much they matter, and how much their intervals do."""
+
 PERCENTILES = ("p50", "p95", "p99")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its heading, a row's text, and how much it matters (where there is little room, 0 goes first).
+    """A column: its heading, a row's text, and how much it matters: where there is little room, 0 goes first.
 
-    `brief` gives a shorter text, where there is one.
+    `brief` gives a narrower text, where there is one; it takes the text's place at the turn of `brief_weight`.
     """
 
     heading: str
     text: Callable[[Row], str]
     weight: int
     brief: Callable[[Row], str] | None = None
+    brief_weight: int = 100
     numeric: bool = True
 
 
@@ -38,17 +44,18 @@ def columns(table: Table) -> list[Column]:
     """The columns that say something of at least one row, in reading order; weight 100 marks the indispensable."""
     named = [
         Column("rank", rank, 100),
-        Column("model", lambda row: visible(row.model), 100, numeric=False),
-        Column("strategy", lambda row: visible(row.strategy), 100, numeric=False),
+        Column("model", lambda row: visible(row.model), 100, lambda row: folded(row.model), 32, numeric=False),
+        Column("strategy", lambda row: visible(row.strategy), 100, lambda row: folded(row.strategy), 32, numeric=False),
         Column("seeds", lambda row: str(len(row.seeds)) if len(row.seeds) > 1 else NONE, 22),
     ]
     metrics = [
-        Column(visible(name), partial(metric, name=name), max(100 - 22 * index, 30), partial(metric_alone, name=name))
-        for index, name in enumerate(table.metrics)
+        Column(visible(name), partial(metric, name=name), weight, partial(metric_alone, name=name), brief_weight)
+        for name, (weight, brief_weight) in zip(table.metrics, chain(METRIC_WEIGHTS, repeat((34, 20))), strict=False)
     ]
+    complete = all(coverage(row) == "100%" for row in scored(table))
     compared = [
-        Column("answered", coverage, 72, answered),
-        Column("gain", gain, 70, lambda row: signed(row.gain.difference.value) if row.gain else NONE),
+        Column("answered", coverage, 46 if complete else 72, answered, 36),
+        Column("gain", gain, 70, gain_alone, 34),
         Column("p", lambda row: p_value(row.p_value), 40),
         Column("worst context", worst, 55, numeric=False),
     ]
@@ -160,6 +167,11 @@ def gain(row: Row) -> str:
     return f"{signed(difference.value)} [{signed(difference.low)}, {signed(difference.high)}]"
 
 
+def gain_alone(row: Row) -> str:
+    """The gain by itself."""
+    return NONE if row.gain is None else signed(row.gain.difference.value)
+
+
 def worst(row: Row) -> str:
     """The worst context and its score."""
     return NONE if row.worst is None else f"{visible(row.worst.context)} {number(row.worst.score.value)}"
@@ -228,6 +240,16 @@ def quantity(value: float | None) -> str:
     if 0 < value < 0.001:
         return "<0.001"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def folded(text: str, width: int = 24) -> str:
+    """A long name in several lines, broken after commas."""
+    lines = [""]
+    for part in re.findall(r"[^,]+,?|,", visible(text)):
+        if lines[-1] and len(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def visible(text: str) -> str:

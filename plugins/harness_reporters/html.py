@@ -110,11 +110,16 @@ def _row(row: Row, columns: Mapping[str, cells.Column], bar: dict[str, str] | No
         "rank": cells.NONE if row.rank is None else row.rank,
         "tied": row.tied_with_best,
         "kind": "partial" if row.rank is None else "best" if row.rank == 1 else "",
-        "model": cells.visible(row.model),
-        "strategy": cells.visible(row.strategy),
+        "model": _breakable(row.model),
+        "strategy": _breakable(row.strategy),
         "details": [(cells.visible(term), cells.visible(said)) for term, said in details.items() if said],
         "cells": list(texts.values()),
     }
+
+
+def _breakable(name: str) -> Markup:
+    """A name that breaks after commas."""
+    return Markup(",<wbr>").join(cells.visible(name).split(","))
 
 
 def _parts(text: str) -> dict[str, Any]:
@@ -131,10 +136,11 @@ def _contexts(contexts: ContextTable) -> dict[str, Any]:
     names = list(contexts.sizes)
     _, texts = cells.context_cells(contexts)
     rows = []
-    for row, (model, strategy, *scores, worst, spread) in zip(contexts.rows, texts, strict=True):
+    for row, (_, _, *scores, worst, spread) in zip(contexts.rows, texts, strict=True):
         heats = [(row.scores[name].value - low) / (high - low or 1) if name in row.scores else 0 for name in names]
         parts = [_parts(text) | {"heat": f"{heat:.2f}"} for text, heat in zip(scores, heats, strict=True)]
-        rows.append({"model": model, "strategy": strategy, "cells": parts, "worst": worst, "spread": spread})
+        named = {"model": _breakable(row.model), "strategy": _breakable(row.strategy)}
+        rows.append(named | {"cells": parts, "worst": worst, "spread": spread})
     headings = [{"name": cells.visible(name), "size": f"{size:,}"} for name, size in contexts.sizes.items()]
     return {"headings": headings, "rows": rows}
 

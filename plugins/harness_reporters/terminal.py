@@ -116,12 +116,15 @@ def _contexts(contexts: ContextTable, width: int) -> Iterator[RenderableType]:
     headings, rows = cells.context_cells(contexts)
     numeric = [False, False, *(True for _ in contexts.sizes), False, True]
     if _width([headings, *rows]) > width:
+        rows = [[*map(cells.folded, row[:2]), *row[2:]] for row in rows]
+    if _width([headings, *rows]) > width:
         rows = [[*row[:2], *(cell.partition(" [")[0] for cell in row[2:])] for row in rows]
     if _width([headings, *rows]) > width:
         headings, *rows = ([*row[:2], *row[-2:]] for row in [headings, *rows])
         numeric = [False, False, False, True]
     yield Text(f"{cells.visible(contexts.metric)} in each context", "bold")
     yield _grid(headings, rows, numeric, [""] * len(rows))
+    yield Text("")
 
 
 def _grid(
@@ -139,20 +142,15 @@ def _grid(
 
 
 def fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> tuple[list[Column], list[str]]:
-    """The columns that fit, and the headings of those that don't.
-
-    A column is shortened when it is half as important as those that are dropped at that point, and dropped when its own
-    turn comes; what is indispensable is shortened at the very last.
-    """
-    steps: list[tuple[float, Column, bool]]
-    steps = [(column.weight, column, False) for column in columns if column.weight < 100]
-    steps += [(column.weight / 2 if column.weight < 100 else 100, column, True) for column in columns if column.brief]
+    """The columns that fit, some of them made narrower, and the headings of those that don't."""
+    drops = [(column.weight, column, False) for column in columns if column.weight < 100]
+    narrowings = [(column.brief_weight, column, True) for column in columns if column.brief]
     shown = {column.heading: column for column in columns}
-    for _, column, shorten in sorted(steps, key=lambda step: step[0]):
+    for _, column, narrow in sorted([*drops, *narrowings], key=lambda step: step[0]):
         texts = [[one.heading, *map(one.text, rows)] for one in shown.values()]
         if _width(list(zip(*texts, strict=True))) <= width:
             break
-        if not shorten:
+        if not narrow:
             del shown[column.heading]
         elif column.heading in shown and column.brief is not None:
             shown[column.heading] = dataclasses.replace(column, text=column.brief)
@@ -161,5 +159,7 @@ def fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> tuple[lis
 
 def _width(lines: Sequence[Sequence[str]]) -> int:
     """How wide a grid of these lines is."""
-    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    widths = [
+        max(cell_len(part) for cell in column for part in cell.split("\n")) for column in zip(*lines, strict=True)
+    ]
     return sum(widths) + 3 * (len(widths) - 1)

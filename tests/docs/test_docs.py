@@ -6,14 +6,18 @@ names in it.
 """
 
 import dataclasses
+import fnmatch
 import inspect
 import json
 import logging
+import os
 import re
 import runpy
 import shlex
 import sys
 import tomllib
+from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import get_args
 
@@ -26,7 +30,6 @@ from harness import hookspecs, messages, planning, records, testing, trial
 from harness.assets import Assets
 from harness.catalogue import Catalogue, is_file
 from harness.cli import COMMANDS, group
-from harness.cli import run as cli
 from harness.components import parse_component
 from harness.config import ExperimentFile
 from harness.export import COLUMNS, trials_json
@@ -37,7 +40,7 @@ from harness.yamlfile import read_yaml, validate
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.rglob("*.md"))
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 TEXT = {path.name: path.read_text(encoding="utf-8") for path in PAGES}
 OURS = ("harness", "plugins", "tasks")
 
@@ -47,6 +50,9 @@ BLOCK = re.compile(
 HOOKS = [name for name, hook in vars(hookspecs).items() if hasattr(hook, f"{GROUP}_spec")]
 ENVIRONMENT = re.compile(r"\bHARNESS_[A-Z]+\b")
 MACHINE = re.compile(r"(?<![\w.:/])(?:/(?:home|root|work|tmp|opt|mnt|Users|var|usr)\b|[A-Z]:\\)")
+ENTRY_POINTS = distribution("adapt-harness").entry_points.select(group=GROUP)
+EXEMPLARY = {"shortest", "films"}
+"""Names that the pages themselves define."""
 
 
 # --- reading the pages -----------------------------------------------------------------------------
@@ -105,8 +111,9 @@ def folder(tmp_path, monkeypatch):
     """An empty current folder, with a cache of its own; what a call leaves in this process is undone."""
     level = logging.getLogger("harness").level
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("HARNESS_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("HARNESS_STORE", raising=False)
     before = set(sys.modules)
     yield tmp_path
     logging.getLogger("harness").setLevel(level)
@@ -115,7 +122,20 @@ def folder(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
+def cli(*arguments: str) -> int:
+    """Call the command line in this process; its exit status, errors are raised."""
+    return group.main(list(arguments), prog_name="harness", standalone_mode=False) or 0
+
+
+def printed(capsys, *arguments: str) -> str:
+    """What a successful call prints."""
+    capsys.readouterr()
+    assert cli(*arguments) == 0
+    return capsys.readouterr().out
+
+
 def write(folder: Path, files: dict[str, str]) -> None:
+    """Write files by their names."""
     for name, body in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(body, encoding="utf-8")
@@ -137,24 +157,18 @@ def test_no_page_names_a_folder_of_somebodys_machine(path):
     assert not MACHINE.findall(path.read_text(encoding="utf-8"))
 
 
-def test_every_page_can_be_reached_from_the_guide_or_the_architecture():
+def test_every_page_is_linked_from_another():
     linked = {name for text in TEXT.values() for name in re.findall(r"\]\((?:\w+/)?([\w-]+\.md)", text)}
-    assert set(TEXT) - linked <= {"architecture.md", "guide.md"}
+    assert set(TEXT) - linked == {"README.md"}
 
 
 def test_everything_registered_by_our_plugins_is_mentioned(plugins):
-    ours = {point.name for point in harness_entry_points()}
+    ours = {point.name for point in ENTRY_POINTS}
     prose = "\n".join(TEXT[page] for page in ("guide.md", "reference.md", "architecture.md", "systems.md"))
     for kind in KINDS:
         for entry in plugins.registry(kind):
             if entry.plugin in ours:
                 assert re.search(rf"`{re.escape(entry.name)}[`:,]", prose), f"{kind} {entry.name}"
-
-
-def harness_entry_points():
-    from importlib.metadata import distribution
-
-    return distribution("adapt-harness").entry_points.select(group=GROUP)
 
 
 # --- hooks.md --------------------------------------------------------------------------------------
@@ -205,16 +219,16 @@ def test_the_examples_work_together_in_a_run(folder, capsys, caplog, monkeypatch
     called = [*with_examples, "--strict", "--without", "hf"]
 
     grid = ["-m", "letters", "-t", "parity", "-s", "polite", "--executor", "backwards", "--scenario", "pairs"]
-    assert cli([*called, "run", *grid, "--format", "json"]) == 0
+    assert cli(*called, "run", *grid, "--format", "json") == 0
     (found,) = json.loads(capsys.readouterr().out)["trials"]
     assert found["latency"]["pairs"]["pair_ms"] > 0
     assert "1 models on 1 tasks" in caplog.text
     assert "0 of 1 trials failed" in caplog.text
 
-    assert cli([*called, "report", "--format", "winners"]) == 0
+    assert cli(*called, "report", "--format", "winners") == 0
     assert capsys.readouterr().out == "parity: letters, polite\n"
 
-    cli([*called, "doctor"])
+    cli(*called, "doctor")
     assert f"hook_diagnose: recursion limit: {sys.getrecursionlimit()}" in capsys.readouterr().out
 
     monkeypatch.setenv("HOME", str(folder))
@@ -265,7 +279,7 @@ def test_the_package_is_found_and_its_reporter_and_task_work(nutshell, capsys):
     assert re.search(r"^nutshell +harness-nutshell 0\.1\.0$", printed(capsys, "list", "plugins"), flags=re.MULTILINE)
     assert printed(capsys, "check", "films").startswith("films: ok")
     assert printed(capsys, "check", "nutshell").startswith("nutshell: ok")
-    assert cli(["run", "-m", "shortest", "-t", "films", "-s", "listed", "--no-latency", "--format", "json"]) == 0
+    assert cli("run", "-m", "shortest", "-t", "films", "-s", "listed", "--no-latency", "--format", "json") == 0
     assert json.loads(capsys.readouterr().out)["trials"][0]["metrics"].keys() == {"accuracy", "answered"}
     assert printed(capsys, "report", "--format", "lines") == "1 shortest listed: 0.500\n"
 
@@ -279,17 +293,12 @@ def test_the_public_modules_are_those_that_our_own_plugins_use():
     assert {name for path in sources for name in imported.findall(path.read_text(encoding="utf-8"))} <= public
 
 
-def printed(capsys, *arguments: str) -> str:
-    assert cli([*arguments]) == 0
-    return capsys.readouterr().out
-
-
 # --- commands --------------------------------------------------------------------------------------
 
 
 def lines() -> list[tuple[str, str]]:
     found = [(page, line) for page in TEXT for _, body in blocks(page, "console") for line in body.splitlines()]
-    return [(page, line.removeprefix("$ harness ")) for page, line in found if line.startswith("$ ")]
+    return [(page, line.removeprefix("$ harness ")) for page, line in found if line.startswith("$ harness ")]
 
 
 def parsed(arguments: list[str]) -> click.Context:
@@ -299,27 +308,25 @@ def parsed(arguments: list[str]) -> click.Context:
     return command.make_context(name, rest, parent=context)
 
 
+def named(context: click.Context) -> Iterator[tuple[str, records.Component]]:
+    """Kind and component of the parts that a call names, but for files and references: those lie elsewhere."""
+    for kind in ("model", "task", "strategy"):
+        option = next((one for one in context.command.params if f"--{kind}" in one.opts), None)
+        given = context.params[option.name] if option else None
+        for text in [given] if isinstance(given, str) else given or ():
+            component = parse_component(text)
+            if component.reference is None and not is_file(component) and component.name not in EXEMPLARY:
+                yield kind, component
+
+
 @pytest.mark.parametrize(("page", "line"), lines())
 def test_each_command_line_parses_and_names_what_there_is(page, line, plugins):
-    context = parsed(shlex.split(line))
     catalogue = Catalogue(plugins, Assets(plugins.registry("source")))
-    exemplary = {"shortest", "films", "which-way"} | set(context.parent.params["files"])
-    makers = {"model": catalogue.model, "strategy": catalogue.strategy, "task": catalogue.task}
-    for option in context.command.params:
-        kind = max(option.opts, key=len).removeprefix("--")
-        values = context.params[option.name] if kind in makers else ()
-        for value in [values] if isinstance(values, str) else values or ():
-            for component in [parse_component(value)] if not is_file(parse_component(value)) else []:
-                if component.reference is None and component.name not in exemplary:
-                    _make(makers, kind, component, catalogue, globs=context.command.name in {"report", "export"})
-
-
-def _make(makers, kind, component, catalogue, *, globs):
-    if kind == "task":
-        assert catalogue.expand(component)
-        assert component.name in catalogue.plugins.registry("task") or any(sign in component.name for sign in "*?[")
-    elif not (globs and any(sign in component.name for sign in "*?[")):
-        makers[kind](component)
+    for kind, component in named(parsed(shlex.split(line, comments=True))):
+        if any(sign in component.name for sign in "*?["):
+            assert fnmatch.filter([entry.name for entry in plugins.registry(kind)], component.name)
+        else:
+            getattr(catalogue, kind)(component)
 
 
 def check_options(text: str, params: list[click.Parameter], context: click.Context) -> None:
@@ -432,7 +439,7 @@ def test_parameters_and_their_defaults_are_those_of_the_signatures(plugins):
         names = code(row[0]) or names
         for name in names:
             documented.setdefault(name, {})[code(row[1])[0]] = code(row[2])[0]
-    ours = {point.name for point in harness_entry_points()}
+    ours = {point.name for point in ENTRY_POINTS}
     expected: dict[str, dict[str, str]] = {}
     for kind in ("model", "strategy", "scenario", "executor"):
         for entry in plugins.registry(kind):
@@ -474,7 +481,7 @@ def test_the_architecture_names_every_module_once_and_no_other():
 
 def test_the_architecture_names_every_plugin_package():
     named = {code(row[0])[0] for row in table(section("architecture.md", "## Plugins that come with the harness"))}
-    assert named == {point.value for point in harness_entry_points()}
+    assert named == {point.value for point in ENTRY_POINTS}
 
 
 def test_the_architecture_says_how_large_a_chunk_is_and_how_messages_are_called():

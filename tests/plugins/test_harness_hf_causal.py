@@ -439,7 +439,7 @@ def test_smollm2_equals_plain_transformers(assets):
     choices = (" business", " entertainment", " politics", " sports", " tech", " world news")
     scored = engine.run([LogLikelihood(prompt, choices) for prompt in prompts])
     written = engine.run([Generate(prompt, max_tokens=12) for prompt in prompts])
-    plain = Plain(model.path())
+    plain = Plain(model.fetch())
     for prompt, score, text in zip(prompts, scored, written, strict=True):
         expected = [plain.log_likelihood(prompt.text, choice) for choice in choices]
         assert score.values == pytest.approx(expected, abs=1e-4)

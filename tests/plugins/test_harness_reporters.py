@@ -356,7 +356,7 @@ def test_json_holds_any_text():
 
 # --- HTML --------------------------------------------------------------------------------------------------
 
-VOID = {"meta", "line", "circle", "polyline", "br"}
+VOID = {"meta", "wbr", "line", "circle", "polyline", "br"}
 
 
 class Page(HTMLParser):

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 from harness import hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from harness import Register
 
 
 @hookimpl
-def register_models(register: Callable[..., None]) -> None:
+def register_models(register: Register) -> None:
     """Add the model."""
     register("keyword", "harness_keyword.model:Keyword", summary="votes with keywords, given or learned")
 
 
 @hookimpl
-def register_strategies(register: Callable[..., None]) -> None:
+def register_strategies(register: Register) -> None:
     """Add the strategy."""
     register("hinted", "harness_keyword.strategy:Hinted", summary="zero-shot, told which answers are possible")
 
 
 @hookimpl
-def register_tasks(register: Callable[..., None]) -> None:
+def register_tasks(register: Register) -> None:
     """Add the task: a file of this package."""
     register("fruit-or-vehicle", "harness_keyword:task/task.yaml", summary="what a short sentence is about")

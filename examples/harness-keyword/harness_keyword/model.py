@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, TypeAdapter
 
@@ -18,7 +18,7 @@ from harness_keyword.learning import learn, words_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness import TrainingJob
+    from harness import Request, RequestKind, TrainingJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Keyword:
     keywords: str | None = None
     top: Annotated[int, Field(ge=1)] = 20
 
-    answers: ClassVar[frozenset[Literal["Classify"]]] = frozenset({"Classify"})
+    answers: ClassVar[frozenset[RequestKind]] = frozenset({"Classify"})
     hyperparameters: ClassVar[frozenset[str]] = frozenset()
 
     def fingerprint(self) -> str:
@@ -84,7 +84,7 @@ class Votes:
         self.provenance: Mapping[str, str] = {"device": "cpu"}
         self._weights = weights
 
-    def run(self, requests: Sequence[object]) -> list[Classified]:
+    def run(self, requests: Sequence[Request]) -> list[Classified]:
         """Answer `Classify`.
 
         Raises:

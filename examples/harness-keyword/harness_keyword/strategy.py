@@ -23,7 +23,7 @@ class Hinted:
 
     order: Literal["declared", "shuffled"] = "declared"
 
-    reads: ClassVar[frozenset[str]] = frozenset({"prompt"})  # no rows: their change leaves its results valid
+    reads: ClassVar[frozenset[str]] = frozenset({"prompt"})  # no training rows: a change of these re-runs nothing
     baseline: ClassVar[Component] = Component("zero-shot")  # reports show the gain over it, on the same samples
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
