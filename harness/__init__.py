@@ -85,10 +85,11 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted CountsTokens Engine Executor Fetchable Metric Model Report Reporter Scenario Setting Source Strategy "
-    "Task TaskView Trainable Trained TrainingJob Worker Workload",
+    "interfaces": "Adapted CountsTokens Engine Executor Fetchable Metric Model Report Reporter Scenario Setting Source "
+    "Strategy Task TaskView Trainable Trained TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Generate Generated LogLikelihood "
-    "LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample TaskSpec Trial TrialResult Usage",
+    "LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample TaskSpec Trial "
+    "TrialResult Usage",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
 _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name in names.split()}

@@ -201,7 +201,7 @@ def _speed(seeds: Seeds) -> Speed:
         p99_ms=mean("single-stream", "p99_ms"),
         thin=frozenset(f"p{percentile}_ms" for percentile in (50, 95, 99) if percentile >= lowest),
         samples_per_s=mean("offline", "samples_per_s"),
-        tokens_per_s=mean("offline", "tokens_per_s"),
+        tokens_per_s=mean("offline", "tokens_per_s") or None,  # some models count no tokens
         peak_mb=mean("offline", "peak_mb"),
     )
 

@@ -78,7 +78,8 @@ def preview(  # noqa: PLR0913 - the options of one command
         raise UsageError(f"{strategy} can't do {data.spec.name} with {model or 'any model'}: {refusal}")
     adapted = used.adapt(stand_in, data.view(split, reads(used)), Setting(seed, "cpu", catalogue.assets.root))
     samples = [_sample(sample, adapted.requests(sample), real) for sample in data.scored(split, None)[:count]]
-    return Preview(data.spec.name, strategy, model, adapted.notes, tuple(samples))
+    notes = (*adapted.notes, *(adapted.trained.notes if adapted.trained else ()))
+    return Preview(data.spec.name, strategy, model, notes, tuple(samples))
 
 
 class StandIn:

@@ -22,7 +22,7 @@ def faulty_parts() -> str:
 @pytest.fixture
 def catalogue(tmp_path) -> Catalogue:
     """Makes all registered parts, the toy and faulty ones too; its cache is empty."""
-    plugins = Plugins(PluginChoice(files=(str(FAULTY_PARTS),)))
+    plugins = Plugins(PluginChoice(files=(str(FAULTY_PARTS),), strict=True))
     return Catalogue(plugins, Assets(plugins.registry("source"), root=tmp_path / "cache"))
 
 

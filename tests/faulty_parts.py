@@ -82,4 +82,6 @@ class NanModel(ToyModel):
     def run(self, requests):
         nan = LogLikelihoods((float("nan"),) * 2, Usage(1, 1))
         answers = super().run(requests)
-        return [nan if " 7:" in request.prompt.query else answer for request, answer in zip(requests, answers, strict=True)]
+        return [
+            nan if " 7:" in request.prompt.query else answer for request, answer in zip(requests, answers, strict=True)
+        ]

@@ -32,15 +32,13 @@ def command(session: Session, *, what: str | None, form: str) -> None:
     if what == "plugins":
         click.echo(_plugins_json(session.plugins) if form == "json" else _plugins_text(session.plugins))
         return
-    kinds = [what] if what else list(KINDS)
+    listed = {kind: _entries(session.plugins, kind) for kind in ([what] if what else KINDS)}
     if form == "json":
-        listed = {kind: _entries(session.plugins, kind) for kind in kinds}
         click.echo(json.dumps(listed[what] if what else listed, indent=2))
-        return
-    for index, kind in enumerate(kinds):
-        if not what:
-            click.echo(("\n" if index else "") + kind)
-        click.echo(_entries_text(_entries(session.plugins, kind), indent="" if what else "  "))
+    elif what:
+        click.echo(_entries_text(listed[what]))
+    else:
+        click.echo("\n\n".join(f"{kind}\n{_entries_text(entries, '  ')}" for kind, entries in listed.items()))
 
 
 def _entries(plugins: Plugins, kind: str) -> list[dict[str, str]]:
@@ -56,7 +54,7 @@ def _entries(plugins: Plugins, kind: str) -> list[dict[str, str]]:
     ]
 
 
-def _entries_text(entries: list[dict[str, str]], indent: str) -> str:
+def _entries_text(entries: list[dict[str, str]], indent: str = "") -> str:
     if not entries:
         return f"{indent}none: no loaded plugin has any"
     width = max(len(entry["name"]) for entry in entries)

@@ -41,8 +41,15 @@ if TYPE_CHECKING:
 @options.form("table", "markdown", "csv", "json", default="table")
 @click.pass_obj
 def command(
-    session: Session, /, *, experiment: Path | None, store: str | None, rerun: bool, form: str, **chosen: Any
-) -> int:  # noqa: ANN401 - the fields of Choices
+    session: Session,
+    /,
+    *,
+    experiment: Path | None,
+    store: str | None,
+    rerun: bool,
+    form: str,
+    **chosen: Any,  # noqa: ANN401 - the fields of Choices
+) -> int:
     """Run models x tasks x strategies x seeds and print the leaderboard.
 
     What the store holds already is not run again; an interrupted run goes on where it stopped.

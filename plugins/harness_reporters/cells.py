@@ -22,6 +22,9 @@ NONE = "—"
 METRIC_WEIGHTS = ((100, 100), (78, 38), (56, 30))
 """Of a table's first metrics: how much they matter, and how much their intervals do."""
 
+OTHERS = {"rank", "model", "strategy", "seeds", "answered", "gain", "p", "worst context", "cached"}
+"""Headings that a metric's name could be."""
+
 PERCENTILES = ("p50", "p95", "p99")
 
 
@@ -49,7 +52,7 @@ def columns(table: Table) -> list[Column]:
         Column("seeds", lambda row: str(len(row.seeds)) if len(row.seeds) > 1 else NONE, 22),
     ]
     metrics = [
-        Column(visible(name), partial(metric, name=name), weight, partial(metric_alone, name=name), brief_weight)
+        Column(titled(name), partial(metric, name=name), weight, partial(metric_alone, name=name), brief_weight)
         for name, (weight, brief_weight) in zip(table.metrics, chain(METRIC_WEIGHTS, repeat((34, 20))), strict=False)
     ]
     complete = all(coverage(row) == "100%" for row in scored(table))
@@ -73,6 +76,11 @@ def columns(table: Table) -> list[Column]:
     ]
     told = [*named, *metrics, *compared, *measured]
     return [column for column in told if any(column.text(row) != NONE for row in scored(table))]
+
+
+def titled(name: str) -> str:
+    """A metric's heading: its name, unless that is another column's."""
+    return f"{name} (score)" if name in OTHERS else visible(name)
 
 
 def scored(table: Table) -> list[Row]:
@@ -103,7 +111,7 @@ def heading(table: Table) -> str:
 
 
 def headline(table: Table) -> str:
-    """What a table says, in a sentence or three; empty where nothing is ranked."""
+    """What a table says, in a sentence or three."""
     ranked = [row for row in table.rows if row.rank is not None]
     if not ranked:
         return "Nothing is ranked."
@@ -185,7 +193,7 @@ def percentile(row: Row, q: str) -> str:
 
 def answered(row: Row) -> str:
     """The share of samples that were answered."""
-    share = (row.coverage.answered + row.coverage.truncated) / (row.n * len(row.seeds))
+    share = (row.coverage.answered + row.coverage.truncated) / max(row.n * len(row.seeds), 1)
     return f"{floor(100 * share)}%"
 
 

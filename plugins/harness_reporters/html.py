@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from harness.leaderboard import Leaderboard
     from harness.records import Estimate
 
-
 NAMING = ("rank", "model", "strategy", "seeds")
 """Columns that the template writes by itself."""
 
@@ -99,7 +98,8 @@ def _row(row: Row, columns: Mapping[str, cells.Column], bar: dict[str, str] | No
             said = "" if text == cells.NONE else BELOW[below[heading]][heading].format(text)
             texts[below[heading]]["rest"] = "\n".join(filter(None, [texts[below[heading]]["rest"], said]))
         elif heading not in NAMING:
-            texts[heading] = _parts(text) | {"numeric": column.numeric, "bar": None if texts else bar}
+            parts = _parts(text) if column.numeric else {"first": text, "rest": ""}
+            texts[heading] = parts | {"numeric": column.numeric, "bar": None if texts else bar}
     details = {
         "seeds": ", ".join(map(str, row.seeds)),
         "gain over": row.gain.over if row.gain else "",
@@ -123,11 +123,10 @@ def _breakable(name: str) -> Markup:
 
 
 def _parts(text: str) -> dict[str, Any]:
-    """What stands first, and the lines of small print below it: `0.912` and `[0.880, 0.936]`."""
-    lines = text.replace(" ±", "\n±").replace(" [", "\n[").split("\n")
-    if "[" not in text:
-        lines = text.split(", ")
-    return {"first": lines[0], "rest": "\n".join(lines[1:])}
+    """A number, and the lines of small print below it: `0.912` and `[0.880, 0.936]`."""
+    lines = text.replace(" ±", "\n±").replace(" [", "\n[") if "[" in text else text.replace(", ", "\n")
+    first, _, rest = lines.partition("\n")
+    return {"first": first, "rest": rest}
 
 
 def _contexts(contexts: ContextTable) -> dict[str, Any]:

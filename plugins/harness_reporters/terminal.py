@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 WIDE = 160
 """Columns of a file, and of a standard output that is no terminal."""
 
-
 MARKS = {"±": "spread over seeds", TIED: "ties with the best (p ≥ 0.05)", THIN: "too few samples"}
 """What a terminal explains; the file explains everything."""
 

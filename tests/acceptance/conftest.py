@@ -42,6 +42,7 @@ class Cli:
             capture_output=True,
             text=True,
             timeout=300,
+            check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
 

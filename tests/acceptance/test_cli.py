@@ -83,7 +83,9 @@ def test_report_writes_all_files(cli, tmp_path):
 
 
 def test_an_experiment_file_runs_and_writes_its_report(cli, tmp_path):
-    (tmp_path / "e.yaml").write_text("models: [toy]\ntasks: [toy]\nscenarios: []\nreport: {folder: out, formats: [csv]}\n")
+    (tmp_path / "e.yaml").write_text(
+        "models: [toy]\ntasks: [toy]\nscenarios: []\nreport: {folder: out, formats: [csv]}\n"
+    )
     assert cli("run", "e.yaml").status == 0
     assert [path.suffix for path in (tmp_path / "out").iterdir()] == [".csv"]
 
@@ -92,7 +94,9 @@ def test_export_has_one_row_a_sample_in_order(cli, tmp_path):
     key = cli(*RUN, "--format", "json").json["trials"][0]["key"]
     assert cli("export", "--trial", key[:10], "-o", "p.jsonl").status == 0
     lines = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
-    columns = "trial sample_id target prediction correct scores text context prompt_tokens output_tokens latency_ms status"
+    columns = (
+        "trial sample_id target prediction correct scores text context prompt_tokens output_tokens latency_ms status"
+    )
     assert list(lines[0]) == columns.split()
     assert [line["sample_id"] for line in lines] == [f"test-{number}" for number in range(12)]
 
@@ -139,7 +143,7 @@ def test_latency_stands_beside_accuracy(cli):
         (("report", "--format", "htlm"), "unknown reporter 'htlm' (did you mean html"),
         (("--plugin", "nowhere.py", "list"), "there is no plugin file 'nowhere.py'"),
     ],
-    ids="model task strategy parameter value no-task file format plugin".split(),
+    ids=["model", "task", "strategy", "parameter", "value", "no-task", "file", "format", "plugin"],
 )
 def test_a_wrong_call_is_one_line_and_exit_2(cli, arguments, said):
     done = cli(*arguments)
@@ -187,14 +191,29 @@ def test_check_says_ok(cli, weather):
 
 
 def test_one_failed_trial_leaves_the_others_whole_and_exits_1(cli):
-    done = cli("run", "-m", "fake-unloadable", "-m", "fake-choking", "-m", "toy", "-t", "toy", "--no-latency", "--format", "json")
+    done = cli(
+        "run",
+        "-m",
+        "fake-unloadable",
+        "-m",
+        "fake-choking",
+        "-m",
+        "toy",
+        "-t",
+        "toy",
+        "--no-latency",
+        "--format",
+        "json",
+    )
     assert done.status == 1
     assert [trial["status"] for trial in done.json["trials"]] == ["failed", "partial", "finished"]
     assert done.json["trials"][0]["reason"] == "the weights are gone on auto"
 
 
 def test_pairs_that_cannot_work_are_no_error(cli):
-    done = cli("run", "-m", "majority", "-t", "toy", "-s", "zero-shot", "-s", "finetune", "--no-latency", "--format", "json")
+    done = cli(
+        "run", "-m", "majority", "-t", "toy", "-s", "zero-shot", "-s", "finetune", "--no-latency", "--format", "json"
+    )
     assert done.status == 0
     assert [trial["status"] for trial in done.json["trials"]] == ["not-applicable", "finished"]
 
@@ -207,7 +226,20 @@ def test_more_demonstrations_than_rows_are_handled_and_said(cli, weather):
 
 def test_odd_data_is_handled_and_said(cli, weather):
     (weather / "train.jsonl").write_bytes(b'{"text": "caf\xe9", "label": "warm"}\n{"text": "", "label": "warm"}\n')
-    done = cli("run", "-m", "majority", "-t", "task.yaml", "-s", "finetune", "--limit", "99", "--no-latency", "--format", "json")
+    done = cli(
+        "run",
+        "-m",
+        "majority",
+        "-t",
+        "task.yaml",
+        "-s",
+        "finetune",
+        "--limit",
+        "99",
+        "--no-latency",
+        "--format",
+        "json",
+    )
     assert done.status == 0, done.err
     assert "not UTF-8" in done.err
     assert "empty" in done.err

@@ -70,7 +70,12 @@ def test_the_environment_wins_over_defaults(catalogue):
         ("limit: 5", "limit: 0", 11, "limit"),
         ("limit: 5", "limit: many", 11, "limit"),
         ("limit: 5", "limit: 5\nlimit: 6", 12, "'limit' stands twice"),
-        ("[toy, fake-counting]", "[toy, fake-cuonting]", 2, r"unknown model 'fake-cuonting' \(did you mean fake-counting"),
+        (
+            "[toy, fake-counting]",
+            "[toy, fake-cuonting]",
+            2,
+            r"unknown model 'fake-cuonting' \(did you mean fake-counting",
+        ),
         ("k: 2", "kk: 2", 7, r"'few-shot' has no parameter 'kk' \(did you mean k\?\)"),
         ("k=4", "k=zero", 6, "parameter k='zero'"),
         ("  - toy", "  - tyo", 4, r"unknown task 'tyo'"),

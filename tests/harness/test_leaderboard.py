@@ -336,6 +336,13 @@ def test_thin_percentiles_are_flagged():
     assert (row.speed.samples_per_s, row.speed.tokens_per_s, row.speed.peak_mb) == (300.0, 9_000.0, 812.5)
 
 
+def test_a_model_that_counts_no_tokens_has_no_token_rate():
+    (row,) = only_table(
+        build([a_result(latency={"offline": {"samples_per_s": 9.0, "tokens_per_s": 0.0}})], nothing)
+    ).rows
+    assert row.speed.tokens_per_s is None
+
+
 def test_the_environment_shows_all_that_differs():
     results = [
         a_result("a", provenance={"device": "cpu", "threads": "2"}),

@@ -7,8 +7,8 @@ import pytest
 from harness.assets import Assets
 from harness.catalogue import Catalogue
 from harness.errors import ConfigError, UnknownNameError
-from harness.plugins import PluginChoice, Plugins
 from harness.planning import plan
+from harness.plugins import PluginChoice, Plugins
 from harness.records import Component, Experiment
 
 GRID = ("zero-shot", "few-shot,k=2", "finetune", "context")
@@ -49,7 +49,9 @@ def keys(folder, faulty_parts, **changes) -> dict[str, str]:
     experiment = Experiment(
         models=(Component("toy"),),
         tasks=(Component(str(folder / "task.yaml")),),
-        strategies=tuple(Component(text.split(",")[0], None, dict(p.split("=") for p in text.split(",")[1:])) for text in GRID),
+        strategies=tuple(
+            Component(text.split(",")[0], None, dict(p.split("=") for p in text.split(",")[1:])) for text in GRID
+        ),
     )
     jobs = plan(dataclasses.replace(experiment, **changes), catalogue)
     assert all(not job.trial.refusal for job in jobs)
@@ -97,7 +99,8 @@ def test_a_limit_beyond_the_rows_changes_nothing(folder, faulty_parts):
 def test_a_plugins_version_touches_the_trials_it_takes_part_in(folder, faulty_parts, tmp_path):
     copy = tmp_path / "faulty_copy.py"
     copy.write_text(
-        "from harness import hookimpl\n@hookimpl\ndef register_models(register): register('toy', 'harness.testing:ToyModel')\n"
+        "from harness import hookimpl\n\n@hookimpl\n"
+        "def register_models(register): register('toy', 'harness.testing:ToyModel')\n"
     )
     before = keys(folder, str(copy))
     copy.write_text(copy.read_text() + "# a new version\n")
@@ -119,7 +122,9 @@ def test_the_baseline_of_context_is_the_trial_without_it(catalogue, toy_experime
 
 
 def test_pairs_that_cannot_work_carry_the_reason(catalogue, toy_experiment):
-    experiment = dataclasses.replace(toy_experiment, models=(Component("majority"),), strategies=(Component("zero-shot"),))
+    experiment = dataclasses.replace(
+        toy_experiment, models=(Component("majority"),), strategies=(Component("zero-shot"),)
+    )
     (job,) = plan(experiment, catalogue)
     assert "can't be prompted" in job.trial.refusal
 

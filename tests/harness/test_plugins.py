@@ -31,7 +31,7 @@ def test_a_plugin_that_raises_at_import_is_set_aside_with_its_traceback(plugin_f
 
 def test_strict_raises_instead(plugin_file):
     broken = plugin_file("plugin_strict", "raise RuntimeError('no such luck')")
-    with pytest.raises(PluginError, match="plugin_strict.*no such luck"):
+    with pytest.raises(PluginError, match=r"plugin_strict.*no such luck"):
         Plugins(PluginChoice(files=(broken,), strict=True))
 
 
@@ -53,7 +53,7 @@ def test_two_plugins_with_one_name_are_both_named(plugin_file):
     twice = plugin_file(
         "plugin_twice", "@hookimpl\ndef register_strategies(register): register('zero-shot', 'plugin_twice:X')"
     )
-    with pytest.raises(PluginError, match="'zero-shot' is registered by plugin .*plugin_twice.*--without"):
+    with pytest.raises(PluginError, match=r"'zero-shot' is registered by plugin .*plugin_twice.*--without"):
         Plugins(PluginChoice(files=(twice,))).registry("strategy")
 
 
@@ -75,7 +75,7 @@ def test_a_file_plugin_has_its_content_as_version(plugin_file):
 def test_without_leaves_a_plugin_out():
     plugins = Plugins(PluginChoice(without=("strategies",)))
     assert len(plugins.registry("strategy")) == 0
-    with pytest.raises(UnknownNameError, match="unknown plugin 'strategeis'.*strategies"):
+    with pytest.raises(UnknownNameError, match=r"unknown plugin 'strategeis'.*strategies"):
         Plugins(PluginChoice(without=("strategeis",)))
 
 

@@ -17,7 +17,23 @@ from harness_hf.models import hf, smollm2_135m
 
 ARCHITECTURES = ("llama", "llama-bos", "gpt2", "mistral-sliding", "gemma2-softcap", "mamba")
 TOPICS = (" business", " sport", " politics", " tech")
-WORDS = ("the", "film", "was", "a", "joy", "shares", "fell", "by", "bank", "England", "won", "two", "late", "goals", "camera")
+WORDS = (
+    "the",
+    "film",
+    "was",
+    "a",
+    "joy",
+    "shares",
+    "fell",
+    "by",
+    "bank",
+    "England",
+    "won",
+    "two",
+    "late",
+    "goals",
+    "camera",
+)
 
 
 class Plain:
@@ -434,7 +450,9 @@ def test_smollm2_equals_plain_transformers(assets):
         "England won the match with two late goals.\n\nThe captain said: \u201cWe never gave up\u201d.",
         "The minister will answer questions in parliament on Monday about the new law on data.",
     ]
-    demonstrations = tuple(f"{question(text)}{topic}\n\n" for text, topic in zip(articles(4, seed=5), TOPICS, strict=True))
+    demonstrations = tuple(
+        f"{question(text)}{topic}\n\n" for text, topic in zip(articles(4, seed=5), TOPICS, strict=True)
+    )
     prompts = [Prompt(question(text), shots) for text in news for shots in ((), demonstrations)]
     choices = (" business", " entertainment", " politics", " sports", " tech", " world news")
     scored = engine.run([LogLikelihood(prompt, choices) for prompt in prompts])

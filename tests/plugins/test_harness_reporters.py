@@ -213,6 +213,11 @@ def test_columns_of_which_nothing_is_known_are_left_out():
     ]
 
 
+def test_a_metric_may_have_a_columns_name():
+    (table,) = a_board(a_result(metrics={"p": Estimate(0.5, 0.4, 0.6), "gain": Estimate(0.1, 0.0, 0.2)})).tables
+    assert [column.heading for column in cells.columns(table)][3:5] == ["p (score)", "gain (score)"]
+
+
 def test_coverage_counts_by_cause():
     partly = Coverage(answered=30, truncated=4, unparsed=5, failed=1, shortened=2)
     (table,) = a_board(a_result(coverage=partly)).tables

@@ -44,7 +44,9 @@ def prompt_of(strategy, task=None, **options):
     return request.prompt
 
 
-@pytest.mark.parametrize("strategy", [ZeroShot(), FewShot(k=3), FewShot(select="first"), context(), context(of="few-shot")])
+@pytest.mark.parametrize(
+    "strategy", [ZeroShot(), FewShot(k=3), FewShot(select="first"), context(), context(of="few-shot")]
+)
 def test_strategies_keep_the_contract(strategy):
     check_strategy(strategy)
 
@@ -63,7 +65,9 @@ def test_first_takes_the_first_rows_in_order():
 
 
 def test_an_instruction_stands_before_all():
-    spec = TaskSpec("t", "classification", PromptSpec("{{ text }}:", instruction="Choose."), {"warm": " w", "cold": " c"})
+    spec = TaskSpec(
+        "t", "classification", PromptSpec("{{ text }}:", instruction="Choose."), {"warm": " w", "cold": " c"}
+    )
     rows = Rows([sample(1, "a")], [sample(2, "b")], spec)
     assert prompt_of(FewShot(k=1), rows).text == "Choose.\n\na: w\n\nb:"
 
@@ -105,7 +109,9 @@ def test_prompting_refuses_a_model_without_log_likelihoods(strategy):
     class Mute(ToyModel):
         answers = frozenset()
 
-    assert strategy.refuses(Mute(), ToyTask.spec) == "the model can't be prompted: it gives no log-likelihoods of answers"
+    assert (
+        strategy.refuses(Mute(), ToyTask.spec) == "the model can't be prompted: it gives no log-likelihoods of answers"
+    )
 
 
 def test_zero_shot_gives_a_classifier_the_bare_input():
