@@ -11,14 +11,16 @@ from harness.assets import Assets
 from harness.catalogue import Catalogue
 from harness.components import parse_component
 from harness.config import DEFAULT_SCENARIOS, DEFAULT_STORE
-from harness.leaderboard import Leaderboard, build
 from harness.plugins import PluginChoice, Plugins
 from harness.records import Component, Experiment, Prediction, Split, TrialResult
+from harness.reporting import leaderboard_of
 from harness.runner import run_experiment
 from harness.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from harness.board import Leaderboard
 
 
 def run(  # noqa: PLR0913 - a keyword each, all but three optional
@@ -58,15 +60,17 @@ def run(  # noqa: PLR0913 - a keyword each, all but three optional
     loaded = Plugins(PluginChoice(files=tuple(plugins)))
     catalogue = Catalogue(loaded, Assets(loaded.registry("source")))
     with Store(store) as opened:
-        return Results(store, run_experiment(experiment, catalogue, opened, rerun=rerun))
+        results = run_experiment(experiment, catalogue, opened, rerun=rerun)
+        return Results(store, results, leaderboard_of(results, opened, catalogue, title=experiment.name))
 
 
 @dataclass(frozen=True, slots=True)
 class Results(Sequence[TrialResult]):
-    """The results of a run, in planned order."""
+    """The results of a run, in planned order, and the ranked tables that reports show."""
 
     store: str
     trials: tuple[TrialResult, ...]
+    leaderboard: Leaderboard
 
     def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - int or slice, as for any sequence
         return self.trials[index]
@@ -81,11 +85,6 @@ class Results(Sequence[TrialResult]):
         """What a trial said of each sample, in the data's order."""
         with Store(self.store) as store:
             return store.predictions(key)
-
-    def leaderboard(self) -> Leaderboard:
-        """The ranked tables that reports show."""
-        with Store(self.store) as store:
-            return build(self.trials, store.predictions)
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a trial: names, status, `n`, metrics with `_low` and `_high`, latencies, training seconds."""

@@ -190,10 +190,13 @@ def _status(seeds: Seeds) -> tuple[TrialStatus, str]:
 
 
 def _speed(seeds: Seeds) -> Speed:
-    def mean(scenario: str, quantity: str) -> float | None:
-        return _mean(seed.latency.get(scenario, {}).get(quantity) for seed in seeds)
+    # A scenario's parameters stand behind its name; where it was measured with several, the last one counts.
+    measured = [{name.partition(",")[0]: values for name, values in seed.latency.items()} for seed in seeds]
 
-    thin_from = [seed.latency.get("single-stream", {}).get("thin_from") for seed in seeds]
+    def mean(scenario: str, quantity: str) -> float | None:
+        return _mean(latency.get(scenario, {}).get(quantity) for latency in measured)
+
+    thin_from = [latency.get("single-stream", {}).get("thin_from") for latency in measured]
     lowest = min((percentile for percentile in thin_from if percentile is not None), default=inf)
     return Speed(
         p50_ms=mean("single-stream", "p50_ms"),

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.cli.session import Session
-    from harness.config import ReportSection, Settled
-    from harness.leaderboard import Leaderboard
-    from harness.records import TrialResult
+    from harness.records import Experiment, TrialResult
     from harness.store import Store
 
 
@@ -55,36 +53,24 @@ def command(
     What the store holds already is not run again; an interrupted run goes on where it stopped.
     """
     from harness.config import Choices, settle
+    from harness.reporting import leaderboard_of, write_files
 
     settled = settle(Choices(**chosen), experiment, os.environ, session.catalogue)
     # A format that nobody registered is told now, not after an hour's run.
-    reporters = {
-        name: session.catalogue.reporter(name) for name in {form, *(settled.report.formats if settled.report else ())}
-    }
+    printed = session.catalogue.reporter(form)
+    written = [session.catalogue.reporter(name) for name in settled.report.formats] if settled.report else []
     with session.store(store) as opened:
-        results = _run(session, settled, opened, rerun=rerun)
-        board = _board(settled, results, opened)
-    click.echo(reporters[form].render(board).text.rstrip("\n"))
+        results = _run(session, settled.experiment, opened, rerun=rerun)
+        board = leaderboard_of(results, opened, session.catalogue, title=settled.experiment.name)
+    click.echo(printed.render(board).text.rstrip("\n"))
     if settled.report:
-        _write(session, settled.report, board)
+        write_files(board, written, Path(settled.report.folder))
     return 1 if any(result.status in {"failed", "partial"} for result in results) else 0
 
 
-def _run(session: Session, settled: Settled, store: Store, *, rerun: bool) -> Sequence[TrialResult]:
+def _run(session: Session, experiment: Experiment, store: Store, *, rerun: bool) -> Sequence[TrialResult]:
     from harness.cli.progress import Progress
     from harness.runner import run_experiment
 
     with Progress(quiet=session.quiet) as watcher:
-        return run_experiment(settled.experiment, session.catalogue, store, rerun=rerun, watcher=watcher)
-
-
-def _board(settled: Settled, results: Sequence[TrialResult], store: Store) -> Leaderboard:
-    from harness.leaderboard import build
-
-    return build(results, store.predictions, title=settled.experiment.name)
-
-
-def _write(session: Session, report: ReportSection, board: Leaderboard) -> None:
-    from harness.cli.report import write
-
-    write(session, board, report.formats, Path(report.folder))
+        return run_experiment(experiment, session.catalogue, store, rerun=rerun, watcher=watcher)

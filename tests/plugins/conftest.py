@@ -67,7 +67,10 @@ def _bpe_tokenizer(*, bos: bool):
         core.post_processor = processors.TemplateProcessing(
             single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)]
         )
-    template = "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<s>assistant\n{% endif %}"
+    template = (
+        "{% for message in messages %}<s>{{ message.role }}\n{{ message.content }}</s>{% endfor %}"
+        "{% if add_generation_prompt %}<s>assistant\n{% endif %}"
+    )
     return PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>", eos_token="</s>", chat_template=template)
 
 
@@ -95,23 +98,25 @@ def _model(name: str):
     import transformers as t
 
     torch.manual_seed(0)
-    ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-    small = {
-        "vocab_size": 400,
-        "hidden_size": 32,
-        "intermediate_size": 48,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        **ends,
-    }
-    grouped = {**small, "num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.3}
-    makers = {
-        "llama": lambda: t.LlamaForCausalLM(t.LlamaConfig(**grouped)),
-        "llama-bos": lambda: t.LlamaForCausalLM(t.LlamaConfig(**grouped)),
-        "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(vocab_size=400, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.3, **ends)),
-        "mistral-sliding": lambda: t.MistralForCausalLM(t.MistralConfig(**grouped, sliding_window=16)),
-        "gemma2-softcap": lambda: t.Gemma2ForCausalLM(t.Gemma2Config(**grouped, head_dim=8, sliding_window=16, final_logit_softcapping=2.0)),
-        "mamba": lambda: t.MambaForCausalLM(t.MambaConfig(vocab_size=400, hidden_size=32, num_hidden_layers=2, state_size=4, initializer_range=0.3, **ends)),
-        "bert": lambda: t.BertModel(t.BertConfig(vocab_size=300, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=64, initializer_range=0.2)),
-    }  # fmt: skip
-    return makers[name]()
+    ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1, "initializer_range": 0.3}
+    size = {"vocab_size": 400, "hidden_size": 32, "num_hidden_layers": 2}
+    heads = {"intermediate_size": 48, "num_attention_heads": 4, "max_position_embeddings": 256}
+    grouped = {**size, **heads, **ends, "num_key_value_heads": 2}
+    match name:
+        case "llama" | "llama-bos":
+            return t.LlamaForCausalLM(t.LlamaConfig(**grouped))
+        case "gpt2":
+            return t.GPT2LMHeadModel(
+                t.GPT2Config(vocab_size=400, n_embd=32, n_layer=2, n_head=4, n_positions=256, **ends)
+            )
+        case "mistral-sliding":
+            return t.MistralForCausalLM(t.MistralConfig(**grouped, sliding_window=16))
+        case "gemma2-softcap":
+            capped = {"head_dim": 8, "sliding_window": 16, "final_logit_softcapping": 2.0}
+            return t.Gemma2ForCausalLM(t.Gemma2Config(**grouped, **capped))
+        case "mamba":
+            return t.MambaForCausalLM(t.MambaConfig(**size, **ends, state_size=4))
+        case "bert":
+            shape = {**size, **heads, "vocab_size": 300, "max_position_embeddings": 64, "initializer_range": 0.2}
+            return t.BertModel(t.BertConfig(**shape))
+    raise ValueError(name)

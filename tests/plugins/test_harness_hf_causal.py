@@ -351,9 +351,7 @@ def out_of_memory_above(tokens, forward):
 
     def faulty(*args, **kwargs):
         if kwargs["input_ids"].numel() > tokens:
-            raise RuntimeError(
-                "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
-            )
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
         return forward(*args, **kwargs)
 
     return faulty
@@ -445,20 +443,17 @@ def test_dtype_is_what_was_asked_for(load):
 def test_smollm2_equals_plain_transformers(assets):
     model = smollm2_135m(assets)
     engine = model.load("cpu")
-    news = [
-        "Shares in the bank fell by 12% after it warned of lower profits for the coming year.",
-        "England won the match with two late goals.\n\nThe captain said: \u201cWe never gave up\u201d.",
-        "The minister will answer questions in parliament on Monday about the new law on data.",
+    shots = tuple(f"{question(text)}{topic}\n\n" for text, topic in zip(articles(4, seed=5), TOPICS, strict=True))
+    prompts = [
+        Prompt(question("Shares in the bank fell by 12% after it warned of lower profits for 2005.")),
+        Prompt(question("England won with two late goals.\n\nThe captain said: \u201cWe never gave up\u201d."), shots),
+        Prompt(question("The minister will answer questions in parliament on Monday."), shots),
     ]
-    demonstrations = tuple(
-        f"{question(text)}{topic}\n\n" for text, topic in zip(articles(4, seed=5), TOPICS, strict=True)
-    )
-    prompts = [Prompt(question(text), shots) for text in news for shots in ((), demonstrations)]
-    choices = (" business", " entertainment", " politics", " sports", " tech", " world news")
+    choices = (" business", " entertainment", " politics", " world news")
     scored = engine.run([LogLikelihood(prompt, choices) for prompt in prompts])
-    written = engine.run([Generate(prompt, max_tokens=12) for prompt in prompts])
+    written = engine.run([Generate(prompt, max_tokens=8) for prompt in prompts])
     plain = Plain(model.fetch())
     for prompt, score, text in zip(prompts, scored, written, strict=True):
         expected = [plain.log_likelihood(prompt.text, choice) for choice in choices]
         assert score.values == pytest.approx(expected, abs=1e-4)
-        assert text.text == plain.tokenizer.decode(plain.greedy(prompt.text, 12), skip_special_tokens=True)
+        assert text.text == plain.tokenizer.decode(plain.greedy(prompt.text, 8), skip_special_tokens=True)

@@ -1,0 +1,47 @@
+"""Stored results -> leaderboard -> files: what the commands and the Python API share."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.leaderboard import build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from harness.board import Leaderboard
+    from harness.catalogue import Catalogue
+    from harness.interfaces import Reporter
+    from harness.records import TrialResult
+    from harness.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def leaderboard_of(
+    results: Sequence[TrialResult], store: Store, catalogue: Catalogue, *, title: str = ""
+) -> Leaderboard:
+    """Rank and compare results; the registered metrics say which way is up."""
+    registered = catalogue.plugins.registry("metric")
+    names = {name for result in results for name in result.metrics if name in registered}
+    losses = {name for name, metric in catalogue.metrics(sorted(names)).items() if not metric.higher_is_better}
+    return build(results, store.predictions, title=title, environment=store.environment(), losses=losses)
+
+
+def write_files(board: Leaderboard, reporters: Iterable[Reporter], folder: Path) -> None:
+    """Write what reporters make of a leaderboard into a folder.
+
+    Raises:
+        HarnessError: when it can't be written.
+    """
+    for reporter in reporters:
+        for name, content in reporter.render(board).files.items():
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content)
+            except OSError as error:
+                raise HarnessError(f"can't write the report: {error.strerror}", where=str(folder / name)) from error
+            log.info("wrote %s", folder / name)

@@ -1,0 +1,47 @@
+"""Previews: the exact requests of a trial, without loading or training."""
+
+import pytest
+
+from harness.errors import ModelError, UsageError
+from harness.interfaces import Setting
+from harness.planning import reads
+from harness.preview import StandIn, preview
+from harness.records import Component
+from harness.testing import ToyModel
+
+
+def test_a_preview_shows_what_a_trial_asks(catalogue):
+    shown = preview(catalogue, "toy", strategy="few-shot,k=3", seed=5, count=2)
+    data, strategy = catalogue.task(Component("toy")), catalogue.strategy(Component("few-shot", None, {"k": "3"}))
+    view = data.view("test", reads(strategy))
+    adapted = strategy.adapt(ToyModel(), view, Setting(5, "cpu", catalogue.assets.root))
+    asked = [adapted.requests(sample)[0] for sample in data.scored("test", None)[:2]]
+    assert [sample.requests[0].text for sample in shown.samples] == [request.prompt.text for request in asked]
+    assert shown.samples[0].requests[0].demonstrations == 3
+    assert shown.samples[0].requests[0].answers == (" warm", " cold")
+
+
+def test_a_model_that_cannot_is_refused_with_the_reason(catalogue):
+    with pytest.raises(UsageError, match="can't do toy with majority: the model can't be prompted"):
+        preview(catalogue, "toy", strategy="zero-shot", model="majority")
+
+
+def test_the_stand_in_answers_nothing():
+    with pytest.raises(ModelError):
+        StandIn(None).run([])
+    with pytest.raises(ModelError):
+        StandIn(None).load("cpu")
+
+
+@pytest.mark.model
+def test_tokens_are_counted_by_the_models_own_tokenizer():
+    from harness.assets import Assets
+    from harness.catalogue import Catalogue
+    from harness.plugins import Plugins
+
+    plugins = Plugins()
+    shared = Catalogue(plugins, Assets(plugins.registry("source")))
+    shown = preview(shared, "bbc-news", strategy="zero-shot", model="smollm2-135m", count=1)
+    (request,) = shown.samples[0].requests
+    assert request.answer_tokens == (1, 1, 1, 1, 1)
+    assert 60 <= request.tokens <= 140  # sixty words
