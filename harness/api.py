@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.assets import Assets
 from harness.catalogue import Catalogue
-from harness.components import parse_component
-from harness.config import DEFAULT_SCENARIOS, DEFAULT_STORE
+from harness.config import DEFAULT_SCENARIOS, DEFAULT_STORE, DEFAULT_STRATEGIES, Choices, settle
 from harness.plugins import PluginChoice, Plugins
-from harness.records import Component, Experiment, Prediction, Split, TrialResult
+from harness.records import Prediction, Split, TrialResult
 from harness.reporting import leaderboard_of
 from harness.runner import run_experiment
 from harness.store import Store
@@ -23,16 +22,20 @@ if TYPE_CHECKING:
     from harness.board import Leaderboard
 
 
-def run(  # noqa: PLR0913 - a keyword each, all but three optional
+def run(  # noqa: PLR0913 - a keyword each, all but two optional
     models: str | Sequence[str],
     tasks: str | Sequence[str],
-    strategies: str | Sequence[str] = "zero-shot",
+    strategies: str | Sequence[str] = DEFAULT_STRATEGIES,
     *,
+    seeds: int | str | Sequence[int] = 0,
+    split: Split = "test",
+    limit: int | None = None,
+    scenarios: str | Sequence[str] = DEFAULT_SCENARIOS,
+    device: str = "auto",
+    executor: str = "local",
     store: str = DEFAULT_STORE,
     rerun: bool = False,
-    latency: bool = True,
     plugins: Sequence[str] = (),
-    **settings: Any,  # noqa: ANN401 - the other fields of Experiment
 ) -> Results:
     """Run a grid of trials and give its results; what the store holds already is not run again.
 
@@ -40,11 +43,15 @@ def run(  # noqa: PLR0913 - a keyword each, all but three optional
         models: names as on the command line: `smollm2-135m`, `hf:org/name,dtype=float32`.
         tasks: registered names, globs over them, or paths of task files.
         strategies: `zero-shot`, `few-shot,k=8` ...
+        seeds: `0`, `[0, 1, 2]` or `"0,1,2"`; each is a trial of its own.
+        split: the split to score.
+        limit: score a seeded stratified draw of so many rows.
+        scenarios: latency scenarios; `()` measures none.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        executor: where trials run.
         store: a SQLAlchemy URL or a file's path.
         rerun: start all trials anew.
-        latency: measure the scenarios `offline` and `single-stream`; others with `scenarios=`.
         plugins: plugin files to load beside the installed plugins.
-        **settings: `seeds`, `split`, `limit`, `device`, `scenarios`, `executor`, `name` of `harness.Experiment`.
 
     Raises:
         HarnessError: for what was asked wrongly; a trial that fails is a result with that status.
@@ -53,15 +60,24 @@ def run(  # noqa: PLR0913 - a keyword each, all but three optional
         >>> results = harness.run(models="majority", tasks="bbc-news", strategies="finetune")  # doctest: +SKIP
         >>> results.to_pandas()[["model", "strategy", "accuracy"]]  # doctest: +SKIP
     """
-    if latency:
-        settings.setdefault("scenarios", DEFAULT_SCENARIOS)
-    settings |= {name: _components(settings[name]) for name in ("scenarios",) if name in settings}
-    experiment = Experiment(_components(models), _components(tasks), _components(strategies), **settings)
+    choices = Choices(
+        models=_listed(models),
+        tasks=_listed(tasks),
+        strategies=_listed(strategies),
+        seeds=str(seeds) if isinstance(seeds, int | str) else ",".join(map(str, seeds)),
+        split=split,
+        limit=limit,
+        scenarios=_listed(scenarios),
+        latency=bool(scenarios),
+        device=device,
+        executor=executor,
+    )
     loaded = Plugins(PluginChoice(files=tuple(plugins)))
     catalogue = Catalogue(loaded, Assets(loaded.registry("source")))
+    experiment = settle(choices, None, {}, catalogue).experiment
     with Store(store) as opened:
         results = run_experiment(experiment, catalogue, opened, rerun=rerun)
-        return Results(store, results, leaderboard_of(results, opened, catalogue, title=experiment.name))
+        return Results(store, results, leaderboard_of(results, opened, catalogue))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +103,7 @@ class Results(Sequence[TrialResult]):
             return store.predictions(key)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row a trial: names, status, `n`, metrics with `_low` and `_high`, latencies, training seconds."""
+        """One row a trial: names, status, `n`, metrics with `_low` and `_high`, latencies (`single-stream p50_ms`)."""
         import pandas as pd
 
         return pd.DataFrame([_row(result) for result in self.trials])
@@ -107,14 +123,10 @@ def _row(result: TrialResult) -> dict[str, Any]:
     }
     for name, estimate in result.metrics.items():
         row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    for measured in result.latency.values():
-        row |= dict(measured)
+    for scenario, measured in result.latency.items():
+        row |= {f"{scenario} {quantity}": value for quantity, value in measured.items()}
     return row | dataclasses.asdict(result.costs) | {"cached": result.cached}
 
 
-def _components(names: str | Sequence[str | Component]) -> tuple[Component, ...]:
-    listed = [names] if isinstance(names, str) else names
-    return tuple(name if isinstance(name, Component) else parse_component(name) for name in listed)
-
-
-__all__ = ["Results", "Split", "run"]
+def _listed(names: str | Sequence[str]) -> Sequence[str]:
+    return [names] if isinstance(names, str) else names

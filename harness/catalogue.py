@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-import importlib.resources
+import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.components import build, settings
-from harness.errors import ConfigError, UnknownNameError
+from harness.errors import ConfigError, PluginError, UnknownNameError
 from harness.taskdata import TaskData
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ class Catalogue:
         """All parameters that a component has, defaults included."""
         return settings(self._entry(kind, component).load(), component, kind=kind, provided=frozenset({"assets"}))
 
+    def typed(self, kind: str, component: Component) -> Component:
+        """The component with its parameters as the values that they mean, not as text."""
+        known = self.settings(kind, component)
+        return replace(component, params={name: known.get(name, value) for name, value in component.params.items()})
+
     def versions(self, model: Component, task: Component, strategy: Component) -> dict[str, str]:
         """Plugin -> version of those that take part in a trial; a task file of the user's has none."""
         entries = [self._entry("model", model), self._entry("strategy", strategy)]
@@ -127,7 +133,10 @@ class Catalogue:
             task: Task = self._build("task", component, where)
             return task
         package, inner = entry.resource
-        return self._read_task(Path(str(importlib.resources.files(package))) / inner, where)
+        module = importlib.util.find_spec(package)
+        if module is None or module.origin is None:
+            raise PluginError(f"task {entry.name!r}: there is no package {package!r}", where=f"plugin {entry.plugin}")
+        return self._read_task(Path(module.origin).parent / inner, where)
 
     def _read_task(self, path: Path, where: str | None) -> Task:
         from harness.taskfile import load_task

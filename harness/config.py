@@ -154,6 +154,8 @@ class _Reader:
 
     def limit(self) -> int | None:
         if self.choices.limit is not None:
+            if self.choices.limit < 1:
+                raise UsageError(f"limit {self.choices.limit} is not above 0")
             return self.choices.limit
         if self.written.limit is not None:
             return self.written.limit

@@ -86,6 +86,7 @@ class Plugins:
     def _load_file(self, path: Path) -> None:
         if not path.is_file():
             raise PluginError(f"there is no plugin file {str(path)!r}")
+        path = path.resolve()
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         self._admit(path.stem, digest, str(path), lambda: _import_file(path, digest))
 

@@ -91,7 +91,8 @@ def _work(todo: Sequence[Job], experiment: Experiment, catalogue: Catalogue, sto
         store.apply(message)
         if isinstance(message, TrialEnded):
             if message.failed:
-                log.warning("%s failed: %s", describe(by_key[message.key]), message.reason)
+                log.warning("%s failed: %s (--debug shows where)", describe(by_key[message.key]), message.reason)
+                log.debug("%s", message.traceback)
             else:
                 finish(by_key[message.key], catalogue, store)
         watcher.heard(message)
@@ -148,9 +149,12 @@ def _status(covered: Coverage, stored: int, expected: int) -> tuple[TrialStatus,
 
 def environment(catalogue: Catalogue) -> Mapping[str, str]:
     """What stands beside a run: versions of the harness, Python, the system and the plugins."""
-    plugins = {f"plugin {name}": found for name, found in catalogue.plugins.versions().items()}
     machine = f"{platform.system()} {platform.machine()}"
-    return {"harness": version("adapt-harness"), "python": platform.python_version(), "machine": machine} | plugins
+    found = {"harness": version("adapt-harness"), "python": platform.python_version(), "machine": machine}
+    others = sorted(
+        {info.source for info in catalogue.plugins.infos() if not info.error} - {f"adapt-harness {found['harness']}"}
+    )
+    return found | ({"other plugins": ", ".join(others)} if others else {})
 
 
 def describe(job: Job) -> str:

@@ -58,9 +58,11 @@ class LazyGroup(click.Group):
 
 
 def _session(ctx: click.Context) -> Session:
-    """The session of a call; while completing or printing help there may be none yet."""
+    """The session of a call, made of the group's options: commands of plugins are looked up before the group runs."""
     if ctx.obj is None:
-        ctx.obj = Session(PluginChoice())
+        said = ctx.params.get
+        choice = PluginChoice(said("files", ()), said("without", ()), said("strict", False))
+        ctx.obj = Session(choice, quiet=said("quiet", False))
     found: Session = ctx.obj
     return found
 
@@ -73,34 +75,33 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
+# Those that choose plugins are eager: --help behind them shows the commands that these plugins add.
 @click.group(
     cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
-@click.option("--plugin", "files", multiple=True, metavar="FILE.py", help="Load this plugin file too.")
-@click.option("--without", multiple=True, metavar="NAME", help="Leave an installed plugin out.")
-@click.option("--strict", is_flag=True, help="A broken plugin is an error instead of being set aside.")
+@click.option("--plugin", "files", is_eager=True, multiple=True, metavar="FILE.py", help="Load this plugin file too.")
+@click.option("--without", is_eager=True, multiple=True, metavar="NAME", help="Leave an installed plugin out.")
+@click.option("--strict", is_eager=True, is_flag=True, help="A broken plugin is an error instead of being set aside.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and debug logs.")
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version and exit."
 )
 @click.pass_context
-def group(
-    ctx: click.Context, *, files: tuple[str, ...], without: tuple[str, ...], strict: bool, debug: bool, quiet: bool
-) -> None:
+def group(ctx: click.Context, /, *, debug: bool, quiet: bool, **_: object) -> None:
     """Prompt it, give it context, or fine-tune it? Compare models x tasks x adaptation strategies in one table."""
     logging.getLogger("harness").setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
-    ctx.obj = Session(PluginChoice(files, without, strict), debug=debug, quiet=quiet)
+    _session(ctx)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    sys.exit(call(sys.argv[1:] if arguments is None else arguments))
 
 
-def run(arguments: list[str]) -> int:
+def call(arguments: list[str]) -> int:
     """Run a command; its exit status."""
     try:
         status: Any = group.main(arguments, prog_name="harness", standalone_mode=False)

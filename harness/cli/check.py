@@ -39,9 +39,9 @@ def command(session: Session, *, subjects: tuple[str, ...]) -> int:
 
 def _check(session: Session, subject: str) -> list[str]:
     if subject.endswith(".py"):
+        files = {str(Path(file).resolve()) for file in (*session.choice.files, subject)}
         return _check_plugin(
-            Plugins(PluginChoice((*session.choice.files, subject), session.choice.without, strict=True)),
-            Path(subject).stem,
+            Plugins(PluginChoice(tuple(sorted(files)), session.choice.without, strict=True)), Path(subject).stem
         )
     if subject.endswith((".yaml", ".yml")):
         return _check_file(session, Path(subject))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import options
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.cli.session import Session
@@ -48,5 +49,8 @@ def command(  # noqa: PLR0913 - an option each
     with session.store(store, must_exist=True) as opened:
         chosen = [opened.resolve(key) for key in keys]
         if not chosen:
-            chosen = [result.trial.key for result in opened.results(models=models, tasks=tasks, strategies=strategies)]
+            found = opened.results(models=models, tasks=tasks, strategies=strategies)
+            chosen = [result.trial.key for result in found if result.status in {"finished", "partial"}]
+        if not chosen:
+            raise UsageError("no stored trial matches", hint="harness report shows what there is")
         export(opened, chosen, output)

@@ -20,7 +20,6 @@ class Session:
     """The state of one call of the command line."""
 
     choice: PluginChoice
-    debug: bool = False
     quiet: bool = False
 
     @cached_property

@@ -293,3 +293,30 @@ def test_interrupted_exits_130_and_keeps_what_was_done(cli, sign):
     # At most the chunk that was being answered is asked again.
     assert 300 <= len(cli.asked()) <= 300 + 64
     assert asked_before < 300
+
+
+# --- plugins' commands -------------------------------------------------------------------------------
+
+
+def test_a_plugin_may_add_a_command(cli, tmp_path):
+    (tmp_path / "adds_command.py").write_text(
+        "import click\nfrom harness import hookimpl\n\n@hookimpl\ndef register_commands(register):\n"
+        "    register('hello', 'adds_command:hello')\n\n@click.command('hello')\ndef hello():\n    click.echo('hi')\n"
+    )
+    done = cli("--plugin", "adds_command.py", "hello")
+    assert (done.status, done.out) == (0, "hi\n")
+    assert "hello" in cli("--plugin", "adds_command.py", "--help").out
+    assert cli("--plugin", "adds_command.py", "check", "adds_command.py").status == 0
+
+
+def test_debug_shows_where_a_trial_failed(cli):
+    done = cli("--debug", "run", "-m", "fake-unloadable", "-t", "toy", "--no-latency")
+    assert done.status == 1
+    assert "in load" in done.err
+
+
+def test_exporting_nothing_is_told(cli):
+    cli(*RUN)
+    done = cli("export", "-m", "none-of-these", "-o", "p.jsonl")
+    assert done.status == 2
+    assert "no stored trial matches" in done.err

@@ -5,6 +5,7 @@ import pytest
 
 import harness
 from harness.errors import UnknownNameError
+from harness.plugins import PluginChoice, Plugins
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_a_data_frame_has_a_row_a_trial(results):
     finished = frame[frame.status == "finished"]
     assert (finished.accuracy_low <= finished.accuracy).all()
     assert (finished.accuracy <= finished.accuracy_high).all()
-    assert np.isfinite(finished.p50_ms).all()
+    assert np.isfinite(finished["single-stream p50_ms"]).all()
     assert (finished.n == 10).all()
 
 
@@ -54,3 +55,44 @@ def test_the_leaderboard_ranks_what_is_finished(results):
 def test_wrong_names_are_told(tmp_path):
     with pytest.raises(UnknownNameError, match="unknown model 'majorty'"):
         harness.run(models="majorty", tasks="bbc-news", store=str(tmp_path / "r.db"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"seeds": "a"}, "seeds 'a' are not whole numbers"),
+        ({"limit": 0}, "limit 0 is not above 0"),
+        ({"split": "dev"}, "split 'dev' is none of"),
+        ({"executor": "lcoal"}, "unknown executor 'lcoal'"),
+        ({"scenarios": "ofline"}, "unknown scenario 'ofline'"),
+    ],
+)
+def test_wrong_settings_are_told(tmp_path, settings, said):
+    with pytest.raises(harness.HarnessError, match=said):
+        harness.run(models="majority", tasks="bbc-news", store=str(tmp_path / "r.db"), **settings)
+
+
+def test_a_relative_plugin_file_may_be_loaded_twice(tmp_path, monkeypatch):
+    (tmp_path / "twice_loaded.py").write_text(
+        "from harness import hookimpl\n\n@hookimpl\n"
+        "def register_models(register): register('again', 'harness.testing:ToyModel')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert "again" in Plugins(PluginChoice(("twice_loaded.py",))).registry("model")
+
+
+def test_a_plugin_file_may_register_a_task_file_beside_it(tmp_path):
+    (tmp_path / "task_beside.py").write_text(
+        "from harness import hookimpl\n\n@hookimpl\n"
+        "def register_tasks(register): register('beside', 'task_beside:beside.yaml')\n"
+    )
+    (tmp_path / "beside.yaml").write_text(
+        "name: beside\nkind: classification\ndata: {files: {test: t.jsonl}, fields: {text: text, target: label}}\n"
+        "labels: {a: ' a', b: ' b'}\nprompt: {template: '{{ text }}:'}\n"
+    )
+    (tmp_path / "t.jsonl").write_text('{"text": "x", "label": "a"}\n')
+    (result,) = harness.run(
+        "random", "beside", store=str(tmp_path / "r.db"), plugins=[str(tmp_path / "task_beside.py")], scenarios=()
+    )
+    assert result.status == "finished"
