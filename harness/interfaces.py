@@ -165,11 +165,19 @@ class TaskView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where and with which randomness a strategy adapts; `folder` is the cache for what it makes."""
+    """Where and with which randomness a strategy adapts.
+
+    Attributes:
+        seed: the trial's; drives every random choice.
+        device: the one asked for.
+        folder: the cache for what it makes and keeps.
+        versions: plugin -> version of those that take part; what is kept belongs to these versions.
+    """
 
     seed: int
     device: str
     folder: Path
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

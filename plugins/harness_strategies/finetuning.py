@@ -89,7 +89,7 @@ class FineTune:
             hyperparameters=hyperparameters,
             folder=Path(),
         )
-        return dataclasses.replace(job, folder=setting.folder / "checkpoints" / _digest(model, job))
+        return dataclasses.replace(job, folder=setting.folder / "checkpoints" / _digest(model, job, setting))
 
     def _unused(self, model: Trainable, given: dict[str, Any]) -> tuple[str, ...]:
         """Parameters that somebody set and that mean nothing to this model."""
@@ -105,8 +105,8 @@ class FineTune:
         return (f"trained on {len(job.examples)} rows: {spec.name} has no {self.train_size}",)
 
 
-def _digest(model: Model, job: TrainingJob) -> str:
-    """Names what training would give: the same model, rows in order, labels, parameters and seed."""
+def _digest(model: Model, job: TrainingJob, setting: Setting) -> str:
+    """Names what training would give: the same model, rows in order, labels, parameters, seed and plugins."""
     parts = [
         model.fingerprint(),
         list(job.examples),
@@ -114,5 +114,6 @@ def _digest(model: Model, job: TrainingJob) -> str:
         job.labels,
         dict(job.hyperparameters),
         job.seed,
+        dict(setting.versions),
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()

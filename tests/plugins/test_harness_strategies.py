@@ -195,7 +195,9 @@ def test_a_checkpoint_is_named_by_all_that_made_it():
     model = Recording()
     adapted(FineTune(epochs=1), model=model)
     adapted(FineTune(epochs=2), model=model)
-    assert model.jobs[0].folder != model.jobs[1].folder
+    view, plugin = TaskData(ToyTask()).view("test", FineTune.reads), {"hf": "2.0"}
+    FineTune(epochs=2).adapt(model, view, Setting(0, "cpu", Path("unused"), plugin))
+    assert len({job.folder for job in model.jobs}) == 3
 
 
 def test_what_is_not_declared_cannot_be_read():
