@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-    from harness_hf.models import Settings
+    from harness_hf.settings import Settings
 
 
 class CausalEngine:

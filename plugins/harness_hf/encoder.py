@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
     from harness.records import Request, Response
-    from harness_hf.models import Pooling, Settings
+    from harness_hf.settings import Pooling, Settings
 
 UNLIMITED = 1_000_000
 """Tokenizers without a limit name a length beyond all bounds."""

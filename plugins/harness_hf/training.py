@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from transformers import EvalPrediction, PreTrainedModel, PreTrainedTokenizerBase
 
     from harness.interfaces import TrainingJob
-    from harness_hf.models import Settings
+    from harness_hf.settings import Settings
 
 EVALUATION_BATCH = 64
 

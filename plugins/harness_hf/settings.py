@@ -1,0 +1,37 @@
+"""How a checkpoint is loaded and asked: the parameters of models that people set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Pooling = Literal["mean", "cls"]
+
+BATCH_TOKENS = 1024
+"""Tokens a forward: matrix products are at full speed from about 256 on; 2,000 only take more memory on a CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a checkpoint is loaded and asked.
+
+    Attributes:
+        dtype: of the weights in memory; `auto`: float32 on CPUs without native bfloat16, the checkpoint's own on cuda.
+        max_length: the window in tokens; None for what the configuration says.
+        batch_tokens: most tokens in one forward; changes speed and memory, never an answer.
+        trust_remote_code: whether Python files of the checkpoint may be run.
+        chat: whether the whole prompt becomes one message of a user, in the checkpoint's chat template (causal).
+        pooling: how an encoder's states become one vector (encoders).
+    """
+
+    dtype: Dtype = "auto"
+    max_length: int | None = None
+    batch_tokens: int = BATCH_TOKENS
+    trust_remote_code: bool = False
+    chat: bool = False
+    pooling: Pooling = "mean"
+
+    def answers_depend_on(self) -> dict[str, Any]:
+        """The settings that belong to a model's identity."""
+        return {"dtype": self.dtype, "max_length": self.max_length, "chat": self.chat, "pooling": self.pooling}
