@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import importlib.util
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,11 +84,6 @@ class Catalogue:
     def settings(self, kind: str, component: Component) -> dict[str, Any]:
         """All parameters that a component has, defaults included."""
         return settings(self._entry(kind, component).load(), component, kind=kind, provided=frozenset({"assets"}))
-
-    def typed(self, kind: str, component: Component) -> Component:
-        """The component with its parameters as the values that they mean, not as text."""
-        known = self.settings(kind, component)
-        return replace(component, params={name: known.get(name, value) for name, value in component.params.items()})
 
     def versions(self, model: Component, task: Component, strategy: Component) -> dict[str, str]:
         """Plugin -> version of those that take part in a trial; a task file of the user's has none."""

@@ -81,7 +81,7 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "model": str(trial.model),
         "task": str(trial.task),
         "strategy": str(dataclasses.replace(trial.strategy, params={})),
-        "params": dict(trial.strategy.params),
+        "params": {name: _value(value) for name, value in trial.strategy.params.items()},
         "seed": trial.seed,
         "status": result.status,
         "reason": result.reason,
@@ -105,6 +105,15 @@ def _estimates(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float |
         name: {bound: _finite(value) for bound, value in dataclasses.asdict(estimate).items()}
         for name, estimate in estimates.items()
     }
+
+
+def _value(written: object) -> object:
+    """A parameter as the number or truth value that its text means, else as it is."""
+    try:
+        meant: object = json.loads(written) if isinstance(written, str) else written
+    except ValueError:
+        return written
+    return meant if isinstance(meant, bool | int | float) else written
 
 
 def _finite(value: float | None) -> float | None:

@@ -108,9 +108,9 @@ class Planner:
         fingerprint = "" if refusal else model.fingerprint()
         return Trial(
             key=digest([KEY_SCHEMA, self._identity(cell, fingerprint), samples, versions]),
-            model=self.catalogue.typed("model", model_component),
+            model=model_component,
             task=Component(data.spec.name, None, task_component.params),
-            strategy=self.catalogue.typed("strategy", strategy_component),
+            strategy=strategy_component,
             seed=cell.seed,
             split=split,
             limit=limit,

@@ -84,7 +84,7 @@ class TfidfEngine:
         regression: LogisticRegression,
         provenance: Mapping[str, str],
     ) -> None:
-        self.provenance = {**provenance, "C": f"{regression.C:g}"}
+        self.provenance = provenance
         self._labels = labels
         self._vectorizer = vectorizer
         self._regression = regression
@@ -94,8 +94,9 @@ class TfidfEngine:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of its results has to know."""
+        said = (f"C = {self._regression.C:g}",)
         converged = int(self._regression.n_iter_.max()) < MAX_ITERATIONS
-        return () if converged else (f"logistic regression had not converged after {MAX_ITERATIONS} iterations",)
+        return said if converged else (*said, f"not converged after {MAX_ITERATIONS} iterations")
 
     def run(self, requests: Sequence[Request]) -> list[Response]:
         """Answer `Classify`; no tokens are counted, since there is no tokenizer."""

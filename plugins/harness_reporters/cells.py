@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.board import THIN, TIED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from harness.board import ContextTable, Row, Table
     from harness.records import Estimate
@@ -88,12 +88,15 @@ def scored(table: Table) -> list[Row]:
     return [row for row in table.rows if row.metrics]
 
 
-def unranked(table: Table) -> Iterator[tuple[Row, str]]:
-    """The rows without a rank, and why."""
+def unranked(table: Table) -> list[tuple[str, str, str]]:
+    """The rows without a rank: model, its strategies for which the same holds, and why."""
+    found: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
         if row.rank is None:
             state = row.status.replace("-", " ")
-            yield row, f"{state}: {visible(row.reason)}" if row.reason else state
+            why = f"{state}: {visible(row.reason)}" if row.reason else state
+            found.setdefault((visible(row.model), why), []).append(visible(row.strategy))
+    return [(model, "; ".join(strategies), why) for (model, why), strategies in found.items()]
 
 
 def notes(table: Table) -> dict[str, list[Row]]:

@@ -77,7 +77,7 @@ def _table(table: Table) -> dict[str, Any]:
         "rows": [_row(row, columns, _bar(row.metrics.get(by), low, high)) for row in rows],
         "chart": chart(table),
         "contexts": None if table.contexts is None else _contexts(table.contexts),
-        "unranked": [(cells.label(row), why) for row, why in cells.unranked(table)],
+        "unranked": [(f"{model} · {strategies}", why) for model, strategies, why in cells.unranked(table)],
         "notes": [(note, ", ".join(map(cells.label, noted))) for note, noted in cells.notes(table).items()],
     }
 

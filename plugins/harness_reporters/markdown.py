@@ -54,9 +54,8 @@ def _table(table: Table) -> Iterator[str]:
         yield _pipes([column.heading for column in columns], rows, [column.numeric for column in columns])
     if table.contexts is not None:
         yield from _contexts(table.contexts)
-    unranked = [(row.model, row.strategy, why) for row, why in cells.unranked(table)]
-    if unranked:
-        yield _pipes(["model", "strategy", "not ranked"], unranked)
+    if unranked := cells.unranked(table):
+        yield _pipes(["model", "strategies", "not ranked"], unranked)
     notes = [(note, ", ".join(map(cells.label, rows))) for note, rows in cells.notes(table).items()]
     if notes:
         yield _pipes(["note", "on"], notes)

@@ -104,8 +104,8 @@ def _table(table: Table, width: int) -> Iterator[RenderableType]:
     yield Text(cells.headline(table) + "\n")
     if table.contexts is not None:
         yield from _contexts(table.contexts, width)
-    for row, why in cells.unranked(table):
-        yield Text.assemble("not ranked: ", (cells.label(row), "bold"), f": {why}")
+    for model, strategies, why in cells.unranked(table):
+        yield Text.assemble("not ranked: ", (f"{model} · {strategies}", "bold"), f": {why}")
     for note, noted in cells.notes(table).items():
         yield Text(f"note: {', '.join(map(cells.label, noted))}: {note}", "dim")
     yield Text("")

@@ -179,7 +179,7 @@ def test_what_people_write_for_it_is_checked_like_for_ours(harness, component, s
 def test_its_version_is_stamped_into_results(environment, tmp_path):
     script = (
         "import harness;"
-        "(result,) = harness.run('keyword', 'fruit-or-vehicle', latency=False);"
+        "(result,) = harness.run('keyword', 'fruit-or-vehicle', scenarios=());"
         "print(result.status, dict(result.trial.plugins))"
     )
     said = environment("python", "-c", script, cwd=tmp_path).stdout

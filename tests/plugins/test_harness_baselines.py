@@ -184,10 +184,10 @@ def test_tfidf_takes_the_strength_of_the_lowest_cross_entropy_on_validation():
         classes, probabilities = reference(strength, texts)
         losses[f"{strength:g}"] = log_loss(targets, probabilities, labels=classes)
     trained = TfidfLogReg().train(job(validation=VALIDATION))
-    assert trained.engine.provenance["C"] == min(losses, key=losses.get)
+    assert trained.notes == (f"C = {min(losses, key=losses.get)}",)
     contradicting = [("The cup goal", "tech"), ("Software for the phone", "business"), ("Oil profit", "sports")]
-    assert TfidfLogReg().train(job(validation=contradicting)).engine.provenance["C"] == "1"
-    assert TfidfLogReg().train(job()).engine.provenance["C"] == "10"
+    assert TfidfLogReg().train(job(validation=contradicting)).notes == ("C = 1",)
+    assert TfidfLogReg().train(job()).notes == ("C = 10",)
 
 
 def test_tfidf_of_one_label_is_that_label_and_says_so():
@@ -222,13 +222,13 @@ def test_the_number_of_features_is_capped():
 
 def test_a_fit_that_was_cut_short_is_noted(monkeypatch):
     monkeypatch.setattr(tfidf_training, "MAX_ITERATIONS", 1)
-    assert TfidfLogReg().train(job()).notes == ("logistic regression had not converged after 1 iterations",)
+    assert TfidfLogReg().train(job()).notes == ("C = 10", "not converged after 1 iterations")
 
 
 @pytest.mark.model
 def test_tfidf_on_bbc_news_reaches_the_macro_f1_it_should(tmp_path):
     store = str(tmp_path / "results.db")
-    results = harness.run(["tfidf-lr", "majority"], "bbc-news", "finetune", store=store, latency=False)
+    results = harness.run(["tfidf-lr", "majority"], "bbc-news", "finetune", store=store, scenarios=())
     assert [result.status for result in results] == ["finished", "finished"]
     scores = {str(result.trial.model): result.metrics for result in results}
     assert scores["tfidf-lr"]["macro_f1"].value >= 0.93
