@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -106,3 +107,10 @@ def summarise_ms(values: Sequence[float]) -> dict[str, float | None]:
         summary["mean_ms"] = float(np.mean(values))
     thin = [float(q) for q in PERCENTILES if percentile_is_thin(len(values), q)]
     return summary | {"n": float(len(values)), "thin_from": min(thin, default=None)}
+
+
+def give_back_memory() -> None:
+    """Return freed memory to the system, where the allocator can: what the last model used is no peak of the next."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # there is no glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import traceback
 from time import perf_counter
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.interfaces import Setting
+from harness.latency import give_back_memory
 from harness.messages import TrialEnded
 from harness.trial import Parts, run_trial
 
@@ -33,6 +33,7 @@ class TrialWorker:
 
     def run(self, job: Job) -> Iterator[Message]:
         """The job's messages as they happen; whatever goes wrong ends the trial, not the run."""
+        give_back_memory()
         try:
             yield from run_trial(job, self._parts(job))
         except HarnessError as error:
@@ -46,7 +47,7 @@ class TrialWorker:
         """Let go of the loaded model."""
         self._model = None
         self._engine = None
-        gc.collect()
+        give_back_memory()
 
     def _parts(self, job: Job) -> Parts:
         name = str(job.trial.model)

@@ -142,7 +142,9 @@ class ClassifierEngine(TextEngine):
         known = self._model.config.label2id
         unknown = [label for label in labels if label not in known]
         if unknown:
-            raise ModelError(f"the model was not trained on label {unknown[0]!r}, only on {', '.join(known)}")
+            raise ModelError(
+                f"the model was not trained on label {unknown[0]!r}, only on {', '.join(sorted(known, key=known.__getitem__))}"
+            )
         return [known[label] for label in labels]
 
     def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import mmap
+import sys
 import threading
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.latency import PeakMemory, Stopwatch, summarise_ms, without_gc
+from harness.latency import PeakMemory, Stopwatch, give_back_memory, summarise_ms, without_gc
 
 
 def test_stopwatch_tells_the_time_of_its_clock():
@@ -77,3 +78,14 @@ def test_nothing_measured():
     assert summarise_ms([]) == {
         "p50_ms": None, "p90_ms": None, "p95_ms": None, "p99_ms": None, "mean_ms": None, "n": 0.0, "thin_from": 50.0,
     }  # fmt: skip
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks glibc's allocator")
+def test_freed_memory_is_given_back():
+    rows = [bytearray(100_000) for _ in range(2_000)]  # below the size that glibc maps apart
+    keeper = bytearray(100_000)  # stands behind them, so that the heap can't just shrink
+    full = psutil.Process().memory_info().rss
+    rows.clear()
+    give_back_memory()
+    assert psutil.Process().memory_info().rss < full - 100e6
+    assert keeper
