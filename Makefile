@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test lint types format bench clean
+.PHONY: help demo test lint types readme format bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,6 +31,9 @@ lint: $(READY) ## ruff
 
 types: $(READY) ## mypy --strict on the core
 	$(BIN)/mypy
+
+readme: $(READY) ## the table of README.md from reports/quickstart
+	$(BIN)/python docs/readme_table.py
 
 format: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import transformers
 
-from harness.errors import ModelError
+from harness.errors import HarnessError, ModelError
 from harness_hf.devices import pick_device, pick_dtype
 
 if TYPE_CHECKING:
@@ -120,7 +120,9 @@ def _explained(folder: Path, what: str, *, trust_remote_code: bool) -> Iterator[
             where=str(folder),
             hint="give a smaller dtype or another device",
         ) from error
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError) as error:
+    except HarnessError:
+        raise
+    except Exception as error:  # whatever a damaged or foreign file makes the libraries raise
         asks = "trust_remote_code" in str(error) and not trust_remote_code
         hint = "if you trust the checkpoint's authors: trust_remote_code=true" if asks else None
         raise ModelError(f"the {what} can't be loaded: {_first_line(error)}", where=str(folder), hint=hint) from error
