@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from transformers import AutoModelForCausalLM
@@ -38,7 +37,6 @@ class CausalEngine:
             tokenizer, window=settings.max_length or window_of(model.config), chat=settings.chat
         )
         self._budget = TokenBudget(settings.batch_tokens)
-        self._text = partial(tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     @classmethod
     def load(cls, folder: Path, settings: Settings, device: str) -> CausalEngine:
@@ -105,11 +103,14 @@ class CausalEngine:
             )
             for at, request, one in zip(places, asked, fitted, strict=True)
         ]
-        generate(self._decoder, answers, self._text, self._budget)
+        generate(self._decoder, answers, self._decode, self._budget)
         return {
             at: Generated(answer.text, answer.finish, replace(one.usage, output_tokens=len(answer.new)))
             for at, request, one, answer in zip(places, asked, fitted, answers, strict=True)
         }
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def _ends(self, request: Generate) -> frozenset[int]:
         return ending_tokens(self._decoder, self._tokenizer, request.stop)

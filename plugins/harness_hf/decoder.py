@@ -39,7 +39,7 @@ class Decoder:
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
         self._base = model.base_model
-        self._head = model.get_output_embeddings()
+        self._head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._takes_positions = "position_ids" in inspect.signature(self._base.forward).parameters
         self._probe(torch.arange(2 * HALF, device=model.device)[None] % model.config.get_text_config().vocab_size)
@@ -136,8 +136,10 @@ def positions_of(mask: Tensor) -> Tensor:
 def expanded(cache: DynamicCache, rows: int) -> DynamicCache:
     """The cache of one row as that of many, without copying (the next forward copies it, with what it adds)."""
     twin = DynamicCache()
+    layer: Any  # any of transformers' layers; `Decoder` has seen to it that it has keys and values
+    copy: Any
     for layer in cache.layers:
-        copy = DynamicLayer()
+        copy = DynamicLayer()  # type: ignore[no-untyped-call]
         copy.lazy_initialization(layer.keys, layer.values)
         copy.keys = layer.keys.expand(rows, -1, -1, -1)  # (B, H, T, D)
         copy.values = layer.values.expand(rows, -1, -1, -1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
@@ -103,15 +103,20 @@ class EmbeddingEngine(TextEngine):
         return [Embedded(tuple(vector.tolist()), usage) for vector, usage in zip(vectors, usages, strict=True)]
 
     def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        states = self._model(**inputs).last_hidden_state.float()  # (B, L, D)
+        states: Tensor = self._model(**inputs).last_hidden_state.float()  # (B, L, D)
         if self._pooling == "cls":
             return states[:, 0]
         mask = inputs["attention_mask"][:, :, None]  # (B, L, 1)
-        return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
+        return (states * mask).sum(1) / mask.sum(1)
 
 
 class ClassifierEngine(TextEngine):
     """A trained classifier."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
+        super().__init__(model, tokenizer, settings)
+        names: Any = model.config.id2label  # number -> label
+        self._labels = [str(names[number]) for number in range(len(names))]
 
     @classmethod
     def load(cls, folder: Path, settings: Settings, device: str) -> ClassifierEngine:
@@ -139,16 +144,14 @@ class ClassifierEngine(TextEngine):
         ]
 
     def _places(self, labels: Sequence[str]) -> list[int]:
-        known = self._model.config.label2id
-        unknown = [label for label in labels if label not in known]
+        unknown = [label for label in labels if label not in self._labels]
         if unknown:
-            raise ModelError(
-                f"the model was not trained on label {unknown[0]!r}, only on {', '.join(sorted(known, key=known.__getitem__))}"
-            )
-        return [known[label] for label in labels]
+            raise ModelError(f"the model was not trained on label {unknown[0]!r}, only on {', '.join(self._labels)}")
+        return [self._labels.index(label) for label in labels]
 
     def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        return self._model(**inputs).logits.float().log_softmax(-1)  # (B, labels)
+        logits: Tensor = self._model(**inputs).logits.float()  # (B, labels)
+        return logits.log_softmax(-1)
 
 
 def _refuse_others(requests: Sequence[Request], understood: int, does: str) -> None:

@@ -27,7 +27,7 @@ NEW_IN_FINE_TUNING = ("classifier", "pre_classifier", "score", "head", "pooler",
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep transformers' warnings, reports and (unless standard error is a terminal) progress bars to itself."""
-    logging = transformers.utils.logging
+    logging: Any = transformers.utils.logging  # its functions have no types
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     if not sys.stderr.isatty():

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from transformers import EvalPrediction, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import EvalPrediction, PreTrainedTokenizerBase
 
     from harness.interfaces import TrainingJob
     from harness_hf.settings import Settings
@@ -116,9 +116,11 @@ def _train(job: TrainingJob, folder: Path, settings: Settings, part: Path) -> di
         split *= 2
         log.warning("out of memory: training starts again with %d parts a batch", split)
     shutil.rmtree(part / "epochs", ignore_errors=True)
+    model: Any = trainer.model
+    tokenizer: Any = trainer.processing_class
     with quiet():
-        trainer.model.save_pretrained(part)
-        trainer.processing_class.save_pretrained(part)
+        model.save_pretrained(part)
+        tokenizer.save_pretrained(part)
     epochs = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
     notes = [] if job.validation else ["no validation rows: the last epoch is kept"]
     best = min(epochs, key=lambda entry: entry["eval_loss"], default=None)
@@ -238,11 +240,12 @@ def _macro_f1(evaluated: EvalPrediction) -> dict[str, float]:
     return {"macro_f1": float(np.mean([hit / size for hit, size in zip(hits, sizes, strict=True)]))}
 
 
-class _FiniteTrainer(Trainer):  # type: ignore[misc]
+class _FiniteTrainer(Trainer):
     """Stops at the first loss that is not a number, instead of training on with broken weights."""
 
-    def compute_loss(self, model: PreTrainedModel, inputs: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as inherited
-        found = super().compute_loss(model, inputs, *args, **kwargs)
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as inherited
+        """The loss, and the model's outputs where they are asked for."""
+        found = super().compute_loss(*args, **kwargs)
         loss = found[0] if isinstance(found, tuple) else found
         if not torch.isfinite(loss).all():
             raise TrainingError(
@@ -251,7 +254,7 @@ class _FiniteTrainer(Trainer):  # type: ignore[misc]
         return found
 
 
-class _Bar(ProgressCallback):  # type: ignore[misc]
+class _Bar(ProgressCallback):
     """A progress bar on standard error, without the log lines that the original writes to standard output."""
 
     def on_log(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as inherited

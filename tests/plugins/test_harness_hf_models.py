@@ -22,6 +22,7 @@ from harness_hf.models import CausalModel, EncoderModel, gguf, hf, minilm_l6, sm
 SCRIPT = """
 import sys
 from pathlib import Path
+from harness.assets import Assets
 from harness.components import build, parse_component
 from harness.plugins import Plugins
 plugins = Plugins()

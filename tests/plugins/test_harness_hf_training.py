@@ -19,13 +19,17 @@ from harness_hf.training import Plan
 
 LABELS = ("sport", "business")
 WORDS = {"sport": ["goals", "match", "England"], "business": ["shares", "bank", "analyst"]}
+FILLERS = ["the", "was"]
 FAST = {"epochs": 3, "batch_size": 4, "learning_rate": 5e-3, "patience": 3}
 
 
 def rows(count, *, seed=0):
     rng = random.Random(seed)
     labels = [LABELS[number % 2] for number in range(count)]
-    return [(" ".join(rng.choices([*WORDS[label], "the", "was"], k=rng.randint(4, 12))), label) for label in labels]
+    return [
+        (" ".join([*rng.choices(WORDS[label], k=3), *rng.choices(FILLERS, k=rng.randint(1, 9))]), label)
+        for label in labels
+    ]
 
 
 @pytest.fixture
