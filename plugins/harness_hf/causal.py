@@ -33,9 +33,8 @@ class CausalEngine:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
         self._decoder = Decoder(model)
         self._tokenizer = tokenizer
-        self._prompts = PromptEncoder(
-            tokenizer, window=settings.max_length or window_of(model.config), chat=settings.chat
-        )
+        window = settings.window(window_of(model.config))
+        self._prompts = PromptEncoder(tokenizer, window=window, chat=settings.chat)
         self._budget = TokenBudget(settings.batch_tokens)
 
     @classmethod
@@ -119,12 +118,8 @@ class CausalEngine:
 def window_of(config: PreTrainedConfig) -> int | None:
     """How many tokens the model can read at once; None where it names no limit."""
     text = config.get_text_config()
-    found = [
-        value
-        for name in ("max_position_embeddings", "n_positions", "max_sequence_length")
-        if (value := getattr(text, name, None))
-    ]
-    return int(found[0]) if found else None
+    named = (getattr(text, name, None) for name in ("max_position_embeddings", "n_positions", "max_seq_len"))
+    return next((int(limit) for limit in named if limit), None)
 
 
 def _name(at: int, request: LogLikelihood | Generate) -> str:

@@ -35,7 +35,7 @@ class TextEngine(ABC):
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
         self._model = model
         self._tokenizer = tokenizer
-        self._window = settings.max_length or window_of(model.config, tokenizer)
+        self._window = settings.window(window_of(model.config, tokenizer))
         self._budget = TokenBudget(settings.batch_tokens)
 
     @property
@@ -52,7 +52,7 @@ class TextEngine(ABC):
         if not texts:
             return [], []
         whole = kept = token_ids(self._tokenizer, texts)
-        if max(map(len, whole)) > self._window:
+        if self._window is not None and max(map(len, whole)) > self._window:
             kept = token_ids(self._tokenizer, texts, truncation=True, max_length=self._window)
         found: dict[int, Tensor] = {}
 
@@ -160,9 +160,11 @@ def _refuse_others(requests: Sequence[Request], understood: int, does: str) -> N
         raise ModelError(f"this engine only {does}; it was asked for {', '.join(kinds)}")
 
 
-def window_of(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
-    """How many tokens the encoder has positions for."""
-    limits = [getattr(config, "max_position_embeddings", None) or UNLIMITED, tokenizer.model_max_length]
-    if "roberta" in config.model_type or config.model_type in {"camembert", "mpnet", "data2vec-text", "xmod"}:
-        limits[0] -= (config.pad_token_id or 0) + 1  # their positions begin behind that of padding
-    return int(min(limits))
+def window_of(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """How many tokens the encoder has positions for; None where neither it nor its tokenizer names a limit."""
+    limits = [tokenizer.model_max_length]
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions:
+        behind_padding = "roberta" in config.model_type or config.model_type in {"camembert", "mpnet", "data2vec-text"}
+        limits.append(positions - (config.pad_token_id or 0) - 1 if behind_padding else positions)
+    return int(min(limits)) if min(limits) < UNLIMITED else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -28,11 +29,17 @@ class Answer:
     """A prompt on its way to being answered.
 
     Attributes:
+        name: for errors.
         ids: tokens of the prompt.
         limit: most new tokens.
+        stop: strings that end it and are not part of it.
         temperature: 0 takes the most likely token, else one is drawn from softmax(logits / temperature).
+        seed: of the draws.
         ends: tokens that end it.
         new: tokens so far, the ending one included.
+        text: what they say, when it is finished.
+        finish: why it is finished.
+        draws: the random numbers of this answer alone.
     """
 
     name: str
@@ -89,9 +96,8 @@ def generate(
         ModelError: when logits are not numbers.
     """
     asked = [one for one in answers if one.limit > 0]
-    shared = (
-        shared_length([one.ids for one in asked], [len(one.ids) - 1 for one in asked]) if decoder.shares_padded else 0
-    )
+    shared = shared_length([one.ids for one in asked], [len(one.ids) - 1 for one in asked])
+    shared = shared if decoder.shares_padded else 0
     prefix = decoder.remember(asked[0].ids[:shared]) if shared else None
 
     def weight(one: Answer) -> int:
@@ -117,40 +123,28 @@ def _decode(
     prefix: DynamicCache | None,
 ) -> None:
     """Prompts are padded on the left, between the shared prefix and each row's own tokens, and masked there."""
-    device = decoder.model.device
     cache = expanded(prefix, len(rows)) if prefix is not None else DynamicCache()
     longest = max(len(one.ids) for one in rows)
     gaps = [longest - len(one.ids) for one in rows]
-    ids = torch.tensor(
-        [[*[0] * gap, *one.ids[shared:]] for gap, one in zip(gaps, rows, strict=True)], device=device
-    )  # (B, L)
-    mask = torch.tensor(
-        [[*[1] * shared, *[0] * gap, *[1] * (longest - shared - gap)] for gap in gaps], device=device
-    )  # (B, shared + L)
+    tensor = partial(torch.tensor, device=decoder.model.device)
+    ids = tensor([[0] * gap + list(one.ids[shared:]) for gap, one in zip(gaps, rows, strict=True)])  # (B, L)
+    mask = tensor([[1] * shared + [0] * gap + [1] * (longest - shared - gap) for gap in gaps])  # (B, shared + L)
     positions = positions_of(mask)[:, shared:]  # (B, L)
     while True:
-        everyone = torch.arange(len(rows), device=device)
+        everyone = torch.arange(len(rows), device=ids.device)
+        last = torch.full_like(everyone, ids.shape[1] - 1)
         logits = torch.cat(
-            list(
-                decoder.logits(
-                    ids,
-                    everyone,
-                    torch.full_like(everyone, ids.shape[1] - 1),
-                    cache=cache,
-                    mask=mask,
-                    positions=positions,
-                )
-            )
-        )
+            [*decoder.logits(ids, everyone, last, cache=cache, mask=mask, positions=positions)]
+        )  # (B, V)
         tokens = [_choose(one, row) for one, row in zip(rows, logits, strict=True)]
         going = [at for at, (one, token) in enumerate(zip(rows, tokens, strict=True)) if not one.add(token, decode)]
         if not going:
             return
         if len(going) < len(rows):
-            kept = torch.tensor(going, device=device)
+            kept = tensor(going)
             cache.batch_select_indices(kept)
             rows, mask, positions = [rows[at] for at in going], mask[kept], positions[kept]
-        ids = torch.tensor([[tokens[at]] for at in going], device=device)  # (B, 1)
+        ids = tensor([[tokens[at]] for at in going])  # (B, 1)
         mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
         positions = positions[:, -1:] + 1
 

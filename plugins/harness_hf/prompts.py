@@ -157,8 +157,10 @@ class PromptEncoder:
     @staticmethod
     def _least_dropped(prompt: Prompt, fits: Callable[[Prompt], bool]) -> int:
         """The fewest demonstrations to drop so that the prompt fits; all of them where it never does."""
-        counts = range(len(prompt.demonstrations))
-        return bisect.bisect_left(counts, True, key=lambda dropped: fits(_without(prompt, dropped)))
+        if not prompt.demonstrations or fits(prompt):  # nearly always, so it is tried first
+            return 0
+        counts = range(1, len(prompt.demonstrations))
+        return 1 + bisect.bisect_left(counts, True, key=lambda dropped: fits(_without(prompt, dropped)))
 
     def _cut_begin(self, prompt: Prompt, cut: int, end: int) -> int:
         """Where a cut of so many tokens begins: after the instruction, or before it where the question is too short.

@@ -68,9 +68,8 @@ def _token_scores(
     """The log-probability of each wanted token of each input, in a batch of one forward."""
     device = decoder.model.device
     longest = max(len(one.ids) for one in batch) - shared
-    ids = torch.tensor(
-        [[*one.ids[shared:], *[0] * (longest + shared - len(one.ids))] for one in batch], device=device
-    )  # (B, L)
+    padded = [list(one.ids[shared:]) + [0] * (longest + shared - len(one.ids)) for one in batch]
+    ids = torch.tensor(padded, device=device)  # (B, L)
     wanted = [(number, place - shared, target) for number, one in enumerate(batch) for place, target, _ in one.wanted]
     places = sorted({(number, column) for number, column, _ in wanted})
     index = {place: at for at, place in enumerate(places)}

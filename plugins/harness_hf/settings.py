@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from harness.errors import ModelError
+
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Pooling = Literal["mean", "cls"]
 
@@ -31,6 +33,16 @@ class Settings:
     trust_remote_code: bool = False
     chat: bool = False
     pooling: Pooling = "mean"
+
+    def window(self, positions: int | None) -> int | None:
+        """How many tokens are read at once, of a model with so many positions (None: without a limit of its own).
+
+        Raises:
+            ModelError: when `max_length` is more than that.
+        """
+        if positions is not None and self.max_length is not None and self.max_length > positions:
+            raise ModelError(f"max_length={self.max_length} is more than the model's {positions} tokens")
+        return self.max_length or positions
 
     def answers_depend_on(self) -> dict[str, Any]:
         """The settings that belong to a model's identity."""

@@ -166,7 +166,7 @@ def _fit(job: TrainingJob, folder: Path, settings: Settings, plan: Plan, work: P
     model = load_model(
         AutoModelForSequenceClassification, folder, replace(settings, dtype="float32"), job.device, labels=job.labels
     )
-    cut = min(plan.max_tokens, settings.max_length or window_of(model.config, tokenizer))
+    cut = min(plan.max_tokens, settings.window(window_of(model.config, tokenizer)) or plan.max_tokens)
     with quiet():
         trainer = _FiniteTrainer(
             model=model,
@@ -187,7 +187,7 @@ def _fit(job: TrainingJob, folder: Path, settings: Settings, plan: Plan, work: P
 
 def _arguments(job: TrainingJob, plan: Plan, work: Path, split: int) -> transformers.TrainingArguments:
     each_epoch = "epoch" if job.validation else "no"
-    cpu = pick_device(job.device).type == "cpu"
+    device = pick_device(job.device).type
     arguments = transformers.TrainingArguments(
         output_dir=str(work),
         num_train_epochs=plan.epochs,
@@ -210,8 +210,8 @@ def _arguments(job: TrainingJob, plan: Plan, work: Path, split: int) -> transfor
         save_total_limit=1,
         seed=job.seed,
         data_seed=job.seed,
-        use_cpu=cpu,
-        dataloader_pin_memory=not cpu,
+        use_cpu=device == "cpu",
+        dataloader_pin_memory=device == "cuda",
         disable_tqdm=True,
         report_to="none",
     )

@@ -227,6 +227,17 @@ def test_a_continuation_longer_than_the_window_is_an_error(load):
         load("llama", max_length=8).run([LogLikelihood(Prompt("The film"), (" goals" * 30,))])
 
 
+def test_a_prompt_that_fits_is_tokenised_once(load):
+    prompts = load("llama")._prompts
+    prompts.scorable([few_shot("England won", shots=8)], [TOPICS])
+    assert len(prompts._known) == 1 + len(TOPICS)
+
+
+def test_a_window_larger_than_the_models_is_an_error(load):
+    with pytest.raises(ModelError, match="max_length=257 is more than the model's 256 tokens"):
+        load("llama", max_length=257)
+
+
 def test_the_window_is_the_configurations(load):
     (response,) = load("gpt2").run([LogLikelihood(Prompt("match " * 400), TOPICS)])
     assert response.usage.cut_tokens > 0
