@@ -7,11 +7,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.checking import render_all
 from harness.errors import ConfigError
 from harness.messages import Job
 from harness.records import Component, Trial
 from harness.taskdata import PARTS, digest
-from harness.templates import render_choices, render_input, render_query
 
 if TYPE_CHECKING:
     from harness.catalogue import Catalogue
@@ -81,10 +81,7 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
             len(scored),
             experiment.limit,
         )
-    for sample in scored:
-        render_query(spec, sample)
-        render_choices(spec, sample)
-        render_input(spec, sample)
+    render_all(data.task, scored)
 
 
 class Planner:

@@ -43,14 +43,14 @@ class Parts:
 def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
     """Do what is left of a trial: answer the samples that are not done, then measure the scenarios that are missing.
 
-    An error in one sample costs that sample; a chunk in which every sample fails ends the trial. What was said before
-    stays.
+    An error in one sample costs that sample; where no sample of a first chunk succeeds, the trial ends there.
 
     Raises:
         Exception: whatever adapting or loading raised.
     """
     live = LiveTrial(job, parts)
     timings = list(job.timings)
+    answered = bool(job.done)
     for index, chunk in enumerate(live.chunks()):
         if not chunk:
             continue
@@ -59,7 +59,8 @@ def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
         yield scored
         if scored.timing is not None:
             timings.append(scored.timing)
-        if all(prediction.status == "failed" for prediction in scored.predictions):
+        answered |= any(prediction.status != "failed" for prediction in scored.predictions)
+        if not answered:
             yield TrialEnded(
                 job.trial.key, failed=True, reason=f"every sample of a chunk failed: {scored.predictions[0].reason}"
             )
