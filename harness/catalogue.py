@@ -120,12 +120,13 @@ class Catalogue:
         return {"assets": self.assets}
 
     def _load_task(self, component: Component, where: str | None) -> Task:
-        if is_file(component):
-            return self._read_task(Path(component.name), where)
-        entry = self._entry("task", component, where)
-        if entry.resource is None:
+        entry = None if is_file(component) else self._entry("task", component, where)
+        if entry is not None and entry.resource is None:
             task: Task = self._build("task", component, where)
             return task
+        settings(_no_parameters, component, kind="task", where=where)
+        if entry is None or entry.resource is None:
+            return self._read_task(Path(component.name), where)
         package, inner = entry.resource
         module = importlib.util.find_spec(package)
         if module is None or module.origin is None:
@@ -139,6 +140,10 @@ class Catalogue:
             raise ConfigError(f"there is no task file {str(path)!r}", where=where)
         task: Task = load_task(path, self.assets)
         return task
+
+
+def _no_parameters() -> None:
+    """The signature of a task that a file defines."""
 
 
 def is_file(component: Component) -> bool:

@@ -123,7 +123,12 @@ class Planner:
         (model_component, _), (_, data), (strategy_component, strategy) = cell.model, cell.task, cell.strategy
         read = reads(strategy)
         return {
-            "model": [model_component.name, model_component.reference, fingerprint],
+            "model": [
+                model_component.name,
+                model_component.reference,
+                self.catalogue.settings("model", model_component),
+                fingerprint,
+            ],
             "task": task_identity(data.spec, read),
             "pools": {
                 part: data.pool_digest(part, self.experiment.split) for part in ("train", "validation") if part in read

@@ -50,7 +50,7 @@ def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
     """
     live = LiveTrial(job, parts)
     timings = list(job.timings)
-    answered = bool(job.done)
+    answered = set(job.done)
     for index, chunk in enumerate(live.chunks()):
         if not chunk:
             continue
@@ -59,18 +59,28 @@ def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
         yield scored
         if scored.timing is not None:
             timings.append(scored.timing)
-        answered |= any(prediction.status != "failed" for prediction in scored.predictions)
+        answered |= {prediction.sample_id for prediction in scored.predictions if prediction.status != "failed"}
         if not answered:
             yield TrialEnded(
                 job.trial.key, failed=True, reason=f"every sample of a chunk failed: {scored.predictions[0].reason}"
             )
             return
+    yield from _measure(job, parts, live, LiveWorkload(live, timings, frozenset(answered)))
+    yield TrialEnded(job.trial.key)
+
+
+def _measure(job: Job, parts: Parts, live: LiveTrial, workload: LiveWorkload) -> Iterator[Message]:
+    """Measure the missing scenarios; one that fails costs no score, and is missing again in the next run."""
     for name, scenario in parts.scenarios.items():
-        values, sample_ms = scenario.measure(LiveWorkload(live, timings))
+        try:
+            values, sample_ms = scenario.measure(workload)
+        except Exception as error:
+            log.warning("%s on %s: %s was not measured: %s", job.trial.model, job.trial.task, name, error)
+            log.debug("where:", exc_info=error)
+            continue
         if live.in_memory:
             yield from live.started()
         yield LatencyMeasured(job.trial.key, name, values, sample_ms)
-    yield TrialEnded(job.trial.key)
 
 
 class LiveTrial:
@@ -188,11 +198,12 @@ class LiveWorkload:
 
     live: LiveTrial
     timings: Sequence[ChunkTiming]
+    answered: frozenset[str]
 
     @property
     def samples(self) -> Sequence[Sample]:
-        """The scored samples."""
-        return self.live.samples
+        """The scored samples, without those that failed."""
+        return [sample for sample in self.live.samples if sample.id in self.answered]
 
     def answer(self, samples: Sequence[Sample]) -> tuple[int, int]:
         """Answer samples now; tokens read and written."""

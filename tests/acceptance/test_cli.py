@@ -140,10 +140,11 @@ def test_latency_stands_beside_accuracy(cli):
         (("run", "-m", "toy", "-t", "toy", "-s", "few-shot,k=-1"), "parameter k='-1' is wrong"),
         (("run", "-m", "toy"), "there are no tasks"),
         (("run", "-m", "toy", "-t", "nowhere.yaml"), "there is no task file 'nowhere.yaml'"),
+        (("run", "-m", "majority", "-t", "bbc-news,foo=1"), "task 'bbc-news' has no parameter 'foo'"),
         (("report", "--format", "htlm"), "unknown reporter 'htlm' (did you mean html"),
         (("--plugin", "nowhere.py", "list"), "there is no plugin file 'nowhere.py'"),
     ],
-    ids=["model", "task", "strategy", "parameter", "value", "no-task", "file", "format", "plugin"],
+    ids=["model", "task", "strategy", "parameter", "value", "no-task", "file", "task-parameter", "format", "plugin"],
 )
 def test_a_wrong_call_is_one_line_and_exit_2(cli, arguments, said):
     done = cli(*arguments)

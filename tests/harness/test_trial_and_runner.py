@@ -160,3 +160,20 @@ def test_worker_errors_become_messages(catalogue, toy_experiment):
     assert isinstance(message, TrialEnded)
     assert message.failed
     assert "ModelError" in message.traceback
+
+
+def test_a_failing_sample_costs_neither_the_score_nor_the_latency_of_the_others(catalogue, store, toy_experiment):
+    scenarios = (Component("offline"), Component("single-stream"))
+    experiment = one(toy_experiment, models="fake-choking", scenarios=scenarios)
+    for _ in range(2):  # the second run tries the failed sample again, and changes nothing
+        (result,) = run_experiment(experiment, catalogue, store)
+        assert result.status == "partial"
+        assert result.coverage.answered == 11
+        assert result.latency["single-stream"]["n"] == 11
+
+
+def test_models_that_differ_in_a_parameter_are_trials_of_their_own(catalogue, toy_experiment):
+    from harness.planning import plan
+
+    models = (Component("tfidf-lr", None, {"max_features": "5"}), Component("tfidf-lr", None, {"max_features": "9"}))
+    assert len(plan(one(toy_experiment, models=models), catalogue)) == 2
