@@ -35,7 +35,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
     executor: str = "local",
     store: str = DEFAULT_STORE,
     rerun: bool = False,
-    plugins: Sequence[str] = (),
+    plugins: str | Sequence[str] = (),
 ) -> Results:
     """Run a grid of trials and give its results; what the store holds already is not run again.
 
@@ -72,7 +72,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         device=device,
         executor=executor,
     )
-    loaded = Plugins(PluginChoice(files=tuple(plugins)))
+    loaded = Plugins(PluginChoice(files=tuple(_listed(plugins))))
     catalogue = Catalogue(loaded, Assets(loaded.registry("source")))
     experiment = settle(choices, None, {}, catalogue).experiment
     with Store(store) as opened:

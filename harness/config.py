@@ -5,6 +5,7 @@ Precedence: command line over file over `HARNESS_*` environment over defaults.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -27,6 +28,13 @@ Written: TypeAlias = str | dict[str, Any]
 DEFAULT_STORE = "harness.db"
 DEFAULT_STRATEGIES = ("zero-shot",)
 DEFAULT_SCENARIOS = ("offline", "single-stream")
+
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+LARGEST_SEED = 2**32 - 1
+"""Libraries take no larger one."""
+
+LARGEST_LIMIT = 2**31 - 1
+"""Databases take no larger one."""
 
 
 class ReportSection(BaseModel):
@@ -100,7 +108,7 @@ def settle(choices: Choices, file: Path | None, environ: Mapping[str, str], cata
         if choices.latency
         else (),
         executor=reader.executor(catalogue),
-        device=choices.device or written.device or environ.get("HARNESS_DEVICE") or "auto",
+        device=reader.device(),
         name=written.name or (file.stem if file else ""),
     )
     return Settled(experiment, written.report)
@@ -143,28 +151,36 @@ class _Reader:
         return component
 
     def seeds(self) -> tuple[int, ...]:
-        text = self.choices.seeds
+        text, where = self.choices.seeds, None
         if text is None and self.written.seeds is not None:
-            return tuple(self.written.seeds)
-        text = text or self.environ.get("HARNESS_SEEDS") or "0"
+            text, where = ",".join(map(str, self.written.seeds)), self._where("seeds")
+        if text is None:
+            text = self.environ.get("HARNESS_SEEDS") or "0"
         try:
-            return tuple(int(part) for part in text.split(","))
+            seeds = tuple(int(part) for part in text.split(","))
         except ValueError:
             raise UsageError(f"seeds {text!r} are not whole numbers with commas between, like 0,1,2") from None
+        if not all(0 <= seed <= LARGEST_SEED for seed in seeds):
+            raise UsageError(f"seeds {text} do not all lie between 0 and {LARGEST_SEED}", where=where)
+        return seeds
 
     def limit(self) -> int | None:
-        if self.choices.limit is not None:
-            if self.choices.limit < 1:
-                raise UsageError(f"limit {self.choices.limit} is not above 0")
-            return self.choices.limit
-        if self.written.limit is not None:
-            return self.written.limit
-        text = self.environ.get("HARNESS_LIMIT")
-        if text is None:
+        limit: object = self.choices.limit if self.choices.limit is not None else self.written.limit
+        if limit is None and (text := self.environ.get("HARNESS_LIMIT")) is not None:
+            limit = int(text) if text.isdecimal() else text
+        if limit is None:
             return None
-        if not text.isdigit() or int(text) < 1:
-            raise UsageError(f"HARNESS_LIMIT={text!r} is not a whole number above 0")
-        return int(text)
+        if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= LARGEST_LIMIT:
+            where = None if self.choices.limit is not None else self._where("limit")
+            raise UsageError(f"limit {limit!r} is no whole number from 1 to {LARGEST_LIMIT}", where=where)
+        return limit
+
+    def device(self) -> str:
+        text = self.choices.device or self.written.device or self.environ.get("HARNESS_DEVICE") or "auto"
+        if not DEVICE.fullmatch(text):
+            where = None if self.choices.device else self._where("device")
+            raise UsageError(f"device {text!r} is none of auto, cpu, mps, cuda, cuda:1 ...", where=where)
+        return text
 
     def split(self) -> Split:
         text = self.choices.split or self.written.split or self.environ.get("HARNESS_SPLIT") or "test"

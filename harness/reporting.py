@@ -42,6 +42,8 @@ def write_files(board: Leaderboard, reporters: Iterable[Reporter], folder: Path)
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
-            except OSError as error:
-                raise HarnessError(f"can't write the report: {error.strerror}", where=str(folder / name)) from error
+            except (OSError, ValueError) as error:
+                raise HarnessError(
+                    f"can't write the report: {getattr(error, 'strerror', error)}", where=str(folder / name)
+                ) from error
             log.info("wrote %s", folder / name)

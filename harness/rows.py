@@ -145,7 +145,7 @@ def _jsonl(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in file.lines():
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise file.error(f"is not JSON: {error}", number) from error
         yield number, _object(file, number, value)
 
@@ -153,7 +153,7 @@ def _jsonl(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
 def _json(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         values = json.loads(file.text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise file.error(f"is not JSON: {error}", getattr(error, "lineno", 1)) from error
     if not isinstance(values, list):
         raise file.error("is no list of objects", 1)
@@ -215,7 +215,7 @@ def _parquet(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
 
     try:
         values = pyarrow.parquet.read_table(pyarrow.BufferReader(file.bytes())).to_pylist()
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"is not Parquet: {error}", where=str(file.path)) from error
     yield from enumerate(values, start=1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import platform
+import traceback
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
@@ -124,11 +125,18 @@ def remaining(job: Job, experiment: Experiment, catalogue: Catalogue, store: Sto
 
 
 def finish(job: Job, catalogue: Catalogue, store: Store) -> None:
-    """Score a trial whose samples are all stored."""
+    """Score a trial whose samples are all stored; a metric that fails costs this trial, not the run."""
     spec = catalogue.task(job.task).spec
     predictions = store.predictions(job.trial.key)
     covered = coverage(predictions)
-    metrics, contexts = score(predictions, spec, catalogue.metrics(spec.metrics))
+    try:
+        metrics, contexts = score(predictions, spec, catalogue.metrics(spec.metrics))
+    except Exception as error:
+        reason = f"a metric failed: {type(error).__name__}: {error}"
+        log.warning("%s: %s (--debug shows where)", describe(job), reason)
+        log.debug("where:", exc_info=error)
+        store.apply(TrialEnded(job.trial.key, failed=True, reason=reason, traceback=traceback.format_exc()))
+        return
     status, reason = _status(covered, len(predictions), job.trial.n)
     store.finish(
         job.trial.key,

@@ -275,6 +275,10 @@ def _start(connection: Connection, trial: int, message: TrialStarted) -> None:
         "provenance": message.provenance,
         **{name: seconds for name, seconds in spent.items() if seconds is not None},
     }
+    # A finished trial that only lacks a latency figure stays finished, whatever comes of measuring it.
+    standing = connection.execute(sa.select(trials.c.status).where(trials.c.id == trial)).scalar_one()
+    if standing == "finished":
+        del values["status"]
     connection.execute(trials.update().where(trials.c.id == trial).values(values))
 
 

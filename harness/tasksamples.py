@@ -95,6 +95,8 @@ class SampleMaker:
                 raise DataError(
                     f"id {id_!r} stands twice, again in {row.place}", where=self.located.where("data", "fields", "id")
                 )
+            if not id_.isprintable():
+                raise DataError(f"id {id_!r} holds signs that can't be printed", where=row.place)
             seen.add(id_)
         return ids
 

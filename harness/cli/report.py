@@ -38,6 +38,8 @@ def command(  # noqa: PLR0913 - an option each
 ) -> None:
     """Report the newest result of each (model, task, strategy, seed) in the store; -m, -t and -s choose by glob."""
     names = [name.strip() for name in forms.split(",") if name.strip()]
+    if not names:
+        raise UsageError("--format names no format", hint="harness list reporters shows them")
     reporters = [session.catalogue.reporter(name) for name in names]
     if len(names) != 1 and output is None:
         raise UsageError("several formats need a folder", hint="add -o DIR")

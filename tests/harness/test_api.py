@@ -61,7 +61,11 @@ def test_wrong_names_are_told(tmp_path):
     ("settings", "said"),
     [
         ({"seeds": "a"}, "seeds 'a' are not whole numbers"),
-        ({"limit": 0}, "limit 0 is not above 0"),
+        ({"limit": 0}, "limit 0 is no whole number"),
+        ({"limit": True}, "limit True is no whole number"),
+        ({"limit": 10**30}, "is no whole number from 1"),
+        ({"seeds": 10**30}, "do not all lie between 0 and"),
+        ({"device": "banana"}, "device 'banana' is none of auto, cpu"),
         ({"split": "dev"}, "split 'dev' is none of"),
         ({"executor": "lcoal"}, "unknown executor 'lcoal'"),
         ({"scenarios": "ofline"}, "unknown scenario 'ofline'"),

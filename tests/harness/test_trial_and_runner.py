@@ -177,3 +177,32 @@ def test_models_that_differ_in_a_parameter_are_trials_of_their_own(catalogue, to
 
     models = (Component("tfidf-lr", None, {"max_features": "5"}), Component("tfidf-lr", None, {"max_features": "9"}))
     assert len(plan(one(toy_experiment, models=models), catalogue)) == 2
+
+
+def test_a_metric_that_raises_costs_its_trial_and_no_other(catalogue, store, toy_experiment, monkeypatch):
+    class FakeBrokenMetric:
+        higher_is_better = True
+
+        def compute(self, predictions, spec):
+            if spec.name == "toy":
+                raise ZeroDivisionError("nothing to divide by")
+
+    monkeypatch.setattr(catalogue, "metrics", lambda names, **_: {"accuracy": FakeBrokenMetric()})
+    experiment = one(toy_experiment, tasks=(Component("toy"), Component("long-toy")))
+    broken, whole = run_experiment(experiment, catalogue, store)
+    assert (broken.status, whole.status) == ("failed", "finished")
+    assert broken.reason == "a metric failed: ZeroDivisionError: nothing to divide by"
+
+
+def test_a_scenario_that_fails_leaves_a_finished_trial_finished(catalogue, store, toy_experiment, monkeypatch):
+    run_experiment(toy_experiment, catalogue, store)
+
+    class FakeBrokenScenario:
+        def measure(self, workload):
+            workload.answer(workload.samples[:1])
+            raise RuntimeError("no clock")
+
+    monkeypatch.setattr(catalogue, "scenario", lambda component: FakeBrokenScenario())
+    (result,) = run_experiment(one(toy_experiment, scenarios=(Component("offline"),)), catalogue, store)
+    assert result.status == "finished"
+    assert "offline" not in result.latency
