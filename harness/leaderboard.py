@@ -40,7 +40,6 @@ def build(
     predictions: Callable[[str], Sequence[Prediction]],
     *,
     title: str = "",
-    environment: Mapping[str, str] | None = None,
     losses: Collection[str] = LOSSES,
 ) -> Leaderboard:
     """Average, rank and compare trials.
@@ -49,7 +48,6 @@ def build(
         results: the trials, in the order in which equals shall stand.
         predictions: key -> what that trial said, empty where nothing is known; asked for finished trials and baselines.
         title: the report's.
-        environment: findings to show beside those of the trials' provenance.
         losses: metrics of which less is better.
     """
     pairing = Pairing(predictions)
@@ -59,16 +57,20 @@ def build(
         trial = result.trial
         groups.setdefault((str(trial.task), trial.split, trial.samples), []).append(result)
     tables = tuple(_table(group, pairing, frozenset(losses)) for group in groups.values())
-    return Leaderboard(title, tables, _environment(environment or {}, gained), tuple(explain(tables)), gained)
+    return Leaderboard(title, tables, _environment(gained), tuple(explain(tables)), gained)
 
 
-def _environment(given: Mapping[str, str], results: Iterable[TrialResult]) -> tuple[tuple[str, str], ...]:
-    """What was found of the machine; where trials differ, all that was found."""
-    found = {subject: [finding] for subject, finding in given.items()}
+def _environment(results: Iterable[TrialResult]) -> tuple[tuple[str, str], ...]:
+    """Where and with what the trials ran; where they differ, all that was found."""
+    found: dict[str, dict[str, None]] = {}
+    plugins: dict[str, None] = {}
     for result in results:
         for subject, finding in result.provenance.items():
-            if finding not in found.setdefault(subject, []):
-                found[subject].append(finding)
+            found.setdefault(subject, {})[finding] = None
+        if result.provenance:
+            plugins |= dict.fromkeys(f"{name} {version}" for name, version in result.trial.plugins.items())
+    if plugins:
+        found["plugins"] = dict.fromkeys(sorted(plugins))
     return tuple((subject, ", ".join(findings)) for subject, findings in found.items())
 
 
@@ -174,7 +176,7 @@ def _row(seeds: Seeds, metrics: Sequence[str], losses: frozenset[str], strategie
         speed=_speed(seeds),
         costs=Costs(_mean(seed.costs.load_s for seed in seeds), _mean(seed.costs.train_s for seed in seeds)),
         notes=tuple(dict.fromkeys(note for seed in seeds for note in seed.notes)),
-        provenance=dict(_environment({}, seeds)),
+        provenance=dict(_environment(seeds)),
         cached=all(seed.cached for seed in seeds),
     )
 

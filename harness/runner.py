@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import platform
 import traceback
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
+from harness.machine import here
 from harness.messages import TrialEnded
 from harness.planning import plan
 from harness.scoring import coverage, score
@@ -156,13 +155,10 @@ def _status(covered: Coverage, stored: int, expected: int) -> tuple[TrialStatus,
 
 
 def environment(catalogue: Catalogue) -> Mapping[str, str]:
-    """What stands beside a run: versions of the harness, Python, the system and the plugins."""
-    machine = f"{platform.system()} {platform.machine()}"
-    found = {"harness": version("adapt-harness"), "python": platform.python_version(), "machine": machine}
-    others = sorted(
-        {info.source for info in catalogue.plugins.infos() if not info.error} - {f"adapt-harness {found['harness']}"}
-    )
-    return found | ({"other plugins": ", ".join(others)} if others else {})
+    """What stands beside a run: the machine, and the plugins of others."""
+    ours = f"adapt-harness {here()['harness']}"
+    others = sorted({info.source for info in catalogue.plugins.infos() if not info.error and info.source != ours})
+    return here() | ({"other plugins": ", ".join(others)} if others else {})
 
 
 def describe(job: Job) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, ModelError
 from harness.latency import PeakMemory
+from harness.machine import here
 from harness.messages import ChunkScored, ChunkTiming, LatencyMeasured, TrialEnded, TrialStarted
 from harness.planning import reads
 from harness.records import Costs, Prediction
@@ -128,7 +129,7 @@ class LiveTrial:
         notes = (*self._adapted.notes, *(() if trained is None else trained.notes), *excluded)
         costs = Costs(self._load_s, None if trained is None else trained.train_s)
         self._said = True
-        yield TrialStarted(self._job.trial.key, costs, notes, engine.provenance)
+        yield TrialStarted(self._job.trial.key, costs, notes, here() | dict(engine.provenance))
 
     # --- answering -----------------------------------------------------------------------------------
 

@@ -345,13 +345,14 @@ def test_a_model_that_counts_no_tokens_has_no_token_rate():
 
 def test_the_environment_shows_all_that_differs():
     results = [
-        a_result("a", provenance={"device": "cpu", "threads": "2"}),
-        a_result("b", provenance={"device": "cuda"}),
+        a_result("a", provenance={"device": "cpu", "threads": "2"}, plugins={"toy": "1"}),
+        a_result("b", provenance={"device": "cuda"}, plugins={"toy": "2"}),
+        a_result("not run", plugins={"toy": "3"}),
     ]
-    assert build(results, nothing, environment={"python": "3.11"}).environment == (
-        ("python", "3.11"),
+    assert build(results, nothing).environment == (
         ("device", "cpu, cuda"),
         ("threads", "2"),
+        ("plugins", "toy 1, toy 2"),
     )
 
 

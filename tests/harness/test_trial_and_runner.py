@@ -50,7 +50,8 @@ def test_a_trial_ends_with_scores_coverage_and_provenance(catalogue, store, toy_
     assert result.metrics["accuracy"].low <= result.metrics["accuracy"].value <= result.metrics["accuracy"].high
     assert set(result.contexts) == {"day", "night"}
     assert sum(context.n for context in result.contexts.values()) == 12
-    assert result.provenance == {"device": "none"}
+    assert result.provenance["device"] == "none"
+    assert {"harness", "python", "machine"} <= set(result.provenance)
     assert not result.cached
 
 

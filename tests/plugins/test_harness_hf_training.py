@@ -66,7 +66,7 @@ def ask(trained, labels=LABELS):
 
 
 def test_it_learns_and_gives_probabilities(encoder, job):
-    trained = encoder.train(job())
+    trained = encoder.train(job(epochs=10))
     found = ask(trained)
     assert [LABELS[scores.index(max(scores))] for scores in found] == [label for _, label in rows(10, seed=2)]
     assert [sum(map(math.exp, scores)) for scores in found] == pytest.approx([1.0] * 10)
