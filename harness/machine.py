@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import platform
+from functools import lru_cache
 from importlib.metadata import version
+from pathlib import Path
 
 
 def here() -> dict[str, str]:
-    """Versions of the harness and Python, system and processor type."""
+    """Versions of the harness and Python, system and processor."""
     return {
         "harness": version("adapt-harness"),
         "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
+        "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
     }
+
+
+@lru_cache(maxsize=1)
+def _processor() -> str:
+    """The processor's name; Linux keeps it in a file of its own, where `platform` does not look."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model")))
+    return next(named, platform.processor()) or "unknown processor"
