@@ -44,20 +44,36 @@ class TokenBudget:
         waiting = sorted(items, key=weight, reverse=True)
         while waiting:
             batch = waiting[: max(1, self.tokens // max(1, weight(waiting[0])))]
-            if self._fits(batch, forward):
+            if self.fits(batch, forward):
                 waiting = waiting[len(batch) :]
                 continue
-            total = len(batch) * weight(batch[0])
-            if len(batch) == 1:
-                raise ModelError(
-                    f"out of memory with a single input of {total} tokens",
-                    hint="lower max_length, or take another device or dtype",
-                )
-            self.tokens = max(1, min(self.tokens, total) // 2)
-            log.warning("out of memory with %d tokens in a batch: going on with %d", total, self.tokens)
+            self.out_of_memory(len(batch), len(batch) * weight(batch[0]))
+
+    def out_of_memory(self, items: int, total: int) -> None:
+        """Learn that so many tokens at once were too many.
+
+        Raises:
+            ModelError: when it was a single item.
+        """
+        if items == 1:
+            raise ModelError(
+                f"out of memory with a single input of {total} tokens",
+                hint="lower max_length, or take another device or dtype",
+            )
+        self.halve(total)
+
+    def halve(self, total: int) -> None:
+        """Go on with half of so many tokens."""
+        self.tokens = max(1, min(self.tokens, total) // 2)
+        log.warning("out of memory with %d tokens in a batch: going on with %d", total, self.tokens)
 
     @staticmethod
-    def _fits(batch: Sequence[Item], forward: Callable[[Sequence[Item]], None]) -> bool:
+    def fits(batch: Sequence[Item], forward: Callable[[Sequence[Item]], None]) -> bool:
+        """Run a batch; False when memory runs out.
+
+        Raises:
+            RuntimeError: whatever else goes wrong in it.
+        """
         try:
             forward(batch)
         except (RuntimeError, MemoryError) as error:

@@ -13,10 +13,12 @@ from harness.records import Generate, Generated, LogLikelihood, LogLikelihoods, 
 from harness_hf.batching import TokenBudget
 from harness_hf.decoder import Decoder
 from harness_hf.devices import provenance
-from harness_hf.generation import Answer, ending_tokens, generate
+from harness_hf.generation import generate
 from harness_hf.loading import load_model, load_tokenizer
+from harness_hf.prefixes import Prefixes
 from harness_hf.prompts import PromptEncoder
 from harness_hf.scoring import score
+from harness_hf.writing import Answer, ending_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +38,7 @@ class CausalEngine:
         window = settings.window(window_of(model.config))
         self._prompts = PromptEncoder(tokenizer, window=window, chat=settings.chat)
         self._budget = TokenBudget(settings.batch_tokens)
+        self._prefixes = Prefixes()
 
     @classmethod
     def load(cls, folder: Path, settings: Settings, device: str) -> CausalEngine:
@@ -51,6 +54,11 @@ class CausalEngine:
     def provenance(self) -> Mapping[str, str]:
         """Device, dtype, threads, attention, versions."""
         return provenance(self._decoder.model)
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Tokens forwarded, reused and padded since it was loaded."""
+        return self._decoder.counters.told()
 
     def run(self, requests: Sequence[Request]) -> Sequence[Response]:
         """Answer log-likelihood and generation requests, mixed as they come.
@@ -74,9 +82,10 @@ class CausalEngine:
         fitted = self._prompts.scorable(
             [request.prompt for request in asked], [request.continuations for request in asked]
         )
-        values = iter(
-            score(self._decoder, [row for one in fitted for row in one.rows if row is not None], self._budget)
-        )
+        rows = [row for one in fitted for row in one.rows if row is not None]
+        # A prompt that is asked alone is answered from nothing: its time is that of a prompt nobody has seen.
+        prefixes = self._prefixes if len(fitted) > 1 else None
+        values = iter(score(self._decoder, rows, self._budget, prefixes))
         responses: dict[int, Response] = {}
         for at, request, one in zip(places, asked, fitted, strict=True):
             found = tuple(0.0 if row is None else next(values) for row in one.rows)
@@ -102,7 +111,8 @@ class CausalEngine:
             )
             for at, request, one in zip(places, asked, fitted, strict=True)
         ]
-        generate(self._decoder, answers, self._decode, self._budget)
+        prefixes = self._prefixes if len(answers) > 1 else None
+        generate(self._decoder, answers, self._decode, self._budget, prefixes)
         return {
             at: Generated(answer.text, answer.finish, replace(one.usage, output_tokens=len(answer.new)))
             for at, request, one, answer in zip(places, asked, fitted, answers, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,13 +12,21 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
+from harness_hf import cascade
+from harness_hf.cascade import Call, KeyValues, Packed
+from harness_hf.counters import Counters
+from harness_hf.packing import layout
+from harness_hf.trie import build
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from transformers import PreTrainedModel
 
-LOGIT_ROWS = 256
-"""Positions that go through the vocabulary projection at once: 256 x 50,000 floats are 50 MB."""
+    from harness_hf.packing import Layout
+
+LOGIT_FLOATS = 2**24
+"""Logits that are computed at once: 64 MB, 340 places of a vocabulary of 49,000."""
 
 HALF = 6
 """Half of the tokens on which a model is tried out."""
@@ -34,6 +43,9 @@ class Decoder:
         shares: whether rows can go on from one cached prefix (recurrent layers can't).
         pads: whether rows can be padded on the left.
         shares_padded: whether there may be padding between a cached prefix and what follows it.
+        counters: tokens that went through it.
+        bytes_per_token: of keys and values, where it can cascade.
+        workers: forwards that run side by side: as many as it has threads on a CPU, one on a device of its own.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -42,14 +54,19 @@ class Decoder:
         self._head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._takes_positions = "position_ids" in inspect.signature(self._base.forward).parameters
+        self.counters = Counters()
+        self._vocabulary = int(model.config.get_text_config().vocab_size)
+        self.workers = torch.get_num_threads() if model.device.type == "cpu" else 1
+        self.bytes_per_token = 0
         self._probe(torch.arange(2 * HALF, device=model.device)[None] % model.config.get_text_config().vocab_size)
+        self.counters = Counters()  # without the tokens of the trial
 
     # --- forward ---------------------------------------------------------------------------------------
 
     def remember(self, ids: Sequence[int]) -> DynamicCache:
         """Keys and values of a prefix, for one row."""
         cache = DynamicCache()
-        self._base(input_ids=torch.tensor([ids], device=self.model.device), past_key_values=cache, use_cache=True)
+        self._base(input_ids=self._tensor([ids]), past_key_values=cache, use_cache=True)
         return cache
 
     def logits(
@@ -77,14 +94,44 @@ class Decoder:
         """
         inputs = self._inputs(ids, cache, mask, positions)
         if self._splits:
-            states = self._base(**inputs).last_hidden_state[rows, columns]  # (N, D)
-            for part in states.split(LOGIT_ROWS):
-                yield self._head(part).float()
+            yield from self.project(self._base(**inputs).last_hidden_state[rows, columns])
             return
         if self._keeps_logits:
             kept, columns = torch.unique(columns, return_inverse=True)
             inputs["logits_to_keep"] = kept
         yield self.model(**inputs).logits[rows, columns].float()
+
+    def project(self, states: Tensor) -> Iterator[Tensor]:
+        """(N, D) states -> logits (n, V) in float32, for consecutive parts of them."""
+        for part in states.split(max(1, LOGIT_FLOATS // self._vocabulary)):
+            yield self._head(part).float()
+
+    # --- tries ---------------------------------------------------------------------------------------
+
+    def cascades(self, length: int) -> bool:
+        """Whether rows of so many tokens can run as a trie: all layers have to see all of them."""
+        return length <= self._reach
+
+    def states(self, packed: Layout, call: Call) -> Tensor:
+        """(T, D) states of the tokens of a packed forward."""
+        states: Tensor = self._cascade([packed.ids], [packed.positions], call)[0]
+        self.counters.add(forwarded=len(packed.ids))
+        return states
+
+    def step(self, tokens: Sequence[int], positions: Sequence[int], call: Call) -> Tensor:
+        """(B, D) states of one token a row."""
+        states: Tensor = self._cascade([[one] for one in tokens], [[one] for one in positions], call)[:, 0]
+        return states
+
+    def _cascade(self, ids: Sequence[Sequence[int]], positions: Sequence[Sequence[int]], call: Call) -> Tensor:
+        found: Tensor = self._base(
+            input_ids=self._tensor(ids),
+            position_ids=self._tensor(positions),
+            attention_mask=torch.zeros(1, 1, 1, 1, device=self.model.device),  # of this form it is left as it is
+            use_cache=False,
+            cascade=call,
+        ).last_hidden_state
+        return found
 
     def _inputs(
         self, ids: Tensor, cache: DynamicCache | None, mask: Tensor | None, positions: Tensor | None
@@ -107,6 +154,9 @@ class Decoder:
         self.pads = attends and self._goes_on(ids, states, cached=0, gap=2)
         # A sliding window counts places in the cache, padding included.
         self.shares_padded = self.pads and layers == {DynamicLayer} and self._goes_on(ids, states, cached=HALF, gap=2)
+        self._reach = self._found_reach(ids[0].tolist())
+        if not self._reach:
+            log.info("%s can't run prompts as a trie: they are padded and batched", type(self.model).__name__)
         if not (self.shares and self.pads):
             log.info("%s can't share or pad what it caches: its rows are run one by one", type(self.model).__name__)
 
@@ -117,6 +167,41 @@ class Decoder:
             return False
         whole, apart = self.model(input_ids=ids, use_cache=False).logits, self._head(states)
         return whole.shape == apart.shape and _close(whole, apart)
+
+    def _found_reach(self, ids: list[int]) -> int:
+        """How long rows may be that run as a trie: what every layer sees; 0 where a small trie comes out wrong."""
+        config: Any = self.model.config.get_text_config()
+        if not self._splits or config._attn_implementation != "sdpa":
+            return 0
+        rows = [tuple(ids), (*ids[: HALF + 3], *ids[:2]), (*ids[:HALF], *ids[:3])]
+        plain = [self._base(input_ids=self._tensor([row]), use_cache=False).last_hidden_state[0] for row in rows]
+        try:
+            self.model.set_attn_implementation(cascade.NAME)
+            right = all(map(_close, plain, self._small_trie(rows)))
+        except (cascade.UnsupportedError, TypeError, ValueError, RuntimeError, LookupError, AttributeError) as error:
+            log.debug("a trie can't run: %s", error)
+            right = False
+        if not right:
+            self.model.set_attn_implementation("sdpa")
+            return 0
+        named = (getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size"))
+        return min((int(tokens) for tokens in named if tokens), default=sys.maxsize)
+
+    def _small_trie(self, rows: Sequence[tuple[int, ...]]) -> Iterator[Tensor]:
+        """The states of rows that begin alike: their beginning run alone, what follows in one forward."""
+        tree = build(rows, worth=1)
+        (root,) = tree.roots
+        kept: KeyValues = []
+        alone, below = layout([root], below=False), layout(root.children)
+        above = self.states(alone, Packed(alone, kept=kept))
+        self.bytes_per_token = sum(keys.nbytes + values.nbytes for keys, values in kept) // len(root.ids)
+        states = self.states(below, Packed(below, [kept]))
+        for path in tree.paths:
+            parts = [states[below.begins[id(node)] :][: len(node.ids)] for node in path[1:]]
+            yield torch.cat([above, *parts])
+
+    def _tensor(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        return torch.tensor(ids, device=self.model.device)
 
     def _goes_on(self, ids: Tensor, states: Tensor, *, cached: int, gap: int) -> bool:
         """Whether two rows come to the states of the whole text, given cached tokens and with padding behind them."""

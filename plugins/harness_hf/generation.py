@@ -1,101 +1,60 @@
-"""Generation: one decode loop for a batch; rows leave it when they are finished, and none depends on the others."""
+"""Generation: rows are decoded together, leave when they are finished, and none depends on the others."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 from transformers import DynamicCache
 
-from harness.errors import ModelError
 from harness_hf.batching import CACHED_TOKENS, TokenBudget
 from harness_hf.decoder import Decoder, expanded, positions_of
 from harness_hf.sharing import shared_length
+from harness_hf.stepping import BATCH_ROWS, run_stepping
+from harness_hf.writing import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from transformers import PreTrainedTokenizerBase
-
-BATCH_ROWS = 64
-"""Rows decoded together: up to about this many, a step on a CPU costs little more than for one."""
-
-
-@dataclass(slots=True)
-class Answer:
-    """A prompt on its way to being answered.
-
-    Attributes:
-        name: for errors.
-        ids: tokens of the prompt.
-        limit: most new tokens.
-        stop: strings that end it and are not part of it.
-        temperature: 0 takes the most likely token, else one is drawn from softmax(logits / temperature).
-        seed: of the draws.
-        ends: tokens that end it.
-        new: tokens so far, the ending one included.
-        text: what they say, when it is finished.
-        finish: why it is finished.
-        draws: the random numbers of this answer alone.
-    """
-
-    name: str
-    ids: tuple[int, ...]
-    limit: int
-    stop: tuple[str, ...]
-    temperature: float
-    seed: int
-    ends: frozenset[int]
-    new: list[int] = field(default_factory=list)
-    text: str = ""
-    finish: Literal["stop", "length"] = "length"
-    draws: torch.Generator | None = None
-
-    def begin(self) -> None:
-        """Forget what a batch that ran out of memory has left."""
-        self.new = []
-        self.draws = torch.Generator().manual_seed(self.seed)
-
-    def add(self, token: int, decode: Callable[[Sequence[int]], str]) -> bool:
-        """Take a token; True when the answer is finished with it."""
-        self.new.append(token)
-        if token in self.ends:
-            self.text, self.finish = decode(self.new[:-1]), "stop"
-            return True
-        last = len(self.new) == self.limit
-        if not (last or self.stop):
-            return False
-        text = decode(self.new)
-        found = [at for at in (text.find(stop) for stop in self.stop) if at >= 0]
-        if found:
-            self.text, self.finish = text[: min(found)], "stop"
-        elif last:
-            self.text = text
-        return bool(found) or last
-
-
-def ending_tokens(decoder: Decoder, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str]) -> frozenset[int]:
-    """Tokens that end a text by model and tokenizer, and stop strings that are special tokens (no text shows them)."""
-    config = decoder.model.generation_config
-    named = None if config is None else config.eos_token_id
-    ends = {tokenizer.eos_token_id, *(named if isinstance(named, (list, tuple)) else [named])}
-    special = dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
-    return frozenset(int(token) for token in (*ends, *(special.get(word) for word in stop)) if token is not None)
+    from harness_hf.prefixes import Prefixes
+    from harness_hf.writing import Answer
 
 
 @torch.inference_mode()
 def generate(
-    decoder: Decoder, answers: Sequence[Answer], decode: Callable[[Sequence[int]], str], budget: TokenBudget
+    decoder: Decoder,
+    answers: Sequence[Answer],
+    decode: Callable[[Sequence[int]], str],
+    budget: TokenBudget,
+    prefixes: Prefixes | None,
 ) -> None:
     """Fill in new tokens, text and finish of each answer.
+
+    Args:
+        decoder: the model.
+        answers: to be filled in.
+        decode: tokens -> text.
+        budget: tokens in one forward.
+        prefixes: what earlier calls have left; None for a call that shall neither take nor leave anything.
 
     Raises:
         ModelError: when logits are not numbers.
     """
     asked = [one for one in answers if one.limit > 0]
+    before = decoder.counters.forwarded
+    stepped = [one for one in asked if decoder.cascades(len(one.ids) + one.limit)]
+    if stepped:
+        run_stepping(decoder, stepped, budget, prefixes, decode)
+    _generate_padded(decoder, [one for one in asked if one not in stepped], decode, budget)
+    alone = sum(len(one.ids) + len(one.new) - 1 for one in asked)
+    decoder.counters.add(reused=max(0, alone - (decoder.counters.forwarded - before)))
+
+
+def _generate_padded(
+    decoder: Decoder, asked: Sequence[Answer], decode: Callable[[Sequence[int]], str], budget: TokenBudget
+) -> None:
+    """For models that can't run a trie: prompts padded on the left, with the prefix that they share copied for each."""
     shared = shared_length([one.ids for one in asked], [len(one.ids) - 1 for one in asked])
     shared = shared if decoder.shares_padded else 0
     prefix = decoder.remember(asked[0].ids[:shared]) if shared else None
@@ -136,7 +95,7 @@ def _decode(
         logits = torch.cat(
             [*decoder.logits(ids, everyone, last, cache=cache, mask=mask, positions=positions)]
         )  # (B, V)
-        tokens = [_choose(one, row) for one, row in zip(rows, logits, strict=True)]
+        tokens = [choose(one, row) for one, row in zip(rows, logits, strict=True)]
         going = [at for at, (one, token) in enumerate(zip(rows, tokens, strict=True)) if not one.add(token, decode)]
         if not going:
             return
@@ -156,17 +115,5 @@ def _recompute(decoder: Decoder, one: Answer, decode: Callable[[Sequence[int]], 
         ids = torch.tensor([[*one.ids, *one.new]], device=device)
         last = torch.tensor([ids.shape[1] - 1], device=device)
         (logits,) = decoder.logits(ids, torch.zeros_like(last), last)
-        if one.add(_choose(one, logits[0]), decode):
+        if one.add(choose(one, logits[0]), decode):
             return
-
-
-def _choose(one: Answer, logits: Tensor) -> int:
-    """The next token: the likeliest, or where the cumulative distribution passes a number drawn from the seed."""
-    best = int(logits.argmax())
-    if not logits[best].isfinite():
-        raise ModelError(f"{one.name}: the model's logits are not finite")
-    if one.temperature == 0:
-        return best
-    cumulative = (logits.double().cpu() / one.temperature).softmax(-1).cumsum(-1)
-    point = torch.rand((), generator=one.draws, dtype=torch.float64) * cumulative[-1]
-    return min(int(torch.searchsorted(cumulative, point, right=True)), len(logits) - 1)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from harness.errors import ModelError
 from harness.records import Prompt, Usage
-from harness_hf.sharing import common_length
 from harness_hf.tokens import token_ids
+from harness_hf.trie import common_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness_hf.trie import common_length
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LEAST_SHARED = 32
 """Shorter prefixes cost more to handle than they save."""
-
-
-def common_length(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many leading tokens two rows have in common."""
-    return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def shared_length(inputs: Sequence[tuple[int, ...]], own: Sequence[int]) -> int:

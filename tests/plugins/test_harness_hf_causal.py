@@ -11,9 +11,9 @@ import transformers
 
 from harness.errors import ModelError
 from harness.records import Embed, Generate, LogLikelihood, Prompt
-from harness_hf import decoder
-from harness_hf.generation import ending_tokens
+from harness_hf import decoder, trie
 from harness_hf.models import hf, smollm2_135m
+from harness_hf.writing import ending_tokens
 
 ARCHITECTURES = ("llama", "llama-bos", "gpt2", "mistral-sliding", "gemma2-softcap", "mamba")
 TOPICS = (" business", " sport", " politics", " tech")
@@ -110,27 +110,61 @@ def test_the_batch_changes_nothing(name, load):
     alone = [load(name).run([request])[0].values for request in requests]
     for tokens in (1, 200, 4000):
         together = load(name, batch_tokens=tokens).run(requests)
-        assert [response.values for response in together] == [pytest.approx(values, abs=1e-5) for values in alone]
+        assert [response.values for response in together] == [
+            pytest.approx(values, rel=1e-6, abs=1e-5) for values in alone
+        ]
 
 
-def test_equal_prefixes_run_once_and_one_token_choices_share_a_row(load, monkeypatch):
-    engine = load("llama")
-    forwarded = []
-    original = engine._decoder._base.forward
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_each_distinct_prefix_runs_once(name, load):
+    engine = load(name, batch_tokens=100)
+    prompts = [few_shot(text) for text in articles(6, words=(8, 12))]
+    choices = (" sport", " sport and politics", " sport and business", "!", "?", ".")
+    engine.run([LogLikelihood(prompt, choices) for prompt in prompts])
+    told = engine.counters
+    rows = [engine._tokenizer(prompt.text + choice)["input_ids"][:-1] for prompt in prompts for choice in choices]
+    distinct = {tuple(row[:end]) for row in rows for end in range(1, len(row) + 1)}
+    splits = 3 * len(prompts)  # where fewer tokens are shared than a split is worth, they run again
+    assert len(distinct) <= told["forwarded"] <= len(distinct) + splits * trie.WORTH
+    assert told["forwarded"] + told["reused"] == sum(map(len, rows))
+    assert told["padded"] == 0
+    engine.run([LogLikelihood(prompt, choices) for prompt in prompts])
+    again = engine.counters["forwarded"] - told["forwarded"]
+    assert again < told["forwarded"] - 60, "the demonstrations are remembered from the call before"
 
-    def counting(*args, **kwargs):
-        forwarded.append(kwargs["input_ids"].numel())
-        return original(*args, **kwargs)
 
-    monkeypatch.setattr(engine._decoder._base, "forward", counting)
-    prompts = [few_shot(text) for text in articles(6, words=(8, 8))]
-    whole = [len(engine._tokenizer(prompt.text)["input_ids"]) for prompt in prompts]
-    engine.run([LogLikelihood(prompt, ("!", "?", ".")) for prompt in prompts])
-    shared = forwarded[0]
-    assert shared >= 60
-    assert sum(forwarded) - shared <= len(prompts) * max(length - shared for length in whole)
-    engine.run([])
-    assert len(forwarded) == 2
+def test_a_prompt_that_is_asked_alone_takes_nothing_from_earlier_calls(load):
+    engine = load("llama", batch_tokens=100)
+    request = LogLikelihood(few_shot("England won"), TOPICS)
+    engine.run([request])
+    alone = engine.counters["forwarded"]
+    engine.run([LogLikelihood(few_shot(text), TOPICS) for text in articles(6)])
+    before = engine.counters["forwarded"]
+    engine.run([request])
+    assert engine.counters["forwarded"] - before == alone
+
+
+def test_a_text_longer_than_the_budget_is_run_in_pieces(load, tiny_checkpoint):
+    prompts = [Prompt(question(" ".join(articles(4, seed=seed, words=(12, 12))))) for seed in range(3)]
+    choices = (" sport", " sport and politics", " business and tech")
+    engine = load("llama", batch_tokens=4)
+    found = engine.run([LogLikelihood(prompt, choices) for prompt in prompts])
+    plain = Plain(tiny_checkpoint("llama"))
+    for prompt, response in zip(prompts, found, strict=True):
+        expected = [plain.log_likelihood(prompt.text, choice) for choice in choices]
+        assert response.values == pytest.approx(expected, abs=1e-4)
+
+
+def test_choices_that_begin_with_one_another_and_equal_ones_and_a_thousand(load, tiny_checkpoint):
+    plain = Plain(tiny_checkpoint("llama"))
+    nested = tuple(" goals" * count for count in range(1, 12))
+    many = tuple(f" {first} {second} goals" for first in range(32) for second in range(32))[:1000]
+    for choices, checked in ((nested, nested), ((" sport", " sport", " tech"), (" sport",) * 2), (many, many[::250])):
+        (response,) = load("llama").run([LogLikelihood(Prompt(question("England won")), choices)])
+        assert len(response.values) == len(choices)
+        for choice in checked:
+            expected = plain.log_likelihood(question("England won"), choice)
+            assert response.values[choices.index(choice)] == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["llama", "llama-bos", "gpt2"])
@@ -388,6 +422,18 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(load, monkeypatch, c
 
 def test_memory_for_not_even_one_row_is_an_error(load, monkeypatch):
     engine = load("llama")
+    base = engine._decoder._base
+    monkeypatch.setattr(base, "forward", out_of_memory_above(0, base.forward))
+    for request, single in (
+        (LogLikelihood(Prompt(question("England won")), TOPICS), "token"),
+        (Generate(Prompt(question("England won")), max_tokens=2), "input"),
+    ):
+        with pytest.raises(ModelError, match=f"out of memory with a single {single}"):
+            engine.run([request])
+
+
+def test_memory_for_one_row_in_a_padded_batch_alone_is_an_error(load, monkeypatch):
+    engine = load("gemma2-softcap")
     base = engine._decoder._base
     monkeypatch.setattr(base, "forward", out_of_memory_above(5, base.forward))
     with pytest.raises(ModelError, match="out of memory with a single input"):

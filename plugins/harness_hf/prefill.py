@@ -1,0 +1,92 @@
+"""Running one node of a trie alone, for the keys and values that all below it attend to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from harness.errors import ModelError
+from harness_hf.cascade import KeyValues, Packed
+from harness_hf.packing import layout
+from harness_hf.trie import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from harness_hf.batching import TokenBudget
+    from harness_hf.decoder import Decoder
+    from harness_hf.prefixes import Prefixes
+
+PIECE = 4
+"""Budgets of tokens in one forward of a long node: it needs no more memory than as many short ones with their heads."""
+
+
+def prefill(
+    decoder: Decoder,
+    node: Node,
+    budget: TokenBudget,
+    prefixes: Prefixes | None,
+    *,
+    chain: Sequence[KeyValues] = (),
+    wanted: Sequence[int] = (),
+) -> tuple[list[KeyValues], dict[int, Tensor]]:
+    """Run a node, in pieces where it is long; a root begins with what earlier calls have left of it.
+
+    Args:
+        decoder: the model; it has to be able to cascade.
+        node: what to run.
+        budget: tokens in one forward.
+        prefixes: what earlier calls have left, and takes this; None to do without.
+        chain: cached nodes above it.
+        wanted: places in the node whose states are needed.
+
+    Returns:
+        Keys and values, a piece each, and the states (D,) at the wanted places.
+
+    Raises:
+        ModelError: when memory does not suffice for a single token.
+    """
+    own_store = prefixes if node.start == 0 else None
+    done, known = (0, None) if own_store is None else own_store.find(node.ids[: min(wanted, default=len(node.ids))])
+    pieces = [] if known is None else [known]
+    states: dict[int, Tensor] = {}
+    length = PIECE * budget.tokens
+    while done < len(node.ids):
+        piece = Node(node.ids[done : done + length], node.start + done)
+        here = [place for place in wanted if done <= place < done + len(piece.ids)]
+        found: KeyValues = []
+
+        def forward(
+            batch: Sequence[Node], found: KeyValues = found, here: Sequence[int] = here, done: int = done
+        ) -> None:
+            found.clear()
+            packed = layout(batch, below=False)
+            all_states = decoder.states(packed, Packed(packed, (*chain, *pieces), found))
+            states.update({place: all_states[place - done].clone() for place in here})  # so that the rest is freed
+
+        if budget.fits([piece], forward):
+            pieces.append(found)
+            done += len(piece.ids)
+        elif len(piece.ids) == 1:
+            raise ModelError(
+                "out of memory with a single token", hint="lower max_length, or take another device or dtype"
+            )
+        else:
+            budget.halve(len(piece.ids))
+            length = budget.tokens
+    if own_store is not None:
+        own_store.keep(node.ids, joined(pieces))
+    return pieces, states
+
+
+def joined(pieces: Sequence[KeyValues]) -> KeyValues:
+    """Pieces that follow one another as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    return [
+        (torch.cat([keys for keys, _ in layer], dim=2), torch.cat([values for _, values in layer], dim=2))
+        for layer in zip(*pieces, strict=True)
+    ]

@@ -1,0 +1,92 @@
+"""An answer on its way to being written: its tokens, where it ends, and how its next token is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from harness.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+    from transformers import PreTrainedTokenizerBase
+
+    from harness_hf.decoder import Decoder
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    """A prompt on its way to being answered.
+
+    Attributes:
+        name: for errors.
+        ids: tokens of the prompt.
+        limit: most new tokens.
+        stop: strings that end it and are not part of it.
+        temperature: 0 takes the most likely token, else one is drawn from softmax(logits / temperature).
+        seed: of the draws.
+        ends: tokens that end it.
+        new: tokens so far, the ending one included.
+        text: what they say, when it is finished.
+        finish: why it is finished.
+        draws: the random numbers of this answer alone.
+    """
+
+    name: str
+    ids: tuple[int, ...]
+    limit: int
+    stop: tuple[str, ...]
+    temperature: float
+    seed: int
+    ends: frozenset[int]
+    new: list[int] = field(default_factory=list)
+    text: str = ""
+    finish: Literal["stop", "length"] = "length"
+    draws: torch.Generator | None = None
+
+    def begin(self) -> None:
+        """Forget what a batch that ran out of memory has left."""
+        self.new = []
+        self.draws = torch.Generator().manual_seed(self.seed)
+
+    def add(self, token: int, decode: Callable[[Sequence[int]], str]) -> bool:
+        """Take a token; True when the answer is finished with it."""
+        self.new.append(token)
+        if token in self.ends:
+            self.text, self.finish = decode(self.new[:-1]), "stop"
+            return True
+        last = len(self.new) == self.limit
+        if not (last or self.stop):
+            return False
+        text = decode(self.new)
+        found = [at for at in (text.find(stop) for stop in self.stop) if at >= 0]
+        if found:
+            self.text, self.finish = text[: min(found)], "stop"
+        elif last:
+            self.text = text
+        return bool(found) or last
+
+
+def ending_tokens(decoder: Decoder, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str]) -> frozenset[int]:
+    """Tokens that end a text by model and tokenizer, and stop strings that are special tokens (no text shows them)."""
+    config = decoder.model.generation_config
+    named = None if config is None else config.eos_token_id
+    ends = {tokenizer.eos_token_id, *(named if isinstance(named, (list, tuple)) else [named])}
+    special = dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
+    return frozenset(int(token) for token in (*ends, *(special.get(word) for word in stop)) if token is not None)
+
+
+def choose(one: Answer, logits: Tensor) -> int:
+    """The next token: the likeliest, or where the cumulative distribution passes a number drawn from the seed."""
+    best = int(logits.argmax())
+    if not logits[best].isfinite():
+        raise ModelError(f"{one.name}: the model's logits are not finite")
+    if one.temperature == 0:
+        return best
+    cumulative = (logits.double().cpu() / one.temperature).softmax(-1).cumsum(-1)
+    point = torch.rand((), generator=one.draws, dtype=torch.float64) * cumulative[-1]
+    return min(int(torch.searchsorted(cumulative, point, right=True)), len(logits) - 1)
