@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.assets import Assets
 from harness.catalogue import Catalogue
 from harness.config import DEFAULT_SCENARIOS, DEFAULT_STORE, DEFAULT_STRATEGIES, Choices, settle
+from harness.errors import UsageError
 from harness.plugins import PluginChoice, Plugins
 from harness.records import Prediction, Split, TrialResult
 from harness.reporting import leaderboard_of
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 def run(  # noqa: PLR0913 - a keyword each, all but two optional
     models: str | Sequence[str],
-    tasks: str | Sequence[str],
+    tasks: str | Path | Sequence[str | Path],
     strategies: str | Sequence[str] = DEFAULT_STRATEGIES,
     *,
     seeds: int | str | Sequence[int] = 0,
@@ -33,9 +35,9 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
     scenarios: str | Sequence[str] = DEFAULT_SCENARIOS,
     device: str = "auto",
     executor: str = "local",
-    store: str = DEFAULT_STORE,
+    store: str | Path = DEFAULT_STORE,
     rerun: bool = False,
-    plugins: str | Sequence[str] = (),
+    plugins: str | Path | Sequence[str | Path] = (),
 ) -> Results:
     """Run a grid of trials and give its results; what the store holds already is not run again.
 
@@ -61,23 +63,23 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         >>> results.to_pandas()[["model", "strategy", "accuracy"]]  # doctest: +SKIP
     """
     choices = Choices(
-        models=_listed(models),
-        tasks=_listed(tasks),
-        strategies=_listed(strategies),
+        models=_listed("models", models),
+        tasks=_listed("tasks", tasks),
+        strategies=_listed("strategies", strategies),
         seeds=str(seeds) if isinstance(seeds, int | str) else ",".join(map(str, seeds)),
         split=split,
         limit=limit,
-        scenarios=_listed(scenarios),
+        scenarios=_listed("scenarios", scenarios),
         latency=bool(scenarios),
         device=device,
         executor=executor,
     )
-    loaded = Plugins(PluginChoice(files=tuple(_listed(plugins))))
+    loaded = Plugins(PluginChoice(files=tuple(_listed("plugins", plugins))))
     catalogue = Catalogue(loaded, Assets(loaded.registry("source")))
     experiment = settle(choices, None, {}, catalogue).experiment
-    with Store(store) as opened:
+    with Store(str(store)) as opened:
         results = run_experiment(experiment, catalogue, opened, rerun=rerun)
-        return Results(store, results, leaderboard_of(results, opened, catalogue))
+        return Results(str(store), results, leaderboard_of(results, opened, catalogue))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,13 @@ class Results(Sequence[TrialResult]):
         return iter(self.trials)
 
     def predictions(self, key: str) -> list[Prediction]:
-        """What a trial said of each sample, in the data's order."""
+        """What a trial said of each sample, in the data's order.
+
+        Raises:
+            UsageError: when there is no trial whose key begins so.
+        """
         with Store(self.store) as store:
-            return store.predictions(key)
+            return store.predictions(store.resolve(key))
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a trial: names, status, `n`, metrics with `_low` and `_high`, latencies (`single-stream p50_ms`)."""
@@ -128,5 +134,15 @@ def _row(result: TrialResult) -> dict[str, Any]:
     return row | dataclasses.asdict(result.costs) | {"cached": result.cached}
 
 
-def _listed(names: str | Sequence[str]) -> Sequence[str]:
-    return [names] if isinstance(names, str) else names
+def _listed(argument: str, names: object) -> Sequence[str]:
+    """One name or path, or several, as texts."""
+    several = [names] if isinstance(names, str | Path) else names
+    if not isinstance(several, Iterable) or isinstance(several, Mapping):
+        raise UsageError(f"{argument}={names!r} is no name and no list of names")
+    listed = list(several)
+    for name in listed:
+        if not isinstance(name, str | Path):
+            raise UsageError(
+                f"{argument}: {name!r} is no name", hint="write parameters as on the command line: few-shot,k=8"
+            )
+    return [str(name) for name in listed]

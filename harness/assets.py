@@ -16,7 +16,7 @@ import platformdirs
 
 from harness.archives import unpack
 from harness.cache import Cache
-from harness.errors import AssetError, OfflineError, nearest
+from harness.errors import AssetError, MissingFileError, OfflineError, nearest
 from harness.globs import below, is_glob, select
 
 if TYPE_CHECKING:
@@ -163,7 +163,9 @@ class Assets:
             folder, names = self._unpacked(found.path, found.sha256)
         matches = select(names, step)
         if not matches:
-            raise AssetError(f"{address}: there is no {step or 'file'!r} in {found.path.name}", hint=_near(step, names))
+            raise MissingFileError(
+                f"{address}: there is no {step or 'file'!r} in {found.path.name}", hint=_near(step, names)
+            )
         files = tuple(AssetFile(name, folder / name) for name in matches)
         if is_glob(step):
             return _Found(files[0].path if len(files) == 1 else None, files)

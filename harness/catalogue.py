@@ -10,16 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 from harness.components import build, settings
 from harness.errors import ConfigError, PluginError, UnknownNameError
+from harness.interfaces import Executor, Metric, Model, Reporter, Scenario, Source, Strategy, Task
 from harness.taskdata import TaskData
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.assets import Assets
-    from harness.interfaces import Executor, Metric, Model, Reporter, Scenario, Strategy, Task
     from harness.plugins import Plugins
     from harness.records import Component, TaskSpec
     from harness.registry import Entry
+
+
+OFFERS: Mapping[str, type] = {
+    "model": Model,
+    "task": Task,
+    "strategy": Strategy,
+    "metric": Metric,
+    "executor": Executor,
+    "scenario": Scenario,
+    "reporter": Reporter,
+    "source": Source,
+}
+"""Kind -> what each part of it has to offer."""
 
 
 class Catalogue:
@@ -57,9 +70,9 @@ class Catalogue:
         executor: Executor = self._build("executor", component, where)
         return executor
 
-    def reporter(self, name: str) -> Reporter:
+    def reporter(self, name: str, *, where: str | None = None) -> Reporter:
         """Make a reporter; raises as `model`."""
-        reporter: Reporter = self.plugins.registry("reporter").get(name).load()()
+        reporter: Reporter = self.plugins.registry("reporter").get(name, where=where).load()()
         return reporter
 
     def metrics(self, names: Sequence[str], *, where: str | None = None) -> dict[str, Metric]:
@@ -113,8 +126,10 @@ class Catalogue:
         return self.plugins.registry(kind).get(component.name, where=where)
 
     def _build(self, kind: str, component: Component, where: str | None) -> Any:  # noqa: ANN401 - callers narrow it
-        target = self._entry(kind, component, where).load()
-        return build(target, component, kind=kind, where=where, provided=self._provided())
+        entry = self._entry(kind, component, where)
+        part = build(entry.load(), component, kind=kind, where=where, provided=self._provided())
+        complete(entry, part)
+        return part
 
     def _provided(self) -> Mapping[str, Any]:
         return {"assets": self.assets}
@@ -144,6 +159,23 @@ class Catalogue:
 
 def _no_parameters() -> None:
     """The signature of a task that a file defines."""
+
+
+def complete(entry: Entry, part: object) -> None:
+    """Refuse a part that lacks what its kind has to offer.
+
+    Raises:
+        PluginError: naming the first member that is missing.
+    """
+    members = (name for name in vars(OFFERS[entry.kind]) if not name.startswith("_"))
+    missing = next((name for name in members if not hasattr(part, name)), None)
+    if missing is not None:
+        lacking = f"{type(part).__name__} is no {OFFERS[entry.kind].__name__}"
+        raise PluginError(
+            f"{entry.kind} {entry.name!r} has no {missing!r}: {lacking}",
+            where=f"plugin {entry.plugin}, {entry.target}",
+            hint="see harness.interfaces",
+        )
 
 
 def is_file(component: Component) -> bool:

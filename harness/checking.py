@@ -39,6 +39,7 @@ def check_task(task: Task) -> list[str]:
         *(f"warning: {text}" for text in _spacing(task.spec, splits)),
         *(f"warning: {text}" for text in _labels(task.spec, splits)),
         *(f"warning: {text}" for text in _contexts(task.spec, splits)),
+        *(f"warning: {text}" for text in _choices(splits)),
         *(f"warning: {text}" for text in _duplicates(splits)),
     ]
     if "train" not in splits:
@@ -111,6 +112,13 @@ def _contexts(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Itera
             f"context {name!r} is not described" for name in found if name is not None and name not in spec.contexts
         )
     yield from (f"context {name!r} occurs in no row" for name in spec.contexts if name not in found)
+
+
+def _choices(splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
+    for split, rows in splits.items():
+        alike = sum(len(set(row.choices)) < len(row.choices) for row in rows)
+        if alike:
+            yield f"{alike} rows of {split} have choices that are alike: no model can tell them apart"
 
 
 def _duplicates(splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:

@@ -60,7 +60,7 @@ def settings(
     parameters = _parameters(target, f"{kind} {component.name!r}")
     given = dict(component.params)
     if "reference" in parameters:
-        if component.reference is None and parameters["reference"].default is inspect.Parameter.empty:
+        if not component.reference and parameters["reference"].default is inspect.Parameter.empty:
             raise ParameterError(
                 f"{kind} {component.name!r} needs a reference", where=where, hint=f"write {component.name}:REFERENCE"
             )

@@ -97,6 +97,9 @@ def settle(choices: Choices, file: Path | None, environ: Mapping[str, str], cata
     located = read_yaml(file) if file else None
     written = validate(located, ExperimentFile) if located else ExperimentFile()
     reader = _Reader(choices, written, located, environ)
+    if located is not None and written.report is not None:
+        for at, name in enumerate(written.report.formats):
+            catalogue.reporter(name, where=located.where("report", "formats", at))
     experiment = Experiment(
         models=reader.components("models", choices.models, catalogue),
         tasks=reader.components("tasks", choices.tasks, catalogue),
@@ -127,67 +130,78 @@ class _Reader:
         self, field: str, said: Sequence[str], catalogue: Catalogue, default: Sequence[str] = ()
     ) -> tuple[Component, ...]:
         """The components of a field, each checked: the name is registered and the parameters are its own."""
-        listed: Sequence[Written] | None = list(said) or getattr(self.written, field)
+        listed, source = self._told(field, list(said) or None)
         if listed is None:
-            listed = _words(self.environ.get(f"HARNESS_{field.upper()}")) or default
+            listed = default
+        elif isinstance(listed, str):
+            listed = listed.split()  # of the environment: commas belong to parameters
         if not listed and field != "scenarios":
             option = f"--{field.removesuffix('s')}"
-            raise UsageError(
-                f"there are no {field}", hint=f"name some with {option}, or in an experiment file under {field}"
-            )
+            file = None if self.located is None else str(self.located.path)
+            hint = f"name some with {option}, or in an experiment file under {field}"
+            raise UsageError(f"there are no {field}", where=file, hint=hint)
         found = []
         for index, item in enumerate(listed):
-            where = None if said else self._where(field, index)
+            where = None if said else self._where(field, index) or source
             component = self._component(field, item, where)
             _check(field, component, catalogue, where)
             found.append(component)
         return tuple(found)
 
     def executor(self, catalogue: Catalogue) -> Component:
-        item = self.choices.executor or self.written.executor or self.environ.get("HARNESS_EXECUTOR") or "local"
-        where = None if self.choices.executor else self._where("executor")
-        component = self._component("executor", item, where)
+        item, where = self._told("executor", self.choices.executor)
+        component = self._component("executor", item or "local", where)
         catalogue.executor(component, where=where)
         return component
 
     def seeds(self) -> tuple[int, ...]:
-        text, where = self.choices.seeds, None
-        if text is None and self.written.seeds is not None:
-            text, where = ",".join(map(str, self.written.seeds)), self._where("seeds")
-        if text is None:
-            text = self.environ.get("HARNESS_SEEDS") or "0"
+        told, where = self._told("seeds", self.choices.seeds)
+        text = "0" if told is None else told if isinstance(told, str) else ",".join(map(str, told))
         try:
             seeds = tuple(int(part) for part in text.split(","))
         except ValueError:
-            raise UsageError(f"seeds {text!r} are not whole numbers with commas between, like 0,1,2") from None
+            raise UsageError(
+                f"seeds {text!r} are not whole numbers with commas between, like 0,1,2", where=where
+            ) from None
         if not all(0 <= seed <= LARGEST_SEED for seed in seeds):
             raise UsageError(f"seeds {text} do not all lie between 0 and {LARGEST_SEED}", where=where)
         return seeds
 
     def limit(self) -> int | None:
-        limit: object = self.choices.limit if self.choices.limit is not None else self.written.limit
-        if limit is None and (text := self.environ.get("HARNESS_LIMIT")) is not None:
-            limit = int(text) if text.isdecimal() else text
+        limit, where = self._told("limit", self.choices.limit)
+        if isinstance(limit, str) and limit.isdecimal():
+            limit = int(limit)
         if limit is None:
             return None
         if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= LARGEST_LIMIT:
-            where = None if self.choices.limit is not None else self._where("limit")
             raise UsageError(f"limit {limit!r} is no whole number from 1 to {LARGEST_LIMIT}", where=where)
         return limit
 
     def device(self) -> str:
-        text = self.choices.device or self.written.device or self.environ.get("HARNESS_DEVICE") or "auto"
+        told, where = self._told("device", self.choices.device)
+        text = str(told or "auto")
         if not DEVICE.fullmatch(text):
-            where = None if self.choices.device else self._where("device")
             raise UsageError(f"device {text!r} is none of auto, cpu, mps, cuda, cuda:1 ...", where=where)
         return text
 
     def split(self) -> Split:
-        text = self.choices.split or self.written.split or self.environ.get("HARNESS_SPLIT") or "test"
+        told, where = self._told("split", self.choices.split)
+        text = told or "test"
         for split in SPLITS:
             if text == split:
                 return split
-        raise UsageError(f"split {text!r} is none of {', '.join(SPLITS)}")
+        raise UsageError(f"split {text!r} is none of {', '.join(SPLITS)}", where=where)
+
+    def _told(self, field: str, said: object) -> tuple[Any, str | None]:
+        """What the first source says that says anything, and where it does; a variable that is empty says nothing."""
+        if said is not None:
+            return said, None
+        written = getattr(self.written, field)
+        if written is not None:
+            return written, self._where(field)
+        variable = f"HARNESS_{field.upper()}"
+        text = self.environ.get(variable, "").strip()
+        return (text, variable) if text else (None, None)
 
     def _where(self, *keys: str | int) -> str | None:
         return self.located.where(*keys) if self.located and keys[0] in self.located.data else None
@@ -226,8 +240,3 @@ def _check(field: str, component: Component, catalogue: Catalogue, where: str | 
         if error.where is None:
             error.where = where
         raise
-
-
-def _words(text: str | None) -> list[str]:
-    """Components in an environment variable, with spaces between (commas belong to their parameters)."""
-    return (text or "").split()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -89,6 +93,8 @@ def _url(address: str) -> URL:
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, pool_pre_ping=True)
+    if url.database and _is_read_only(Path(url.database)):
+        return sa.create_engine(url, creator=partial(_open_to_read, Path(url.database)))
     engine = sa.create_engine(url, connect_args={} if "timeout" in url.query else {"timeout": BUSY_S})
 
     @sa.event.listens_for(engine, "connect")
@@ -104,6 +110,19 @@ def _engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _is_read_only(file: Path) -> bool:
+    """Whether a database is there of which this process may change nothing."""
+    return file.is_file() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+
+
+def _open_to_read(file: Path) -> sqlite3.Connection:
+    """Connect without the files that SQLite keeps beside a database, unless there are some that hold changes."""
+    changes = file.with_name(f"{file.name}-wal")
+    still = "" if changes.exists() and changes.stat().st_size else "&immutable=1"
+    address = f"file:{quote(str(file.absolute()))}?mode=ro{still}"
+    return sqlite3.connect(address, uri=True, timeout=BUSY_S, check_same_thread=False)
 
 
 def _is_ready(engine: Engine) -> bool:

@@ -9,7 +9,8 @@
     │   └── DataError                        rows are missing, unreadable or contradict the task
     ├── PluginError                 exit 2   a plugin is broken, or two claim one name
     ├── AssetError                  exit 1   a model or data set can't be fetched or verified
-    │   └── OfflineError                     it is not in the cache and the network can't be reached
+    │   ├── OfflineError                     it is not in the cache and the network can't be reached
+    │   └── MissingFileError    exit 2       a path that somebody wrote leads to nothing on this machine
     ├── StoreError                  exit 1   the results database can't be opened, read or written
     ├── ModelError                  exit 1   a model can't be loaded, or gave an answer that makes no sense
     └── TrainingError               exit 1   an adaptation that trains went wrong (diverged, no data ...)
@@ -93,6 +94,12 @@ class AssetError(HarnessError):
 
 class OfflineError(AssetError):
     """An asset is not in the cache and the network can't be reached or may not be used."""
+
+
+class MissingFileError(AssetError):
+    """A path that somebody wrote leads to nothing."""
+
+    exit_code = 2
 
 
 class StoreError(HarnessError):

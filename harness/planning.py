@@ -14,6 +14,8 @@ from harness.records import Component, Trial
 from harness.taskdata import PARTS, digest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.catalogue import Catalogue
     from harness.interfaces import Model, Strategy
     from harness.records import Experiment, TaskSpec
@@ -50,6 +52,7 @@ def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
             raise ConfigError(
                 f"the experiment names no {kind}", hint=f"give one with --{kind}" if kind != "seed" else None
             )
+    _check_names(tasks)
     for _, data in tasks:
         check_rows(data, experiment, catalogue)
     planner = Planner(experiment, catalogue)
@@ -64,6 +67,18 @@ def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
     return tuple({job.trial.key: job for job in jobs}.values())
 
 
+def _check_names(tasks: Sequence[tuple[Component, TaskData]]) -> None:
+    """A table is headed by its task's name: two tasks that share one could not be told apart."""
+    known: dict[str, str] = {}
+    for component, data in tasks:
+        other = known.setdefault(data.spec.name, str(component))
+        if other != str(component):
+            raise ConfigError(
+                f"two tasks are called {data.spec.name!r}: {other} and {component}",
+                hint="give one of them another `name`",
+            )
+
+
 def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> None:
     """Metrics exist, rows exist, and every template renders on every row that will be scored.
 
@@ -71,7 +86,7 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
         UnknownNameError, ConfigError: naming the task, the row and the template.
     """
     spec = data.spec
-    catalogue.metrics(spec.metrics, where=f"task {spec.name}: metrics")
+    catalogue.metrics(spec.metrics, where=data.where("metrics"))
     scored = data.scored(experiment.split, experiment.limit)
     if experiment.limit is not None and experiment.limit > len(scored):
         log.info(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pluggy
 
 from harness import hookspecs
-from harness.errors import PluginError, UnknownNameError
+from harness.errors import PluginError, UnknownNameError, nearest
 from harness.registry import Entry, Registry
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Plugins:
         try:
             self._manager.register(load(), name=name)
             self._check_hooks(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if self.choice.strict:
                 raise PluginError(f"plugin {name!r} is broken: {error}", where=source) from error
             self._infos[name] = PluginInfo(name, version, source, traceback.format_exc())
@@ -113,9 +113,14 @@ class Plugins:
     def _check_hooks(self, name: str) -> None:
         try:
             self._manager.check_pending()
-        except pluggy.PluginValidationError:
-            self._manager.unregister(name=name)
-            raise
+        except pluggy.PluginValidationError as error:
+            plugin = self._manager.unregister(name=name)
+            known = [hook for hook in vars(hookspecs) if hook.startswith(("register_", "run_")) or hook == "diagnose"]
+            marked = (hook for hook in dir(plugin) if self._manager.parse_hookimpl_opts(plugin, hook) is not None)
+            unknown = next((hook for hook in marked if hook not in known), None)
+            if unknown is None:
+                raise
+            raise PluginError(f"there is no hook {unknown!r}", hint=nearest(unknown, known)) from error
 
     # --- look-up ---------------------------------------------------------------------------------
 
@@ -138,7 +143,7 @@ class Plugins:
                 implementation.function(
                     **{"register": _collector(registry.kind, info, entries)} if implementation.argnames else {}
                 )
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if self.choice.strict:
                     raise PluginError(f"plugin {info.name!r} is broken: {error}", where=info.source) from error
                 self._infos[info.name] = PluginInfo(info.name, info.version, info.source, traceback.format_exc())

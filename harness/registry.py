@@ -17,7 +17,11 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A registered name: where its object is, and which plugin (at which version) put it there."""
+    """A registered name: where its object is, and which plugin (at which version) put it there.
+
+    Raises:
+        PluginError: when the name or target is malformed.
+    """
 
     kind: str
     name: str
@@ -25,6 +29,18 @@ class Entry:
     plugin: str
     version: str
     summary: str = ""
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise PluginError(
+                f"{self.kind} name {self.name!r} may hold letters, digits, '-', '_' and '.' only",
+                where=f"plugin {self.plugin}",
+            )
+        if not all(self.target.partition(":")):
+            raise PluginError(
+                f"{self.kind} {self.name!r}: target {self.target!r} is not package.module:Object",
+                where=f"plugin {self.plugin}",
+            )
 
     @property
     def resource(self) -> tuple[str, str] | None:
@@ -68,18 +84,8 @@ class Registry:
         """Add an entry.
 
         Raises:
-            PluginError: when the name or target is malformed, or another plugin has the name.
+            PluginError: when another plugin has the name.
         """
-        if not NAME.fullmatch(entry.name):
-            raise PluginError(
-                f"{entry.kind} name {entry.name!r} may hold letters, digits, '-', '_' and '.' only",
-                where=f"plugin {entry.plugin}",
-            )
-        if not all(entry.target.partition(":")):
-            raise PluginError(
-                f"{entry.kind} {entry.name!r}: target {entry.target!r} is not package.module:Object",
-                where=f"plugin {entry.plugin}",
-            )
         taken = self._entries.get(entry.name)
         if taken is not None:
             raise PluginError(

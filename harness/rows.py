@@ -214,7 +214,9 @@ def _parquet(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
     import pyarrow.parquet
 
     try:
-        values = pyarrow.parquet.read_table(pyarrow.BufferReader(file.bytes())).to_pylist()
+        # Its threads can outlive the interpreter, which then aborts.
+        table = pyarrow.parquet.read_table(pyarrow.BufferReader(file.bytes()), use_threads=False, pre_buffer=False)
+        values = table.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"is not Parquet: {error}", where=str(file.path)) from error
     yield from enumerate(values, start=1)

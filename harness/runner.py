@@ -91,7 +91,11 @@ def _work(todo: Sequence[Job], experiment: Experiment, catalogue: Catalogue, sto
         store.apply(message)
         if isinstance(message, TrialEnded):
             if message.failed:
-                log.warning("%s failed: %s (--debug shows where)", describe(by_key[message.key]), message.reason)
+                log.warning(
+                    "%s failed: %s (--debug shows where)",
+                    describe(by_key[message.key]),
+                    " ".join(message.reason.split()),
+                )
                 log.debug("%s", message.traceback)
             else:
                 finish(by_key[message.key], catalogue, store)

@@ -12,7 +12,7 @@ from harness.errors import DataError, HarnessError
 from harness.sampling import draw, without
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from harness.interfaces import Task
     from harness.records import Condition, Sample, Split, TaskSpec
@@ -34,6 +34,11 @@ class TaskData:
     def spec(self) -> TaskSpec:
         """The task's specification."""
         return self.task.spec
+
+    def where(self, *keys: str | int) -> str:
+        """Where the task says this: file, line and key for one from a file."""
+        place: Callable[..., str] | None = getattr(self.task, "where", None)
+        return place(*keys) if place else f"task {self.spec.name}: {'.'.join(map(str, keys))}"
 
     def scored(self, split: Split, limit: int | None) -> Sequence[Sample]:
         """The rows that a trial answers: the split, or a seeded stratified draw of `limit` rows of it.

@@ -136,6 +136,8 @@ class SampleMaker:
             column = self.data.fields["choices"]
             hint = "data.derive makes one of several columns: choices: '[a, b, c, d]'"
             raise DataError("is no list of two choices or more", where=f"{row.place}: {column}", hint=hint)
+        if any(choice is None for choice in value):
+            raise DataError("has a choice that is null", where=f"{row.place}: {self.data.fields['choices']}")
         return tuple(map(_text, value))
 
     def _numbers(self, rows: Sequence[Row], values: Sequence[object], choices: Sequence[tuple[str, ...]]) -> list[str]:

@@ -239,6 +239,8 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
         with _errors_at(where):
             unknown = sorted(undeclared(text) - names)
         if unknown:
+            if unknown[0] == "target":
+                raise TemplateError("the target is the answer, which the question may not show", where=where)
             raise TemplateError(
                 f"{unknown[0]!r} is no field of this task", where=where, hint=nearest(unknown[0], names)
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 from jinja2 import meta
+from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from harness.errors import TemplateError
@@ -15,9 +16,14 @@ from harness.errors import TemplateError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from jinja2.runtime import Context
+
     from harness.records import Sample, TaskSpec
 
 _WORD = re.compile(r"\S+")
+_LONGEST = 10_000_000
+"""Characters that a template may make by repetition."""
+_LARGEST_IN_POWERS = 1000
 
 
 def words(text: object, count: int) -> str:
@@ -26,14 +32,37 @@ def words(text: object, count: int) -> str:
     return str(text)[found[0][1].start() : found[-1][1].end()] if found else ""
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja2's sandbox, with bounds on what a few characters can blow up: task files come from others."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - as inherited
+        """Multiply texts and raise numbers to powers only as far as a prompt can need."""
+        if operator == "**":
+            too_large = max(abs(left), abs(right)) > _LARGEST_IN_POWERS
+        else:
+            repeated = [(one, other) for one, other in ((left, right), (right, left)) if hasattr(one, "__len__")]
+            too_large = any(len(one) * int(other) > _LONGEST for one, other in repeated)
+        if too_large:
+            raise SecurityError(f"{operator} makes too large a value")
+        return super().call_binop(context, operator, left, right)
+
+    def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as inherited
+        """Call it unless a number among the arguments could be the length of a text beyond all need."""
+        if any(isinstance(one, int) and abs(one) > _LONGEST for one in (*args, *kwargs.values())):
+            raise SecurityError(f"a number in a call is larger than {_LONGEST:,}")
+        return super().call(context, called, *args, **kwargs)
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
     # Autoescaping is for HTML; prompts must reach the model as they are written.
-    environment = ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
-    )
+    environment = _Sandbox(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     environment.filters["words"] = words
     # A prompt that changes from one rendering to the next can't be compared, keyed or shown.
     del environment.filters["random"], environment.globals["lipsum"]
+    # These make texts of any length from a number.
+    del environment.filters["center"], environment.filters["indent"], environment.filters["format"]
     return environment
 
 

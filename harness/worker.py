@@ -38,7 +38,7 @@ class TrialWorker:
             yield from run_trial(job, self._parts(job))
         except HarnessError as error:
             yield TrialEnded(job.trial.key, failed=True, reason=str(error), traceback=traceback.format_exc())
-        except Exception as error:  # noqa: BLE001 - the trial fails with its traceback, the others go on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the trial fails with its traceback, the others go on
             yield TrialEnded(
                 job.trial.key, failed=True, reason=f"{type(error).__name__}: {error}", traceback=traceback.format_exc()
             )

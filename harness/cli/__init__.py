@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import logging
 import os
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 COMMANDS = ("run", "report", "show", "check", "list", "fetch", "export", "doctor")
 """Each is the object `command` of the module of its name (`list_` and so on where the name is taken)."""
+
+BROKEN_PIPE = 141
+"""As the shell says of a program that SIGPIPE ended: 1 would say that a trial failed."""
 
 EPILOG = (
     "Exit status: 0 all went well; 1 a trial failed or was partial; 2 the command, a file or the configuration "
@@ -96,6 +101,11 @@ def group(ctx: click.Context, /, *, debug: bool, quiet: bool, **_: object) -> No
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
+    if sys.stderr is None:  # closed by the caller
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for as long as the process lives
+    if sys.stdout is None:
+        click.echo("error: standard output is closed: there is nowhere to put the result", err=True)
+        sys.exit(1)
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(call(sys.argv[1:] if arguments is None else arguments))
@@ -105,6 +115,7 @@ def call(arguments: list[str]) -> int:
     """Run a command; its exit status."""
     try:
         status: Any = group.main(arguments, prog_name="harness", standalone_mode=False)
+        sys.stdout.flush()  # what can't be written is told now, not at exit
     except HarnessError as error:
         return _report(str(error), error, error.exit_code, arguments)
     except click.ClickException as error:
@@ -113,14 +124,28 @@ def call(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: what was done is kept", err=True)
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise  # else it is click that has met the broken pipe
         # The reader of our output has gone (`| head`): nothing is left to say, also not at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        _discard_output()
+        return BROKEN_PIPE
+    except OSError as error:
+        # The machine's refusal of what was asked for (a name too long, a full disk behind standard output), not a bug.
+        _discard_output()
+        named = f"{error.filename}: " if error.filename else ""
+        return _report(
+            f"{named}{error.strerror or error}", error, 2 if error.errno == errno.ENAMETOOLONG else 1, arguments
+        )
     return status if isinstance(status, int) else 0
 
 
-def _report(line: str, error: HarnessError, code: int, arguments: list[str]) -> int:
+def _discard_output() -> None:
+    with contextlib.suppress(OSError, ValueError):  # it has no descriptor where a test stands in for it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report(line: str, error: Exception, code: int, arguments: list[str]) -> int:
     if "--debug" in arguments:
         logging.getLogger("harness").error("", exc_info=error)
     click.echo(f"error: {' '.join(line.split())}", err=True)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.components import parse_component
-from harness.errors import HarnessError, UnknownNameError
+from harness.errors import HarnessError, ParameterError, UnknownNameError
 from harness.plugins import KINDS, PluginChoice, Plugins
 
 if TYPE_CHECKING:
     from harness.cli.session import Session
+    from harness.registry import Entry
 
 
 @click.command("check")
@@ -79,7 +80,7 @@ def _check_task(session: Session, name: str) -> list[str]:
     from harness.checking import check_task
 
     data = session.catalogue.task(parse_component(name))
-    session.catalogue.metrics(data.spec.metrics, where=f"{name}: metrics")
+    session.catalogue.metrics(data.spec.metrics, where=data.where("metrics"))
     findings: list[str] = check_task(data.task)
     return findings
 
@@ -91,6 +92,22 @@ def _check_plugin(plugins: Plugins, name: str) -> list[str]:
         for entry in plugins.registry(kind):
             if entry.plugin == name:
                 if entry.resource is None:
-                    entry.load()
+                    _check_entry(entry)
                 found.append(f"{kind} {entry.name}: {entry.target}")
     return found or ["registers nothing"]
+
+
+def _check_entry(entry: Entry) -> None:
+    """Import what is registered; what can be made without parameters is made, and has to be complete."""
+    from harness.catalogue import OFFERS, complete
+    from harness.components import settings
+    from harness.records import Component
+
+    target = entry.load()
+    if entry.kind not in OFFERS:
+        return
+    try:
+        needed = settings(target, Component(entry.name), kind=entry.kind)
+    except ParameterError:  # it needs some
+        return
+    complete(entry, target(**needed))

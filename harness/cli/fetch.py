@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import options
+from harness.cli.output import plugins_at_work
 
 if TYPE_CHECKING:
     from harness.cli.session import Session
@@ -21,7 +22,8 @@ def command(session: Session, *, names: tuple[str, ...], form: str) -> None:
     """Fetch models and tasks, so that later runs need no network; prints where other tools can load them from."""
     from harness.fetching import fetch
 
-    fetched = [fetch(session.catalogue, name) for name in names]
+    with plugins_at_work():
+        fetched = [fetch(session.catalogue, name) for name in names]
     if form == "json":
         click.echo(
             json.dumps(

@@ -47,6 +47,8 @@ def command(  # noqa: PLR0913 - an option each
 
     with session.store(store, must_exist=True) as opened:
         results = opened.results(models=models, tasks=tasks, strategies=strategies)
+        if not results and (models or tasks or strategies):
+            raise UsageError("no stored trial matches", hint="harness report without -m, -t and -s shows what there is")
         board = leaderboard_of(results, opened, session.catalogue, title=title)
     if output is not None:
         write_files(board, reporters, output)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import options
+from harness.cli.output import plugins_at_work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,8 @@ def command(
     printed = session.catalogue.reporter(form)
     written = [session.catalogue.reporter(name) for name in settled.report.formats] if settled.report else []
     with session.store(store) as opened:
-        results = _run(session, settled.experiment, opened, rerun=rerun)
+        with plugins_at_work():
+            results = _run(session, settled.experiment, opened, rerun=rerun)
         board = leaderboard_of(results, opened, session.catalogue, title=settled.experiment.name)
     click.echo(printed.render(board).text.rstrip("\n"))
     if settled.report:

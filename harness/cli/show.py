@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import options
+from harness.cli.output import plugins_at_work
 
 if TYPE_CHECKING:
     from harness.cli.session import Session
@@ -30,7 +31,8 @@ def command(session: Session, /, *, task: str, form: str, **chosen: Any) -> None
     """Show what would be asked, to the letter. Nothing is trained and no weights are loaded."""
     from harness.preview import preview
 
-    shown = preview(session.catalogue, task, **chosen)
+    with plugins_at_work():
+        shown = preview(session.catalogue, task, **chosen)
     click.echo(json.dumps(dataclasses.asdict(shown), indent=2, ensure_ascii=False) if form == "json" else _text(shown))
 
 

@@ -124,7 +124,8 @@ def headline(table: Table) -> str:
     if tied:
         said += f" {tied} other{' row' if tied == 1 else ' rows'} can't be told from it ({TIED})."
     if table.detectable is not None:
-        said += f" With {table.n:,} samples, differences in accuracy below {table.detectable:.3f} are within chance."
+        near = f" less than {table.detectable:.3f} apart" if table.detectable < 1 else ""
+        said += f" {table.n:,} samples can't tell accuracies{near} from chance."
     return said
 
 

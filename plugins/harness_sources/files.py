@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.errors import AssetError, nearest
+from harness.errors import AssetError, MissingFileError, nearest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,5 +35,5 @@ class Files:
         path = folder / piece
         if not path.exists():
             around = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-            raise AssetError(f"there is no file or folder {str(path)!r}", hint=nearest(path.name, around))
+            raise MissingFileError(f"there is no file or folder {str(path)!r}", hint=nearest(path.name, around))
         return path

@@ -101,8 +101,8 @@ class FineTune:
 
     def _size(self, spec: TaskSpec, job: TrainingJob) -> tuple[str, ...]:
         if self.train_size is None or len(job.examples) == self.train_size:
-            return (f"trained on {len(job.examples)} rows",)
-        return (f"trained on {len(job.examples)} rows: {spec.name} has no {self.train_size}",)
+            return (f"{len(job.examples)} training rows",)
+        return (f"{len(job.examples)} training rows: {spec.name} has no {self.train_size}",)
 
 
 def _digest(model: Model, job: TrainingJob, setting: Setting) -> str:

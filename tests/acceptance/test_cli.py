@@ -4,7 +4,10 @@ import csv
 import io
 import json
 import signal
+import subprocess
 import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -321,3 +324,187 @@ def test_exporting_nothing_is_told(cli):
     done = cli("export", "-m", "none-of-these", "-o", "p.jsonl")
     assert done.status == 2
     assert "no stored trial matches" in done.err
+
+
+# --- what plugins do to it -----------------------------------------------------------------------------
+
+TALKER = """
+import os, sys
+from harness import hookimpl
+from harness.testing import ToyModel
+
+@hookimpl
+def register_models(register):
+    register("talker", "noisy:Talker")
+    register("quitter", "noisy:Quitter")
+    register("hollow", "noisy:Hollow")
+
+class Talker(ToyModel):
+    def run(self, requests):
+        print("from Python")
+        os.system("echo from a child")
+        return super().run(requests)
+
+class Quitter(ToyModel):
+    def run(self, requests):
+        sys.exit(5)
+
+class Hollow:
+    pass
+"""
+
+
+@pytest.fixture
+def noisy(tmp_path):
+    (tmp_path / "noisy.py").write_text(TALKER)
+    return ("--plugin", "noisy.py")
+
+
+def test_what_a_plugin_prints_goes_to_standard_error(cli, noisy):
+    done = cli(*noisy, "run", "-m", "talker", "-t", "toy", "--no-latency", "--format", "json")
+    assert done.json["trials"][0]["status"] == "finished"
+    assert "from Python" in done.err
+    assert "from a child" in done.err
+
+
+def test_a_plugin_that_exits_fails_its_trial_alone(cli, noisy):
+    done = cli(*noisy, "run", "-m", "quitter", "-m", "toy", "-t", "toy", "--no-latency", "--format", "json")
+    assert done.status == 1
+    assert [trial["status"] for trial in done.json["trials"]] == ["failed", "finished"]
+
+
+def test_a_plugin_that_exits_at_import_is_set_aside(cli, tmp_path):
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(3)\n")
+    done = cli("--plugin", "leaving.py", "list", "plugins")
+    assert done.status == 0
+    assert "SystemExit: 3" in done.out
+
+
+def test_a_part_that_lacks_a_member_is_named_by_run_and_check(cli, noisy):
+    done = cli(*noisy, "run", "-m", "hollow", "-t", "toy")
+    assert done.status == 2
+    assert "model 'hollow' has no 'answers': Hollow is no Model" in done.err
+    assert "Traceback" not in done.err
+    assert "has no 'answers'" in cli("check", "noisy.py").out
+
+
+def test_a_malformed_entry_sets_its_plugin_aside_and_a_misspelt_hook_gets_the_nearest(cli, tmp_path):
+    (tmp_path / "bad.py").write_text(
+        "from harness import hookimpl\n@hookimpl\ndef register_models(register): register('x', 'nowhere')\n"
+    )
+    (tmp_path / "misspelt.py").write_text(
+        "from harness import hookimpl\n@hookimpl\ndef register_modles(register): ...\n"
+    )
+    done = cli("--plugin", "bad.py", "--plugin", "misspelt.py", "list", "plugins")
+    assert done.status == 0
+    assert "target 'nowhere' is not package.module:Object" in done.out
+    assert "there is no hook 'register_modles' (did you mean register_models" in done.out
+    assert cli("--plugin", "bad.py", *RUN).status == 0
+
+
+# --- what the machine does to it -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "-t", "n" * 300 + ".yaml"),
+        ("fetch", "n" * 300 + ".yaml"),
+        ("run", "-m", "toy", "-t", "n" * 300 + ".yaml"),
+    ],
+)
+def test_a_name_too_long_for_the_machine_is_one_line(cli, arguments):
+    done = cli(*arguments)
+    assert done.status == 2
+    assert "File name too long" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_result_that_can_not_be_written_is_one_line(cli):
+    cli(*RUN)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*cli.command, "report"],
+            cwd=cli.folder,
+            env=cli.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert b"error: " in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_closed_streams(cli):
+    script = " ".join(cli.command) + " run -m toy -t toy --no-latency --format csv"
+    run = partial(subprocess.run, shell=True, cwd=cli.folder, env=cli.environment, capture_output=True, check=False)
+    without_err = run(f"{script} 2>&-")
+    assert without_err.returncode == 0
+    assert b"toy" in without_err.stdout
+    without_out = run(f"{script} >&-")
+    assert without_out.returncode == 1
+    assert b"standard output is closed" in without_out.stderr
+
+
+def test_a_reader_that_goes_is_no_failed_trial(cli):
+    cli(*RUN)
+    command = " ".join(cli.command)
+    done = subprocess.run(
+        ["bash", "-c", f"{command} report --format json | true; exit ${{PIPESTATUS[0]}}"],
+        cwd=cli.folder,
+        env=cli.environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode in {0, 141}, "0 where the report was written before the reader went"
+    assert done.stderr == b""
+
+
+# --- what is wrong, and where --------------------------------------------------------------------------
+
+
+def test_two_tasks_of_one_name_are_refused(cli, weather):
+    (weather / "other").mkdir()
+    for file in ("task.yaml", "train.jsonl", "test.jsonl"):
+        (weather / "other" / file).write_text((weather / file).read_text().replace("winter", "spring"))
+    done = cli("run", "-m", "toy", "-t", "task.yaml", "-t", "other/task.yaml")
+    assert done.status == 2
+    assert "two tasks are called 'weather'" in done.err
+
+
+def test_a_report_of_nothing_says_so(cli):
+    cli(*RUN)
+    done = cli("report", "-t", "nope")
+    assert done.status == 2
+    assert "no stored trial matches" in done.err
+
+
+def test_an_unknown_report_format_is_found_by_check(cli, tmp_path):
+    (tmp_path / "e.yaml").write_text("models: [toy]\ntasks: [toy]\nreport:\n  folder: r\n  formats: [htlm]\n")
+    done = cli("check", "e.yaml")
+    assert done.status == 2
+    assert "e.yaml:5: report.formats[0]: unknown reporter 'htlm'" in done.out
+
+
+def test_a_variable_that_is_wrong_is_named_and_an_empty_one_says_nothing(cli):
+    done = cli(*RUN, HARNESS_LIMIT="x")
+    assert done.status == 2
+    assert "HARNESS_LIMIT: limit 'x'" in done.err
+    assert cli(*RUN, HARNESS_LIMIT="", HARNESS_SEEDS="").status == 0
+
+
+def test_a_metric_that_is_unknown_has_its_line(cli, weather):
+    (weather / "task.yaml").write_text(TASK + "metrics: [acuracy]\n")
+    for command in (("check", "task.yaml"), ("run", "-m", "toy", "-t", "task.yaml")):
+        done = cli(*command)
+        assert done.status == 2
+        assert "task.yaml:9: metrics: unknown metric 'acuracy'" in done.out + done.err
+
+
+def test_a_data_file_that_is_missing_is_wrong_input(cli, weather):
+    (weather / "test.jsonl").unlink()
+    done = cli("run", "-m", "toy", "-t", "task.yaml")
+    assert done.status == 2
+    assert "task.yaml:4: data.files.test" in done.err

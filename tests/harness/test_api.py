@@ -1,5 +1,7 @@
 """The Python API: a grid in, results and a data frame out."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -100,3 +102,13 @@ def test_a_plugin_file_may_register_a_task_file_beside_it(tmp_path):
         "random", "beside", store=str(tmp_path / "r.db"), plugins=[str(tmp_path / "task_beside.py")], scenarios=()
     )
     assert result.status == "finished"
+
+
+def test_paths_are_taken_and_what_is_no_name_is_told(tmp_path, faulty_parts):
+    results = harness.run("toy", "toy", store=tmp_path / "x.db", plugins=Path(faulty_parts), scenarios=())
+    assert len(results) == 1
+    with pytest.raises(harness.HarnessError, match="no trial"):
+        results.predictions("0123456789")
+    for wrong in (None, 3, {"name": "toy"}, [{"name": "toy"}]):
+        with pytest.raises(harness.HarnessError, match="models"):
+            harness.run(wrong, "toy", store=tmp_path / "x.db", plugins=Path(faulty_parts))

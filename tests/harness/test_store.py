@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
-from harness import schema
+from harness import database, schema
 from harness.errors import StoreError, UsageError
 from harness.messages import ChunkScored, ChunkTiming, LatencyMeasured, TrialEnded, TrialStarted
 from harness.records import Component, ContextScore, Costs, Coverage, Estimate, Experiment, Prediction, Trial, Usage
@@ -482,3 +482,16 @@ def test_passwords_are_not_shown():
 def test_the_tables_can_be_made_in_other_databases(dialect):
     statements = [str(sa.schema.CreateTable(table).compile(dialect=dialect)) for table in schema.metadata.sorted_tables]
     assert len(statements) == 7
+
+
+def test_a_store_that_may_only_be_read_is_read_and_says_so_when_written(tmp_path, monkeypatch):
+    file, trial = tmp_path / "results.db", a_trial()
+    with Store(str(file)) as store:
+        plan(store, trial)
+    monkeypatch.setattr(database, "_is_read_only", lambda file: True)  # root may write everywhere
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with Store(str(file)) as store:
+        assert [result.trial for result in store.results()] == [trial]
+        with pytest.raises(StoreError, match="can't be written to"):
+            plan(store, a_trial())
+    assert sorted(path.name for path in tmp_path.iterdir()) == before

@@ -150,7 +150,7 @@ def test_empty_texts_are_kept_and_counted(load, caplog):
         ('positive: " good"', "positive: 5", "8: labels.positive", "put it in quotes"),
         ('labels: {negative: " bad", positive: " good"}', "", "1: labels", "needs labels"),
         ("{{ text }}", "{{ txt }}", "11: prompt.template", "no field of this task (did you mean text?)"),
-        ("{{ text }}", "{{ target }}", "11: prompt.template", "no field of this task"),
+        ("{{ text }}", "{{ target }}", "11: prompt.template", "the answer, which the question may not show"),
         ("{{ text }}", "{{ text", "11: prompt.template", "no valid template"),
         ('instruction: ""', 'instruction: "{{ text }}"', "10: prompt.instruction", "no field of this task"),
         ('instruction: ""', 'choice: "{{ choice }}"', "10: prompt.choice", "only a multiple-choice task"),

@@ -120,3 +120,24 @@ def test_expressions():
     for text in ("nothing", "rating.__class__", "rating / 0", "'x' if none"):
         with pytest.raises(TemplateError, match="can't be evaluated"):
             compile_expression(text)({"rating": 1})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'a' * 10**10 }}",
+        "{{ text * 999999999 }}",
+        "{{ 9 ** 99999 }}",
+        "{{ text.ljust(10000000000) }}",
+        "{{ [text] * 100000000 }}",
+    ],
+)
+def test_a_few_characters_can_not_fill_the_memory(text):
+    spec = dataclasses.replace(REVIEWS, prompt=PromptSpec(text))
+    with pytest.raises(TemplateError, match="large"):
+        render_query(spec, FILM)
+
+
+def test_small_products_and_powers_are_left_alone():
+    spec = dataclasses.replace(REVIEWS, prompt=PromptSpec("{{ '-' * 3 }}{{ 2 ** 10 }}{{ 2.5 * 4 }}"))
+    assert render_query(spec, FILM) == "---102410.0"
