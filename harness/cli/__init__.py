@@ -32,6 +32,10 @@ EPILOG = (
 )
 
 
+class ReaderGoneError(Exception):
+    """The reader of standard output has gone (`| head`)."""
+
+
 class LazyGroup(click.Group):
     """Imports a command's module when the command is asked for; plugins add theirs."""
 
@@ -50,6 +54,13 @@ class LazyGroup(click.Group):
             loaded: click.Command = registry.get(cmd_name).load()
             return loaded
         return None
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the command; a broken pipe goes by another name, since click would make exit status 1 of it."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -124,10 +135,8 @@ def call(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: what was done is kept", err=True)
         return 130
-    except (BrokenPipeError, SystemExit) as error:
-        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
-            raise  # else it is click that has met the broken pipe
-        # The reader of our output has gone (`| head`): nothing is left to say, also not at exit.
+    except (BrokenPipeError, ReaderGoneError):
+        # Nothing is left to say, also not at exit.
         _discard_output()
         return BROKEN_PIPE
     except OSError as error:
