@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from harness.interfaces import (
         Adapted,
         CountsTokens,
+        CountsWork,
         Engine,
         Executor,
         Fetchable,
@@ -85,8 +86,8 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted CountsTokens Engine Executor Fetchable Metric Model Report Reporter Scenario Setting Source "
-    "Strategy Task TaskView Trainable Trained TrainingJob Worker Workload",
+    "interfaces": "Adapted CountsTokens CountsWork Engine Executor Fetchable Metric Model Report Reporter Scenario "
+    "Setting Source Strategy Task TaskView Trainable Trained TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Generate Generated LogLikelihood "
     "LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample TaskSpec Trial "
     "TrialResult Usage",
@@ -103,6 +104,7 @@ __all__ = [
     "Component",
     "ConfigError",
     "CountsTokens",
+    "CountsWork",
     "DataError",
     "Embed",
     "Embedded",

@@ -48,6 +48,15 @@ class Engine(Protocol):
         """
 
 
+@runtime_checkable
+class CountsWork(Protocol):
+    """An engine that counts what it does: tokens forwarded, reused, padded; or whatever its work is made of."""
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Sums since it was loaded."""
+
+
 class Model(Protocol):
     """A model as it lies on disk or behind an address. It knows what it is without loading its weights."""
 

@@ -7,13 +7,16 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+from harness.allocator import allocator
+
 
 def here() -> dict[str, str]:
-    """Versions of the harness and Python, system and processor."""
+    """Versions of the harness and Python, system, processor and allocator."""
     return {
         "harness": version("adapt-harness"),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
+        "allocator": allocator(),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ class TrialStarted:
 
 @dataclass(frozen=True, slots=True)
 class ChunkTiming:
-    """How long one chunk of samples took, all at once: seconds, tokens read and written, peak memory in bytes."""
+    """How long one chunk of samples took, all at once: seconds, tokens read and written, peak memory in bytes.
+
+    `counters` are those of an engine that counts its work (`harness.interfaces.CountsWork`), for this chunk alone.
+    """
 
     index: int
     samples: int
@@ -31,6 +34,7 @@ class ChunkTiming:
     prompt_tokens: int
     output_tokens: int
     peak_bytes: int
+    counters: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when the tables change their meaning."""
 
 KEY = sa.String(64)
@@ -140,6 +140,7 @@ timings = sa.Table(
     sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
     sa.Column("output_tokens", sa.BigInteger, nullable=False),
     sa.Column("peak_bytes", sa.BigInteger, nullable=False),
+    sa.Column("counters", Json, nullable=False),
     sqlite_with_rowid=False,
 )
 

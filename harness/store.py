@@ -296,7 +296,8 @@ def _score(connection: Connection, trial: int, message: ChunkScored) -> None:
         connection.execute(timings.delete().where(timings.c.trial == trial, timings.c.chunk == timing.index))
         counts = {"prompt_tokens": timing.prompt_tokens, "output_tokens": timing.output_tokens}
         spent = {"samples": timing.samples, "seconds": timing.seconds, "peak_bytes": timing.peak_bytes}
-        connection.execute(timings.insert(), {"trial": trial, "chunk": timing.index, **spent, **counts})
+        told = {"trial": trial, "chunk": timing.index, "counters": timing.counters}
+        connection.execute(timings.insert(), {**told, **spent, **counts})
 
 
 def _row(trial: int, position: int, prediction: Prediction) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, ModelError
+from harness.interfaces import CountsWork
 from harness.latency import PeakMemory
 from harness.machine import here
 from harness.messages import ChunkScored, ChunkTiming, LatencyMeasured, TrialEnded, TrialStarted
@@ -143,6 +144,7 @@ class LiveTrial:
         """Answer a chunk; where that fails, answer its samples one by one, so that only those at fault are lost."""
         samples = [sample for _, sample in chunk]
         positions = tuple(position for position, _ in chunk)
+        before = self._counters()
         started = perf_counter()
         try:
             with PeakMemory() as memory:
@@ -164,8 +166,12 @@ class LiveTrial:
             prompt_tokens=sum(prediction.usage.prompt_tokens for prediction in predictions),
             output_tokens=sum(prediction.usage.output_tokens for prediction in predictions),
             peak_bytes=memory.peak_bytes,
+            counters={name: count - before.get(name, 0) for name, count in self._counters().items()},
         )
         return ChunkScored(self._job.trial.key, positions, tuple(predictions), timing)
+
+    def _counters(self) -> Mapping[str, int]:
+        return dict(self._engine.counters) if isinstance(self._engine, CountsWork) else {}
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         """Answer samples, all at once.

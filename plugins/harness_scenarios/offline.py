@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class Offline:
 
         Returns:
             `samples_per_s`, `prompt_tokens_per_s`, `output_tokens_per_s`, `tokens_per_s` (both sorts), `peak_mb` (10^6
-            bytes resident in the process), `seconds`, `n`. A rate is None where no time was measured.
+            bytes resident in the process), `seconds`, `n`. A rate is None where no time was measured. What the engine
+            counted of its work: `forwarded_tokens`, `reused_tokens`, `padded_tokens`.
         """
         timings = workload.timings
         seconds = sum(timing.seconds for timing in timings)
@@ -32,4 +34,8 @@ class Offline:
         amounts = {"samples": samples, "prompt_tokens": read, "output_tokens": written, "tokens": read + written}
         rates = {f"{name}_per_s": amount / seconds if seconds > 0 else None for name, amount in amounts.items()}
         peak_mb = max((timing.peak_bytes / 1e6 for timing in timings), default=None)
-        return {**rates, "peak_mb": peak_mb, "seconds": seconds, "n": float(samples)}, {}
+        counted = Counter[str]()
+        for timing in timings:
+            counted.update(timing.counters)
+        work = {f"{name}_tokens": float(count) for name, count in counted.items()}
+        return {**rates, **work, "peak_mb": peak_mb, "seconds": seconds, "n": float(samples)}, {}

@@ -85,14 +85,25 @@ class Scored:
 
 
 def test_offline_adds_up_the_scoring_pass():
-    first = ChunkTiming(0, samples=64, seconds=4.0, prompt_tokens=6400, output_tokens=0, peak_bytes=900_000_000)
-    second = ChunkTiming(1, samples=36, seconds=1.0, prompt_tokens=3600, output_tokens=500, peak_bytes=700_000_000)
+    first = ChunkTiming(
+        0, samples=64, seconds=4.0, prompt_tokens=6400, output_tokens=0, peak_bytes=900_000_000, counters={"reused": 7}
+    )
+    second = ChunkTiming(
+        1,
+        samples=36,
+        seconds=1.0,
+        prompt_tokens=3600,
+        output_tokens=500,
+        peak_bytes=700_000_000,
+        counters={"reused": 5},
+    )
     values, sample_ms = Offline().measure(Scored(first, second))
     assert values == {
         "samples_per_s": 20.0,
         "prompt_tokens_per_s": 2000.0,
         "output_tokens_per_s": 100.0,
         "tokens_per_s": 2100.0,
+        "reused_tokens": 12.0,
         "peak_mb": 900.0,
         "seconds": 5.0,
         "n": 100.0,
