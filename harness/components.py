@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
 def parse_component(text: str, *, where: str | None = None) -> Component:
     """Read `NAME[:REFERENCE][,KEY=VALUE...]`.
 
@@ -23,6 +27,8 @@ def parse_component(text: str, *, where: str | None = None) -> Component:
     """
     head, *rest = text.split(",")
     name, colon, reference = head.strip().partition(":")
+    if _DRIVE.match(head.strip()):  # a Windows path
+        name, colon, reference = head.strip(), "", ""
     if not name:
         raise UsageError(f"{text!r} names nothing", where=where, hint="write NAME, NAME:REFERENCE or NAME,key=value")
     params: dict[str, Any] = {}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.records import Experiment, TaskSpec
     from harness.taskdata import TaskData
 
-KEY_SCHEMA = 1
+KEY_SCHEMA = 2
 """Raised when keys come to mean something else, so that nothing old is taken for new."""
 
 log = logging.getLogger(__name__)
@@ -105,6 +105,7 @@ class Planner:
     def __init__(self, experiment: Experiment, catalogue: Catalogue) -> None:
         self.experiment = experiment
         self.catalogue = catalogue
+        self._fingerprints: dict[str, str] = {}
 
     def trial(self, cell: Cell) -> Trial:
         """The cell's trial, with its key; a pair that can't work carries the reason."""
@@ -117,7 +118,7 @@ class Planner:
         refusal = self._refusal(model, data, strategy)
         versions = self.catalogue.versions(model_component, task_component, strategy_component)
         samples = data.scored_digest(split, limit)
-        fingerprint = "" if refusal else model.fingerprint()
+        fingerprint = "" if refusal else self._fingerprint(model_component, model)
         return Trial(
             key=digest([KEY_SCHEMA, self._identity(cell, fingerprint), samples, versions]),
             model=model_component,
@@ -153,6 +154,13 @@ class Planner:
             "split": self.experiment.split,
         }
 
+    def _fingerprint(self, component: Component, model: Model) -> str:
+        """The model's, asked for once: it may have to look at every file, or at the hub."""
+        name = str(component)
+        if name not in self._fingerprints:
+            self._fingerprints[name] = model.fingerprint()
+        return self._fingerprints[name]
+
     def _settings(self, component: Component, strategy: Strategy) -> dict[str, Any]:
         """All parameters with their defaults: a dataclass's fields, or what the target's signature declares."""
         if dataclasses.is_dataclass(strategy) and not isinstance(strategy, type):
@@ -183,13 +191,13 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
         "labels": list(spec.labels),
         "input": spec.prompt.input,
         "context": [spec.prompt.context, dict(spec.contexts)],
+        "generation": dataclasses.asdict(spec.generation),
+        "extract": dataclasses.asdict(spec.extract),
     }
     if "prompt" in read:
         identity |= {
             "prompt": dataclasses.asdict(spec.prompt),
             "verbalizations": dict(spec.labels),
-            "generation": dataclasses.asdict(spec.generation),
-            "extract": dataclasses.asdict(spec.extract),
         }
     return identity
 

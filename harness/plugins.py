@@ -162,7 +162,7 @@ class Plugins:
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             try:
                 implementation.function(**{name: arguments[name] for name in implementation.argnames})
-            except Exception:
+            except (Exception, SystemExit):
                 log.exception("plugin %s failed in %s", implementation.plugin_name, hook)
 
     def diagnose(self) -> Iterable[tuple[str, str, str]]:
@@ -171,7 +171,7 @@ class Plugins:
             try:
                 for subject, finding in cast("Iterable[tuple[str, str]]", implementation.function()):
                     yield implementation.plugin_name, subject, finding
-            except Exception as error:  # noqa: BLE001 - a finding about a broken machine is still a finding
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a finding about a broken machine is still a finding
                 yield implementation.plugin_name, "broken", _last_line(error)
 
     def versions(self) -> Mapping[str, str]:
@@ -187,6 +187,8 @@ def _hook_of(kind: str) -> str:
 
 def _collector(kind: str, info: PluginInfo, entries: list[Entry]) -> hookspecs.Register:
     def register(name: str, target: str, *, summary: str = "") -> None:
+        if any(entry.name == name for entry in entries):
+            raise PluginError(f"{kind} {name!r} is registered twice", where=f"plugin {info.name}")
         entries.append(Entry(kind, name, target, info.name, info.version, summary))
 
     return register

@@ -52,7 +52,7 @@ class Entry:
         """Import the target.
 
         Raises:
-            PluginError: when its module can't be imported or lacks the object.
+            PluginError: when its module can't be imported, whatever it raises, or lacks the object.
         """
         module_name, _, attribute = self.target.partition(":")
         try:
@@ -66,9 +66,10 @@ class Entry:
                 where=f"plugin {self.plugin}",
                 hint="install the plugin's extra, e.g. pip install 'adapt-harness[all]'; see harness doctor",
             ) from error
-        except AttributeError as error:
+        except (Exception, SystemExit) as error:
+            said = str(error) if isinstance(error, AttributeError) else f"{type(error).__name__}: {error}"
             raise PluginError(
-                f"{self.kind} {self.name!r}: {error}", where=f"plugin {self.plugin}, {self.target}"
+                f"{self.kind} {self.name!r}: {said}", where=f"plugin {self.plugin}, {self.target}"
             ) from error
         return found
 

@@ -79,7 +79,7 @@ def run_experiment(
         raise
     finally:
         store.end_run(run, status)
-        results = _results(trials, {job.trial.key for job in todo}, store)
+        results = _results(trials, {job.trial.key for job in todo}, experiment, store)
         catalogue.plugins.notify("run_finished", run=experiment, result=results)
     return results
 
@@ -102,12 +102,22 @@ def _work(todo: Sequence[Job], experiment: Experiment, catalogue: Catalogue, sto
         watcher.heard(message)
 
 
-def _results(trials: Sequence[Trial], worked: set[str], store: Store) -> tuple[TrialResult, ...]:
-    """The trials' results in their planned order; those that nothing was done for are marked as cached."""
+def _results(
+    trials: Sequence[Trial], worked: set[str], experiment: Experiment, store: Store
+) -> tuple[TrialResult, ...]:
+    """The trials' results in their planned order, with the latencies that were asked for.
+
+    Those that nothing was done for are marked as cached.
+    """
+    asked = {str(scenario) for scenario in experiment.scenarios}
     found = {result.trial.key: result for result in store.results(keys=[trial.key for trial in trials])}
     known = [found[trial.key] for trial in trials if trial.key in found]
     return tuple(
-        dataclasses.replace(result, cached=result.status == "finished" and result.trial.key not in worked)
+        dataclasses.replace(
+            result,
+            cached=result.status == "finished" and result.trial.key not in worked,
+            latency={name: measured for name, measured in result.latency.items() if name in asked},
+        )
         for result in known
     )
 

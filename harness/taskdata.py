@@ -29,6 +29,7 @@ class TaskData:
         self._scored: dict[tuple[Split, int | None], Sequence[Sample]] = {}
         self._pools: dict[tuple[Split, Split], tuple[Sequence[Sample], int]] = {}
         self._digests: dict[tuple[Split, Split], str] = {}
+        self._scored_digests: dict[tuple[Split, int | None], str] = {}
 
     @property
     def spec(self) -> TaskSpec:
@@ -69,18 +70,21 @@ class TaskData:
 
     def scored_digest(self, split: Split, limit: int | None) -> str:
         """Digest of the scored rows, in order."""
-        return digest([_plain(sample) for sample in self.scored(split, limit)])
+        if (split, limit) not in self._scored_digests:
+            self._scored_digests[split, limit] = digest([_plain(sample) for sample in self.scored(split, limit)])
+        return self._scored_digests[split, limit]
 
     def view(self, scored: Split, reads: frozenset[str]) -> GuardedView:
         """What a strategy may see that declares `reads`, while `scored` is the split that will be scored.
 
-        Without `prompt` among them the templates are replaced by one that does not render: keys would not cover them.
+        Without `prompt` among them the templates are replaced by one that does not render, and labels are said by their
+        names: keys would not cover the others.
         """
         spec = self.spec
         if "prompt" not in reads:
             hidden = "{{ the_strategy_does_not_declare_prompt_in_reads }}"
             prompt = dataclasses.replace(spec.prompt, template=hidden, instruction=hidden, choice=hidden, answer=hidden)
-            spec = dataclasses.replace(spec, prompt=prompt)
+            spec = dataclasses.replace(spec, prompt=prompt, labels={label: label for label in spec.labels})
         return GuardedView(self, scored, reads, spec)
 
 

@@ -33,7 +33,7 @@ def words(text: object, count: int) -> str:
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja2's sandbox, with bounds on what a few characters can blow up: task files come from others."""
+    """Jinja2's sandbox, which keeps code out, with bounds on what products and powers make: slips, not malice."""
 
     intercepted_binops = frozenset({"*", "**"})
 
@@ -48,12 +48,6 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             raise SecurityError(f"{operator} makes too large a value")
         return super().call_binop(context, operator, left, right)
 
-    def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as inherited
-        """Call it unless a number among the arguments could be the length of a text beyond all need."""
-        if any(isinstance(one, int) and abs(one) > _LONGEST for one in (*args, *kwargs.values())):
-            raise SecurityError(f"a number in a call is larger than {_LONGEST:,}")
-        return super().call(context, called, *args, **kwargs)
-
 
 def _environment() -> ImmutableSandboxedEnvironment:
     # Autoescaping is for HTML; prompts must reach the model as they are written.
@@ -61,8 +55,6 @@ def _environment() -> ImmutableSandboxedEnvironment:
     environment.filters["words"] = words
     # A prompt that changes from one rendering to the next can't be compared, keyed or shown.
     del environment.filters["random"], environment.globals["lipsum"]
-    # These make texts of any length from a number.
-    del environment.filters["center"], environment.filters["indent"], environment.filters["format"]
     return environment
 
 

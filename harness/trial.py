@@ -145,10 +145,11 @@ class LiveTrial:
         samples = [sample for _, sample in chunk]
         positions = tuple(position for position, _ in chunk)
         before = self._counters()
-        started = perf_counter()
         try:
             with PeakMemory() as memory:
+                started = perf_counter()
                 predictions = self.predict(samples)
+                seconds = perf_counter() - started
         except Exception as error:  # noqa: BLE001 - what fails again, alone, is counted with its reason
             log.warning(
                 "%s: a chunk failed (%s); its %d samples are tried one by one",
@@ -162,7 +163,7 @@ class LiveTrial:
         timing = ChunkTiming(
             index=index,
             samples=len(samples),
-            seconds=perf_counter() - started,
+            seconds=seconds,
             prompt_tokens=sum(prediction.usage.prompt_tokens for prediction in predictions),
             output_tokens=sum(prediction.usage.output_tokens for prediction in predictions),
             peak_bytes=memory.peak_bytes,

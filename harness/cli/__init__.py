@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
+import io
 import logging
 import os
 import signal
@@ -117,6 +118,8 @@ def main(arguments: list[str] | None = None) -> None:
     if sys.stdout is None:
         click.echo("error: standard output is closed: there is nowhere to put the result", err=True)
         sys.exit(1)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a sign that the terminal lacks is no reason to lose the table
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(call(sys.argv[1:] if arguments is None else arguments))

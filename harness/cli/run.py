@@ -66,9 +66,9 @@ def command(
         with plugins_at_work():
             results = _run(session, settled.experiment, opened, rerun=rerun)
         board = leaderboard_of(results, opened, session.catalogue, title=settled.experiment.name)
-    click.echo(printed.render(board).text.rstrip("\n"))
     if settled.report:
         write_files(board, written, Path(settled.report.folder))
+    click.echo(printed.render(board).text.rstrip("\n"))
     return 1 if any(result.status in {"failed", "partial"} for result in results) else 0
 
 

@@ -108,12 +108,12 @@ def _train(job: TrainingJob, folder: Path, settings: Settings, part: Path) -> di
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            if split >= plan.batch_size:
+            if 2 * split > plan.batch_size:
                 raise TrainingError("out of memory with a single example", hint="lower max_tokens") from error
         else:
             train_s = perf_counter() - started
             break
-        split *= 2
+        split = next(parts for parts in range(2 * split, plan.batch_size + 1) if plan.batch_size % parts == 0)
         log.warning("out of memory: training starts again with %d parts a batch", split)
     shutil.rmtree(part / "epochs", ignore_errors=True)
     model: Any = trainer.model
@@ -123,6 +123,8 @@ def _train(job: TrainingJob, folder: Path, settings: Settings, part: Path) -> di
         tokenizer.save_pretrained(part)
     epochs = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
     notes = [] if job.validation else ["no validation rows: the last epoch is kept"]
+    if split > 1:
+        notes.append(f"batches were cut into {split} parts, since memory ran out")
     best = min(epochs, key=lambda entry: entry["eval_loss"], default=None)
     return record(
         part,
@@ -191,8 +193,8 @@ def _arguments(job: TrainingJob, plan: Plan, work: Path, split: int) -> transfor
     arguments = transformers.TrainingArguments(
         output_dir=str(work),
         num_train_epochs=plan.epochs,
-        per_device_train_batch_size=max(1, plan.batch_size // split),
-        gradient_accumulation_steps=min(split, plan.batch_size),
+        per_device_train_batch_size=plan.batch_size // split,
+        gradient_accumulation_steps=split,
         per_device_eval_batch_size=max(1, EVALUATION_BATCH // split),
         learning_rate=plan.learning_rate,
         weight_decay=plan.weight_decay,

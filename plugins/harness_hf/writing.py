@@ -87,6 +87,6 @@ def choose(one: Answer, logits: Tensor) -> int:
         raise ModelError(f"{one.name}: the model's logits are not finite")
     if one.temperature == 0:
         return best
-    cumulative = (logits.double().cpu() / one.temperature).softmax(-1).cumsum(-1)
+    cumulative = (logits.cpu().double() / one.temperature).softmax(-1).cumsum(-1)
     point = torch.rand((), generator=one.draws, dtype=torch.float64) * cumulative[-1]
     return min(int(torch.searchsorted(cumulative, point, right=True)), len(logits) - 1)
