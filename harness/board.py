@@ -60,7 +60,8 @@ class Row:
         coverage: counts over all seeds.
         metrics: means over seeds; an interval's bounds are the means of the seeds' bounds.
         seed_sd: metric -> standard deviation over seeds, where there are several.
-        p_value: of the hypothesis that the best row answers no more samples right (McNemar, Holm over the table).
+        p_value: of the hypothesis that the best row answers no more samples right (`Pairing.versus`, Holm over the
+            table).
         tied_with_best: whether that hypothesis stands (p >= 0.05); False for the best row itself.
         costs: means over seeds.
         cached: whether nothing of it was run by the run that is shown.
@@ -118,7 +119,8 @@ class Table:
         metrics: the columns; the first ranks.
         losses: those of which less is better.
         rows: ranked ones first.
-        discordance: the share of samples on which the two best rows disagree about being right.
+        discordance: the share of samples on which the two best rows disagree about being right (with several seeds
+            the mean squared difference of their shares of right answers).
         detectable: the smallest difference in accuracy that such a table can tell from chance (80% power).
     """
 

@@ -11,7 +11,14 @@ from harness.errors import DataError, TemplateError
 from harness.records import SPLITS
 from harness.sampling import duplicate_key
 from harness.taskfile import FileTask
-from harness.templates import render_answer, render_choices, render_input, render_instruction, render_query
+from harness.templates import (
+    render_answer,
+    render_choices,
+    render_input,
+    render_instruction,
+    render_query,
+    shown_fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,7 +47,7 @@ def check_task(task: Task) -> list[str]:
         *(f"warning: {text}" for text in _labels(task.spec, splits)),
         *(f"warning: {text}" for text in _contexts(task.spec, splits)),
         *(f"warning: {text}" for text in _choices(splits)),
-        *(f"warning: {text}" for text in _duplicates(splits)),
+        *(f"warning: {text}" for text in _duplicates(task.spec, splits)),
     ]
     if "train" not in splits:
         findings.append("note: there is no train split, so nothing can be adapted to examples")
@@ -121,12 +128,13 @@ def _choices(splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
             yield f"{alike} rows of {split} have choices that are alike: no model can tell them apart"
 
 
-def _duplicates(splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
+def _duplicates(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
+    shown = shown_fields(spec)
     targets: dict[Split, dict[str, set[str]]] = {}
     for split, rows in splits.items():
         known = targets.setdefault(split, {})
         for row in rows:
-            known.setdefault(duplicate_key(row), set()).add(row.target)
+            known.setdefault(duplicate_key(row, shown), set()).add(row.target)
         if len(known) < len(rows):
             yield f"{len(rows) - len(known)} rows of {split} repeat others of it"
         opposed = sum(len(found) > 1 for found in known.values())

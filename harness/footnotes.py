@@ -17,7 +17,8 @@ MEANINGS = {
         score is then the mean over the seeds, and the interval's bounds are the means of theirs""",
     "rank": "by the first score. Only finished rows have one; what is partial, failed or not applicable stands last",
     "p": """how likely so large a difference to the best row would be if there were none: exact McNemar test on the same
-        samples (of the first seed that both have), corrected for the number of rows by Holm's method""",
+        samples (with several seeds a permutation test of each sample's share of right answers over those that both
+        have), corrected for the number of rows by Holm's method""",
     TIED: "can't be told from the best row (p ≥ 0.05)",
     "gain": """the share of samples answered right minus that of the baseline (what the strategy is to be compared
         with), on the same samples, with its 95% interval""",

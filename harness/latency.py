@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 import numpy as np
 import psutil
 
-from harness.statistics import percentile_is_thin
+from harness.samplesize import percentile_is_thin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -97,7 +97,7 @@ def summarise_ms(values: Sequence[float]) -> dict[str, float | None]:
 
     Returns:
         `p50_ms`, `p90_ms`, `p95_ms`, `p99_ms`, `mean_ms`, `n`, and `thin_from`: the lowest of these percentiles that so
-        few samples say little about, as of those above it (`harness.statistics.samples_for_percentile`); None where all
+        few samples say little about, as of those above it (`harness.samplesize.samples_for_percentile`); None where all
         are sound.
     """
     summary: dict[str, float | None] = dict.fromkeys([*(f"p{q}_ms" for q in PERCENTILES), "mean_ms"])

@@ -15,13 +15,13 @@ from harness.board import ContextRow, ContextTable, Gain, Leaderboard, Row, Spee
 from harness.footnotes import explain
 from harness.pairing import Pairing
 from harness.records import Costs, Coverage, Estimate, TrialResult, TrialStatus
-from harness.statistics import holm, minimum_detectable_difference
+from harness.samplesize import minimum_detectable_difference
+from harness.statistics import holm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from harness.records import Prediction
-    from harness.statistics import Paired
 
 __all__ = ["LOSSES", "Leaderboard", "build"]
 
@@ -131,23 +131,23 @@ def _ranked(rows: Iterable[Row], metrics: Sequence[str], losses: frozenset[str])
 
 
 def _tested(rows: Sequence[Row], pairing: Pairing) -> tuple[list[Row], float | None]:
-    """Rows with p-values against the first one, and on how many samples that and the second one disagree."""
-    paired: dict[int, Paired] = {}
+    """Rows with p-values against the first one, and how much that and the second one disagree (`Pairing.versus`)."""
+    paired: dict[int, tuple[float, float]] = {}
     for index, row in enumerate(rows[1:], 1):
         common = [seed for seed in row.seeds if seed in rows[0].seeds]
         if row.rank is not None and common:
-            best, other = (one.keys[one.seeds.index(common[0])] for one in (rows[0], row))
-            compared = pairing.compare(best, other)
+            best, other = ([one.keys[one.seeds.index(seed)] for seed in common] for one in (rows[0], row))
+            compared = pairing.versus(best, other)
             if compared is not None:
                 paired[index] = compared
-    adjusted = dict(zip(paired, holm([compared.p_value for compared in paired.values()]), strict=True))
+    adjusted = dict(zip(paired, holm([p_value for p_value, _ in paired.values()]), strict=True))
     tested = [
         dataclasses.replace(row, p_value=adjusted[index], tied_with_best=adjusted[index] >= 0.05)
         if index in adjusted
         else row
         for index, row in enumerate(rows)
     ]
-    return tested, (paired[1].only_a + paired[1].only_b) / paired[1].n if 1 in paired else None
+    return tested, paired[1][1] if 1 in paired else None
 
 
 # --- rows --------------------------------------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING
 
-from harness.statistics import Paired, paired_accuracy
+from harness.statistics import Paired, mcnemar, paired_accuracy, sign_flip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,26 @@ class Pairing:
         if not first or not first.keys() <= second.keys():
             return None
         return paired_accuracy(list(first.values()), [second[sample] for sample in first])
+
+    def versus(self, a: Sequence[str], b: Sequence[str]) -> tuple[float, float] | None:
+        """Whether two rows differ, over the seeds that both have: a p-value, and the mean squared difference.
+
+        With one seed the test is McNemar's, and the mean squared difference the share of samples on which they
+        disagree; with several, each sample's share of right answers over the seeds is compared by flipping signs.
+
+        Args:
+            a: the keys of the first row's trials, seed by seed.
+            b: those of the second row's, of the same seeds.
+        """
+        rights = [(self.right(one), self.right(other)) for one, other in zip(a, b, strict=True)]
+        samples = rights[0][0].keys() if rights else set[str]()
+        if not samples or any(first.keys() != samples or not samples <= second.keys() for first, second in rights):
+            return None
+        differences = [fmean(first[one] - second[one] for first, second in rights) for one in samples]
+        disagreement = fmean(difference**2 for difference in differences)
+        if len(rights) > 1:
+            return sign_flip(differences), disagreement
+        return mcnemar(differences.count(1.0), differences.count(-1.0)), disagreement
 
     def gains(self, result: TrialResult) -> Mapping[str, Estimate]:
         """A finished trial's gain in right answers over its baseline, if that has answered the same samples."""

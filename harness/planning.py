@@ -152,6 +152,8 @@ class Planner:
             "strategy": [strategy_component.name, self._settings(strategy_component, strategy)],
             "seed": cell.seed,
             "split": self.experiment.split,
+            # `auto` is whichever device there is; one that is named is asked for on purpose, for its times above all.
+            **({} if self.experiment.device == "auto" else {"device": self.experiment.device}),
         }
 
     def _fingerprint(self, component: Component, model: Model) -> str:

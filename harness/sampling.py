@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 
     from harness.records import Sample
 
@@ -30,16 +30,22 @@ def normalised(text: str) -> str:
     return " ".join(folded.translate(marks).split()) or " ".join(folded.split())
 
 
-def duplicate_key(sample: Sample) -> str:
-    """A digest of the sample's normalised fields; duplicates share it, whatever their targets and contexts."""
-    texts = [f"{name}\n{normalised(_text(sample.fields[name]))}" for name in sorted(sample.fields)]
-    return _digest(*texts)
+def duplicate_key(sample: Sample, shown: Collection[str] = ()) -> str:
+    """A digest of the sample's normalised fields; duplicates share it, whatever their targets and contexts.
+
+    Args:
+        sample: whichever.
+        shown: the fields that a question shows, see `harness.templates.shown_fields`: others may differ between
+            duplicates. All of them where none is named, or the sample has none of these.
+    """
+    names = sorted(name for name in sample.fields if name in shown) or sorted(sample.fields)
+    return _digest(*(f"{name}\n{normalised(_text(sample.fields[name]))}" for name in names))
 
 
-def without(pool: Sequence[Sample], scored: Iterable[Sample]) -> tuple[list[Sample], int]:
-    """The samples of a pool that repeat no scored one, and how many were left out."""
-    taken = {duplicate_key(sample) for sample in scored}
-    kept = [sample for sample in pool if duplicate_key(sample) not in taken]
+def without(pool: Sequence[Sample], scored: Iterable[Sample], shown: Collection[str] = ()) -> tuple[list[Sample], int]:
+    """The samples of a pool that repeat no scored one, and how many were left out; `shown` as in `duplicate_key`."""
+    taken = {duplicate_key(sample, shown) for sample in scored}
+    kept = [sample for sample in pool if duplicate_key(sample, shown) not in taken]
     return kept, len(pool) - len(kept)
 
 

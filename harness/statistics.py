@@ -198,6 +198,25 @@ def paired_accuracy(a: Sequence[bool], b: Sequence[bool], *, level: float = 0.95
     return Paired(n, Estimate(value, min(value, low), max(value, high)), mcnemar(only_a, only_b), only_a, only_b)
 
 
+def sign_flip(differences: Sequence[float], *, replicates: int = REPLICATES, seed: int = 0) -> float:
+    """The two-sided p-value of the hypothesis that paired differences are as often positive as negative.
+
+    The permutation test that swaps the two scores of a sample or doesn't (Fisher 1935, The Design of Experiments),
+    done by drawing how many differences of each size change their sign.
+
+    Args:
+        differences: the first one's score minus the second one's, sample by sample.
+        replicates: how many assignments of signs are drawn.
+        seed: seed of the draws.
+    """
+    sizes, counts = np.unique(np.round(np.abs(np.asarray(differences, dtype=np.float64)), 12), return_counts=True)
+    observed = abs(float(np.sum(differences)))
+    rng = np.random.default_rng(seed)
+    positive = rng.binomial(counts, 0.5, size=(replicates, len(counts)))
+    drawn = np.abs((2 * positive - counts) @ sizes)
+    return float(1 + (drawn >= observed - 1e-9).sum()) / (1 + replicates)
+
+
 def paired_macro_f1(
     targets: Sequence[str],
     a: Sequence[str | None],
@@ -238,7 +257,7 @@ def paired_macro_f1(
     return Paired(len(gold), estimate, (1 + extreme) / (1 + replicates), by_accuracy.only_a, by_accuracy.only_b)
 
 
-# --- many trials, and how many samples -----------------------------------------------------------------
+# --- many trials ---------------------------------------------------------------------------------------
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -249,39 +268,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
-
-
-def minimum_detectable_difference(n: int, discordance: float, *, power: float = 0.8, level: float = 0.95) -> float:
-    """The smallest difference of two accuracies that a paired test finds with that power.
-
-    The normal approximation of Miller (2024, "Adding Error Bars to Evals", arXiv:2411.00640).
-
-    Args:
-        n: how many samples both answer.
-        discordance: the share of samples that one of the two has right and the other wrong. No difference is larger, so
-            a result above it means that so few samples can't show any.
-        power: how often the difference is to be found.
-        level: 1 - the test's level of significance.
-    """
-    return float(ndtri((1 + level) / 2) + ndtri(power)) * math.sqrt(discordance / n)
-
-
-def samples_for_percentile(q: float, level: float = 0.95) -> int:
-    """How many samples it takes until the largest is, with that confidence, no less than the percentile `q`.
-
-    With fewer, a percentile has no upper bound that is free of assumptions (David & Nagaraja 2003, Order Statistics,
-    7.1). p50 takes 5, p90 29, p95 59, p99 299.
-
-    Args:
-        q: between 0 and 100, both excluded.
-        level: the confidence.
-    """
-    return math.ceil(math.log(1 - level) / math.log(q / 100))
-
-
-def percentile_is_thin(n: int, q: float) -> bool:
-    """Whether `n` samples are too few for the percentile `q`, by `samples_for_percentile`."""
-    return n < samples_for_percentile(q)
 
 
 # --- shared steps --------------------------------------------------------------------------------------

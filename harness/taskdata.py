@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, HarnessError
 from harness.sampling import draw, without
+from harness.templates import shown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +60,9 @@ class TaskData:
     def pool(self, split: Split, scored: Split) -> tuple[Sequence[Sample], int]:
         """The rows of a split that may be adapted on, and how many were left out since they repeat a scored row."""
         if (split, scored) not in self._pools:
-            self._pools[split, scored] = without(self.task.samples(split), self.task.samples(scored))
+            self._pools[split, scored] = without(
+                self.task.samples(split), self.task.samples(scored), shown_fields(self.spec)
+            )
         return self._pools[split, scored]
 
     def pool_digest(self, split: Split, scored: Split) -> str:

@@ -15,7 +15,7 @@ from harness.rows import read_rows
 from harness.sampling import cut, duplicate_key
 from harness.tasksamples import SampleMaker
 from harness.taskschema import read_task, specification
-from harness.templates import compile_expression
+from harness.templates import compile_expression, shown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,12 +143,13 @@ class FileTask:
         by = data.stratify
         if by is None:
             by = ["target"] if self.spec.kind == "classification" else []
+        shown = shown_fields(self.spec)
         columns = [data.fields.get(name, name) for name in ([by] if isinstance(by, str) else by)]
         parts = cut(
             list(zip(rows, samples, strict=True)),
             data.splits or {},
             seed=data.seed,
             stratum=lambda pair: tuple(self._maker.cell(pair[0], column, "stratify") for column in columns),
-            group=lambda pair: duplicate_key(pair[1]),
+            group=lambda pair: duplicate_key(pair[1], shown),
         )
         return {split: [samples[index] for index in indices] for split, indices in parts.items()}

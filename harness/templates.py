@@ -79,6 +79,11 @@ def undeclared(text: str) -> set[str]:
         raise TemplateError(f"is no valid template: {error}") from error
 
 
+def shown_fields(spec: TaskSpec) -> frozenset[str]:
+    """The fields that a question shows a model: those of its template and its input, and the choices."""
+    return frozenset(undeclared(spec.prompt.template) | undeclared(spec.prompt.input) | {"choices"})
+
+
 # --- what a task's samples look like to a model --------------------------------------------------
 
 

@@ -21,7 +21,8 @@ from harness.records import (
     Trial,
     TrialResult,
 )
-from harness.statistics import minimum_detectable_difference
+from harness.samplesize import minimum_detectable_difference
+from harness.statistics import sign_flip
 
 N = 100
 
@@ -361,3 +362,21 @@ def test_footnotes_explain_what_is_there_and_nothing_else():
     assert list(plain) == ["0.912 [0.880, 0.936]", "rank"]
     rich = a_result(seed=1, latency={"single-stream": {"p50_ms": 1.0, "thin_from": 50.0}}, coverage=Coverage(failed=1))
     assert {"±", "p50, p95, p99", "~", "coverage"} <= dict(build([a_result(), rich], nothing).footnotes).keys()
+
+
+def test_rows_of_several_seeds_are_tested_over_all_of_them():
+    seeds = (0, 1, 2)
+    share = {"a": (0.50, 0.95, 0.95), "b": (0.90, 0.70, 0.70)}
+    results, said = [], {}
+    for model, shares in share.items():
+        for seed, right in zip(seeds, shares, strict=True):
+            results.append(a_result(model, seed=seed, score=right))
+            said[f"{model}/zero-shot/{seed}"] = answers([index < right * N for index in range(N)])
+    rows = only_table(build(results, said.__getitem__)).rows
+    assert [row.model for row in rows] == ["a", "b"]
+    assert rows[1].p_value == pytest.approx(sign_flip([mean_a - mean_b for mean_a, mean_b in _means(share)]))
+
+
+def _means(share):
+    for index in range(N):
+        yield [sum(index < right * N for right in shares) / len(shares) for shares in share.values()]

@@ -177,3 +177,12 @@ def test_balanced_draws_targets_samples_and_order():
         ("c", 2),
     }
     assert len({tuple(map(of_target, chosen)) for chosen in draws.values()}) > 5
+
+
+def test_what_no_question_shows_makes_no_difference_between_duplicates():
+    one = Sample("1", {"question": "2 + 2?", "solution": "Add them."}, "4")
+    other = Sample("2", {"question": "2 + 2?", "solution": "Count on your fingers."}, "4")
+    assert duplicate_key(one) != duplicate_key(other)
+    assert duplicate_key(one, {"question"}) == duplicate_key(other, {"question"})
+    assert without([other], [one], {"question"}) == ([], 1)
+    assert duplicate_key(one, {"elsewhere"}) == duplicate_key(one), "a question that shows no field is told by all"

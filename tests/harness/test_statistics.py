@@ -15,6 +15,7 @@ from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from harness.samplesize import minimum_detectable_difference, percentile_is_thin, samples_for_percentile
 from harness.statistics import (
     LONG,
     bootstrap_mean,
@@ -24,11 +25,9 @@ from harness.statistics import (
     macro_f1,
     mcnemar,
     micro_f1,
-    minimum_detectable_difference,
     paired_accuracy,
     paired_macro_f1,
-    percentile_is_thin,
-    samples_for_percentile,
+    sign_flip,
     wilson,
 )
 
@@ -359,3 +358,13 @@ def test_percentiles_need_enough_samples(q, n):
     assert percentile_is_thin(n - 1, q)
     assert not percentile_is_thin(n, q)
     assert 1 - (q / 100) ** n >= 0.95 > 1 - (q / 100) ** (n - 1)
+
+
+def test_sign_flips_are_scipys_permutation_test():
+    rng = np.random.default_rng(3)
+    differences = rng.choice([-1, -1 / 3, 0, 1 / 3, 2 / 3], size=60)
+    reference = scipy.stats.permutation_test(
+        (differences, np.zeros(60)), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=19_999, rng=1
+    )
+    assert sign_flip(differences.tolist()) == pytest.approx(reference.pvalue, abs=0.015)
+    assert sign_flip([0.0] * 5) == 1.0
