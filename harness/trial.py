@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, ModelError
 from harness.interfaces import CountsWork
-from harness.latency import PeakMemory
+from harness.latency import PeakMemory, give_back_memory
 from harness.machine import here
 from harness.messages import ChunkScored, ChunkTiming, LatencyMeasured, TrialEnded, TrialStarted
 from harness.planning import reads
@@ -122,6 +122,7 @@ class LiveTrial:
         if self._said:
             return
         engine, trained = self._engine, self._adapted.trained
+        give_back_memory()  # what training and loading left is no part of what answering needs
         excluded = [
             f"{count} {split} rows left out: they repeat scored rows"
             for split, count in self._view.excluded.items()
