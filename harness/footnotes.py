@@ -27,7 +27,8 @@ MEANINGS = {
     "p50, p95, p99": "milliseconds for one sample at a time: half of the samples, 95% and 99% of them took no longer",
     THIN: "rests on too few samples to be relied on",
     "samples/s, tokens/s": "throughput when all samples are given at once",
-    "peak MB": "the most memory that the process held meanwhile, libraries and what trials before it left included, in 10⁶ bytes",
+    "peak MB": """the most memory that the process held meanwhile, in 10⁶ bytes; libraries, and what trials before it
+        left, are in it""",
     "train s": "seconds that training took",
     "load s": "seconds that loading the model took",
     "coverage": """empty and unparsed: there was no answer, or none was found in the text; they count as wrong.
