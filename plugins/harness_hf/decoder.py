@@ -54,12 +54,12 @@ class Decoder:
         self._head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._takes_positions = "position_ids" in inspect.signature(self._base.forward).parameters
-        self.counters = Counters()
         self._vocabulary = int(model.config.get_text_config().vocab_size)
         self.workers = torch.get_num_threads() if model.device.type == "cpu" else 1
         self.bytes_per_token = 0
-        self._probe(torch.arange(2 * HALF, device=model.device)[None] % model.config.get_text_config().vocab_size)
-        self.counters = Counters()  # without the tokens of the trial
+        self.counters = Counters()
+        self._probe(torch.arange(2 * HALF, device=model.device)[None] % self._vocabulary)
+        self.counters = Counters()  # the tokens of the trial are nobody's work
 
     # --- forward ---------------------------------------------------------------------------------------
 

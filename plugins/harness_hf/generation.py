@@ -46,7 +46,7 @@ def generate(
     stepped = [one for one in asked if decoder.cascades(len(one.ids) + one.limit)]
     if stepped:
         run_stepping(decoder, stepped, budget, prefixes, decode)
-    _generate_padded(decoder, [one for one in asked if one not in stepped], decode, budget)
+    _generate_padded(decoder, [one for one in asked if not decoder.cascades(len(one.ids) + one.limit)], decode, budget)
     alone = sum(len(one.ids) + len(one.new) - 1 for one in asked)
     decoder.counters.add(reused=max(0, alone - (decoder.counters.forwarded - before)))
 

@@ -17,18 +17,14 @@ if TYPE_CHECKING:
 
     from harness_hf.batching import TokenBudget
     from harness_hf.decoder import Decoder
-    from harness_hf.prefixes import Prefixes
     from harness_hf.wanted import Input
 
 
-def run_padded(
-    decoder: Decoder, inputs: Sequence[Input], budget: TokenBudget, prefixes: Prefixes | None
-) -> list[tuple[int, float]]:
+def run_padded(decoder: Decoder, inputs: Sequence[Input], budget: TokenBudget) -> list[tuple[int, float]]:
     """The number of a row and a log-probability, for each lookup.
 
     Padding is on the right, where causal attention never looks, so that batching changes nothing but float noise.
     """
-    del prefixes  # their keys and values are those of a trie
     shared = shared_length([one.ids for one in inputs], [one.first for one in inputs]) if decoder.shares else 0
     cache = decoder.remember(inputs[0].ids[:shared]) if shared else None
     found: list[tuple[int, float]] = []

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from harness.errors import ModelError
 from harness_hf.cascade import KeyValues, Packed
 from harness_hf.packing import layout
@@ -33,7 +31,7 @@ def prefill(
     chain: Sequence[KeyValues] = (),
     wanted: Sequence[int] = (),
 ) -> tuple[list[KeyValues], dict[int, Tensor]]:
-    """Run a node, in pieces where it is long; a root begins with what earlier calls have left of it.
+    """Run a node, in pieces where it is long; or take what an earlier call has left of it.
 
     Args:
         decoder: the model; it has to be able to cascade.
@@ -49,11 +47,15 @@ def prefill(
     Raises:
         ModelError: when memory does not suffice for a single token.
     """
-    own_store = prefixes if node.start == 0 else None
-    done, known = (0, None) if own_store is None else own_store.find(node.ids[: min(wanted, default=len(node.ids))])
-    pieces = [] if known is None else [known]
+    # What calls leave has no states, and begins where texts begin.
+    store = None if node.start or wanted else prefixes
+    known = None if store is None else store.get(node.ids)
+    if known is not None:
+        return known, {}
+    pieces: list[KeyValues] = []
     states: dict[int, Tensor] = {}
     length = PIECE * budget.tokens
+    done = 0
     while done < len(node.ids):
         piece = Node(node.ids[done : done + length], node.start + done)
         here = [place for place in wanted if done <= place < done + len(piece.ids)]
@@ -77,16 +79,6 @@ def prefill(
         else:
             budget.halve(len(piece.ids))
             length = budget.tokens
-    if own_store is not None:
-        own_store.keep(node.ids, joined(pieces))
+    if store is not None:
+        store.keep(node.ids, pieces)
     return pieces, states
-
-
-def joined(pieces: Sequence[KeyValues]) -> KeyValues:
-    """Pieces that follow one another as one."""
-    if len(pieces) == 1:
-        return pieces[0]
-    return [
-        (torch.cat([keys for keys, _ in layer], dim=2), torch.cat([values for _, values in layer], dim=2))
-        for layer in zip(*pieces, strict=True)
-    ]

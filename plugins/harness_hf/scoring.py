@@ -37,9 +37,8 @@ def score(decoder: Decoder, rows: Sequence[Row], budget: TokenBudget, prefixes: 
     padded = [one for one in inputs if not decoder.cascades(len(one.ids))]
     before = decoder.counters.forwarded
     values: dict[int, float] = defaultdict(float)
-    for run, part in ((run_shared, shared), (run_padded, padded)):
-        for row, log_prob in run(decoder, part, budget, prefixes) if part else ():
-            values[row] += log_prob
+    for row, log_prob in (*run_shared(decoder, shared, budget, prefixes), *run_padded(decoder, padded, budget)):
+        values[row] += log_prob
     asked = sum(len(row.ids) - 1 for row in rows)
     decoder.counters.add(reused=max(0, asked - (decoder.counters.forwarded - before)))
     return [values[number] for number in range(len(rows))]

@@ -64,7 +64,7 @@ def _looked_up(
     """Project the states to distributions, few at a time, and look the tokens up."""
     places = list(lookups)
     begin = 0
-    for logits in decoder.project(torch.stack([states[place] for place in places])):  # (n, V)
+    for logits in decoder.project(torch.stack([states[place] for place in places])) if places else ():  # (n, V)
         asked = [(at, *one) for at, place in enumerate(places[begin : begin + len(logits)]) for one in lookups[place]]
         rows = torch.tensor([at for at, _, _ in asked], device=logits.device)
         tokens = torch.tensor([token for _, token, _ in asked], device=logits.device)
@@ -111,8 +111,8 @@ class _Run:
                     failed.append(pack)
 
             each(packs(fitting, self.budget.tokens, self.decoder.workers), work, self.decoder.workers)
-            for pack in failed:
-                self.budget.halve(sum(node.size for node in pack))
+            if failed:  # those at work side by side fail together: that is one thing to learn
+                self.budget.halve(max(sum(node.size for node in pack) for pack in failed))
             self.waiting += [_Kept(pack[0], chain) for pack in failed if len(pack) == 1]
             fitting = [node for pack in failed if len(pack) > 1 for node in pack]
 

@@ -85,8 +85,9 @@ def run_stepping(
                 failed.append(batch)
 
         each(_batches(decoding, waiting), work, decoder.workers)
-        for batch in failed:
-            budget.out_of_memory(len(batch), TOKENS_A_ROW * len(batch))
+        if failed:  # those at work side by side fail together: that is one thing to learn
+            rows = max(map(len, failed))
+            budget.out_of_memory(rows, TOKENS_A_ROW * rows)
         waiting = [one for batch in failed for one in batch]
 
 
@@ -149,12 +150,11 @@ class _Batch:
     def _prefilled(self) -> Tensor:
         """Run the rows' own prompts, packed, into their rooms; the states at their ends."""
         decoding = self._decoding
-        own = {at: Node(one.ids[decoding.shared :], decoding.shared) for at, one in enumerate(self._going) if one}
-        numbers = {id(node): at for at, node in own.items()}
-        for node in own.values():
-            node.size = len(node.ids)
+        own = [one.ids[decoding.shared :] for one in self._going if one is not None]
+        nodes = [Node(ids, decoding.shared, size=len(ids)) for ids in own]
+        numbers = {id(node): at for at, node in enumerate(nodes)}
         ends: dict[int, Tensor] = {}
-        for pack in packs(list(own.values()), decoding.budget.tokens, 1):
+        for pack in packs(nodes, decoding.budget.tokens, 1):
             packed = layout(pack)
             found: KeyValues = []
             states = decoding.decoder.states(packed, Packed(packed, decoding.chain, found))

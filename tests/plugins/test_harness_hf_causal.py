@@ -133,6 +133,29 @@ def test_each_distinct_prefix_runs_once(name, load):
     assert again < told["forwarded"] - 60, "the demonstrations are remembered from the call before"
 
 
+def test_what_was_asked_before_changes_no_bit(load):
+    requests = [LogLikelihood(few_shot(text), TOPICS) for text in articles(12, seed=4)]
+    alike = [
+        LogLikelihood(few_shot(f"the {text}"), TOPICS) for text in articles(6, seed=5)
+    ]  # a longer common beginning
+    engine = load("llama", batch_tokens=100)
+    for before in (alike, requests, []):
+        engine.run(before)
+        assert [one.values for one in engine.run(requests)] == [
+            one.values for one in load("llama", batch_tokens=100).run(requests)
+        ]
+
+
+def test_workers_that_run_out_of_memory_together_halve_the_batch_once(load, monkeypatch, caplog):
+    torch.set_num_threads(2)
+    engine = load("llama", batch_tokens=600)
+    base = engine._decoder._base
+    monkeypatch.setattr(base, "forward", out_of_memory_above(400, base.forward))
+    engine.run([LogLikelihood(Prompt(question(text)), TOPICS) for text in articles(60, words=(20, 30))])
+    assert caplog.text.count("out of memory") == 1
+    assert engine._budget.tokens > 200
+
+
 def test_a_prompt_that_is_asked_alone_takes_nothing_from_earlier_calls(load):
     engine = load("llama", batch_tokens=100)
     request = LogLikelihood(few_shot("England won"), TOPICS)

@@ -79,39 +79,32 @@ def test_a_long_text_with_short_ones_below_it_fits():
 # --- prefixes --------------------------------------------------------------------------------------
 
 
-def key_values(length, fill=0.0):
-    return [(torch.full((1, 2, length, 4), fill), torch.full((1, 2, length, 4), fill))]
+def pieces(length, fill=0.0):
+    return [[(torch.full((1, 2, length, 4), fill), torch.full((1, 2, length, 4), fill))]]
 
 
-def test_the_longest_beginning_that_is_known_is_found():
+ONE = sum(part.nbytes for part in pieces(4)[0][0])
+
+
+def test_a_whole_prefix_is_taken_again_and_nothing_else():
     prefixes = Prefixes()
-    prefixes.keep((1, 2, 3, 4), key_values(4, 1.0))
-    prefixes.keep((1, 9), key_values(2, 2.0))
-    length, found = prefixes.find((1, 2, 3, 7, 8))
-    assert length == 3
-    assert found[0][0].shape == (1, 2, 3, 4)
-    assert found[0][0].max() == 1.0
-    assert prefixes.find((5,)) == (0, None)
+    kept = pieces(4, 1.0)
+    prefixes.keep((1, 2, 3, 4), kept)
+    assert prefixes.get((1, 2, 3, 4)) is kept
+    assert prefixes.get((1, 2, 3)) is prefixes.get((1, 2, 3, 4, 5)) is prefixes.get((5,)) is None
 
 
 def test_what_was_used_longest_ago_goes_when_bytes_run_out():
-    one = sum(part.nbytes for part in key_values(4)[0])
-    prefixes = Prefixes(budget_bytes=2 * one)
+    prefixes = Prefixes(budget_bytes=2 * ONE)
     for first in (1, 2):
-        prefixes.keep((first,) * 4, key_values(4))
-    prefixes.find((1, 1))
-    prefixes.keep((3,) * 4, key_values(4))
-    assert [prefixes.find((first,))[0] for first in (1, 2, 3)] == [1, 0, 1]
-    assert prefixes.bytes == 2 * one
-    prefixes.keep((4,) * 99, key_values(99))
-    assert prefixes.find((4,)) == (0, None), "larger than all that may be kept"
-
-
-def test_a_longer_prefix_takes_the_place_of_its_beginning():
-    prefixes = Prefixes()
-    prefixes.keep((1, 2), key_values(2))
-    prefixes.keep((1, 2, 3), key_values(3))
-    assert prefixes.bytes == sum(part.nbytes for part in key_values(3)[0])
+        prefixes.keep((first,) * 4, pieces(4))
+    prefixes.get((1,) * 4)
+    prefixes.keep((3,) * 4, pieces(4))
+    assert [prefixes.get((first,) * 4) is None for first in (1, 2, 3)] == [False, True, False]
+    assert prefixes.bytes == 2 * ONE
+    prefixes.keep((4,) * 99, pieces(99))
+    assert prefixes.get((4,) * 99) is None, "larger than all that may be kept"
+    assert prefixes.bytes == 2 * ONE
 
 
 # --- side by side ----------------------------------------------------------------------------------
