@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.components import build, settings
 from harness.errors import ConfigError, PluginError, UnknownNameError
 from harness.interfaces import Executor, Metric, Model, Reporter, Scenario, Source, Strategy, Task
+from harness.records import Component
 from harness.taskdata import TaskData
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.assets import Assets
     from harness.plugins import Plugins
-    from harness.records import Component, TaskSpec
+    from harness.records import TaskSpec
     from harness.registry import Entry
 
 
@@ -72,13 +73,12 @@ class Catalogue:
 
     def reporter(self, name: str, *, where: str | None = None) -> Reporter:
         """Make a reporter; raises as `model`."""
-        reporter: Reporter = self.plugins.registry("reporter").get(name, where=where).load()()
+        reporter: Reporter = self._build("reporter", Component(name), where)
         return reporter
 
     def metrics(self, names: Sequence[str], *, where: str | None = None) -> dict[str, Metric]:
         """Make metrics by name, in the order given; raises as `model`."""
-        registry = self.plugins.registry("metric")
-        return {name: registry.get(name, where=where).load()() for name in names}
+        return {name: self._build("metric", Component(name), where) for name in names}
 
     def task(self, component: Component, *, where: str | None = None) -> TaskData:
         """The task, made once.
@@ -126,10 +126,7 @@ class Catalogue:
         return self.plugins.registry(kind).get(component.name, where=where)
 
     def _build(self, kind: str, component: Component, where: str | None) -> Any:  # noqa: ANN401 - callers narrow it
-        entry = self._entry(kind, component, where)
-        part = build(entry.load(), component, kind=kind, where=where, provided=self._provided())
-        complete(entry, part)
-        return part
+        return make(self._entry(kind, component, where), component, where=where, provided=self._provided())
 
     def _provided(self) -> Mapping[str, Any]:
         return {"assets": self.assets}
@@ -161,12 +158,14 @@ def _no_parameters() -> None:
     """The signature of a task that a file defines."""
 
 
-def complete(entry: Entry, part: object) -> None:
-    """Refuse a part that lacks what its kind has to offer.
+def make(entry: Entry, component: Component, *, where: str | None, provided: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the target makes
+    """Make the part behind an entry; one that lacks what its kind has to offer is refused.
 
     Raises:
-        PluginError: naming the first member that is missing.
+        ParameterError: see `harness.components.settings`.
+        PluginError: when it can't be imported, or naming the first member that it lacks.
     """
+    part = build(entry.load(), component, kind=entry.kind, where=where, provided=provided)
     members = (name for name in vars(OFFERS[entry.kind]) if not name.startswith("_"))
     missing = next((name for name in members if not hasattr(part, name)), None)
     if missing is not None:
@@ -176,6 +175,7 @@ def complete(entry: Entry, part: object) -> None:
             where=f"plugin {entry.plugin}, {entry.target}",
             hint="see harness.interfaces",
         )
+    return part
 
 
 def is_file(component: Component) -> bool:

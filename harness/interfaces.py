@@ -2,8 +2,7 @@
 
 Parts are made from the parameters that people write: a registered class is called with them by keyword, checked against
 its signature (annotations are enforced, `Annotated[int, Field(ge=1)]` included). A class whose first parameter is
-called
-`reference` takes one behind a colon: `hf:org/name`. Making a part is cheap: no weights, no heavy library.
+called `reference` takes one behind a colon: `hf:org/name`. Making a part is cheap: no weights, no heavy library.
 """
 
 from __future__ import annotations
@@ -210,9 +209,8 @@ class Strategy(Protocol):
     """A way to adapt a model to a task.
 
     A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
-    looks at; its
-    trials' keys cover these and it is shown no others; without it: all) and `baseline` (a `Component`: the strategy
-    it is to be compared with).
+    looks at; its trials' keys cover these and it is shown no others; without it: all) and `baseline` (a `Component`:
+    the strategy it is to be compared with).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.output import plugins_at_work
 from harness.components import parse_component
 from harness.errors import HarnessError, ParameterError, UnknownNameError
 from harness.plugins import KINDS, PluginChoice, Plugins
@@ -29,7 +31,8 @@ def command(session: Session, *, subjects: tuple[str, ...]) -> int:
     status = 0
     for subject in subjects:
         try:
-            findings = _check(session, subject)
+            with plugins_at_work():
+                findings = _check(session, subject)
         except HarnessError as error:
             click.echo(f"{subject}: error: {error}")
             status = status or error.exit_code
@@ -99,15 +102,10 @@ def _check_plugin(plugins: Plugins, name: str) -> list[str]:
 
 def _check_entry(entry: Entry) -> None:
     """Import what is registered; what can be made without parameters is made, and has to be complete."""
-    from harness.catalogue import OFFERS, complete
-    from harness.components import settings
+    from harness.catalogue import OFFERS, make
     from harness.records import Component
 
-    target = entry.load()
-    if entry.kind not in OFFERS:
-        return
-    try:
-        needed = settings(target, Component(entry.name), kind=entry.kind)
-    except ParameterError:  # it needs some
-        return
-    complete(entry, target(**needed))
+    entry.load()
+    if entry.kind in OFFERS:
+        with suppress(ParameterError):  # it needs some
+            make(entry, Component(entry.name), where=None, provided={})

@@ -58,14 +58,14 @@ def command(
     from harness.reporting import leaderboard_of, write_files
 
     keep_memory()
-    settled = settle(Choices(**chosen), experiment, os.environ, session.catalogue)
-    # A format that nobody registered is told now, not after an hour's run.
-    printed = session.catalogue.reporter(form)
-    written = [session.catalogue.reporter(name) for name in settled.report.formats] if settled.report else []
-    with session.store(store) as opened:
-        with plugins_at_work():
+    with plugins_at_work():
+        settled = settle(Choices(**chosen), experiment, os.environ, session.catalogue)
+        # A format that nobody registered is told now, not after an hour's run.
+        printed = session.catalogue.reporter(form)
+        written = [session.catalogue.reporter(name) for name in settled.report.formats] if settled.report else []
+        with session.store(store) as opened:
             results = _run(session, settled.experiment, opened, rerun=rerun)
-        board = leaderboard_of(results, opened, session.catalogue, title=settled.experiment.name)
+            board = leaderboard_of(results, opened, session.catalogue, title=settled.experiment.name)
     if settled.report:
         write_files(board, written, Path(settled.report.folder))
     click.echo(printed.render(board).text.rstrip("\n"))

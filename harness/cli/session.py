@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from harness.cli.output import plugins_at_work
 from harness.plugins import PluginChoice, Plugins
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class Session:
     @cached_property
     def plugins(self) -> Plugins:
         """The plugins."""
-        return Plugins(self.choice)
+        with plugins_at_work():
+            return Plugins(self.choice)
 
     @cached_property
     def assets(self) -> Assets:

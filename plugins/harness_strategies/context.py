@@ -1,8 +1,7 @@
 """Context conditioning: each sample's context stands before its input, in prompting and in training alike.
 
 P(c, x) with c the label of x's context or its description (control codes: Keskar et al. 2019). Compared, on the same
-samples, with
-the strategy it changes.
+samples, with the strategy it changes.
 """
 
 from __future__ import annotations

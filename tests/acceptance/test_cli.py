@@ -330,6 +330,7 @@ def test_exporting_nothing_is_told(cli):
 
 TALKER = """
 import os, sys
+print("from the import")
 from harness import hookimpl
 from harness.testing import ToyModel
 
@@ -351,6 +352,10 @@ class Quitter(ToyModel):
 
 class Hollow:
     pass
+
+@hookimpl
+def register_metrics(register):
+    register("hollow", "noisy:Hollow")
 """
 
 
@@ -364,6 +369,9 @@ def test_what_a_plugin_prints_goes_to_standard_error(cli, noisy):
     done = cli(*noisy, "run", "-m", "talker", "-t", "toy", "--no-latency", "--format", "json")
     assert done.json["trials"][0]["status"] == "finished"
     assert "from Python" in done.err
+    assert "from the import" in done.err
+    assert json.loads(cli(*noisy, "list", "models", "--format", "json").out)
+    assert cli(*noisy, "check", "toy").out.startswith("toy: ok")
     assert "from a child" in done.err
 
 
@@ -386,6 +394,14 @@ def test_a_part_that_lacks_a_member_is_named_by_run_and_check(cli, noisy):
     assert "model 'hollow' has no 'answers': Hollow is no Model" in done.err
     assert "Traceback" not in done.err
     assert "has no 'answers'" in cli("check", "noisy.py").out
+
+
+def test_a_metric_that_lacks_a_member_is_named_too(cli, noisy, weather):
+    (weather / "task.yaml").write_text(TASK + "metrics: [hollow]\n")
+    done = cli(*noisy, "run", "-m", "toy", "-t", "task.yaml")
+    assert done.status == 2
+    assert "metric 'hollow' has no" in done.err
+    assert "Traceback" not in done.err
 
 
 def test_a_malformed_entry_sets_its_plugin_aside_and_a_misspelt_hook_gets_the_nearest(cli, tmp_path):
