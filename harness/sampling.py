@@ -20,14 +20,24 @@ S = TypeVar("S", bound=str)
 # --- duplicates ----------------------------------------------------------------------------------
 
 
+class _Marks(dict[int, int | str]):
+    """Code of a sign -> a space for punctuation, else the sign itself; each is looked up once."""
+
+    def __missing__(self, code: int) -> int | str:
+        self[code] = found = " " if unicodedata.category(chr(code)).startswith("P") else code
+        return found
+
+
+_MARKS = _Marks()
+
+
 def normalised(text: str) -> str:
     """The text with case, punctuation and white space folded: what two duplicates have in common.
 
     A text of nothing but punctuation keeps it, so that `:)` and `:(` stay two texts.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    marks = {ord(sign): " " for sign in set(folded) if unicodedata.category(sign).startswith("P")}
-    return " ".join(folded.translate(marks).split()) or " ".join(folded.split())
+    return " ".join(folded.translate(_MARKS).split()) or " ".join(folded.split())
 
 
 def duplicate_key(sample: Sample, shown: Collection[str] = ()) -> str:
