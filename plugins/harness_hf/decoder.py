@@ -15,6 +15,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from harness_hf import cascade
 from harness_hf.cascade import Call, KeyValues, Packed
 from harness_hf.counters import Counters
+from harness_hf.linear import quicken
 from harness_hf.packing import layout
 from harness_hf.trie import build
 
@@ -147,6 +148,7 @@ class Decoder:
     @torch.inference_mode()
     def _probe(self, ids: Tensor) -> None:
         states = self._base(input_ids=ids, use_cache=False).last_hidden_state  # (1, L, D)
+        quicken(self.model, lambda: self._base(input_ids=ids, use_cache=False).last_hidden_state)
         self._splits = self._head_splits(ids, states)
         layers = {type(layer) for layer in DynamicCache(config=self.model.config).layers}
         attends = bool(layers) and layers <= {DynamicLayer, DynamicSlidingWindowLayer}

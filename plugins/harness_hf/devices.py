@@ -10,6 +10,7 @@ import torch
 import transformers
 
 from harness.errors import UsageError
+from harness_hf.linear import linear_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -76,6 +77,7 @@ def provenance(model: PreTrainedModel) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "cores": str(os.cpu_count()),
         "attention": str(model.config._attn_implementation),
+        "linear": linear_of(model),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
     }

@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from harness.errors import ModelError
-from harness.records import Embed, Generate, LogLikelihood, Prompt
+from harness.records import Embed, Generate, Generated, LogLikelihood, LogLikelihoods, Prompt
 from harness_hf import decoder, trie
 from harness_hf.models import hf, smollm2_135m
 from harness_hf.writing import ending_tokens
@@ -113,6 +113,22 @@ def test_the_batch_changes_nothing(name, load):
         assert [response.values for response in together] == [
             pytest.approx(values, rel=1e-6, abs=1e-5) for values in alone
         ]
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "mistral-sliding", "mamba"])
+def test_calls_of_1_4_and_16_requests_give_the_same(name, load):
+    scored = [LogLikelihood(few_shot(text), (*TOPICS, " sport and tech")) for text in articles(16, words=(3, 9))]
+    asked = [Generate(Prompt(question(text)), max_tokens=4) for text in articles(16, words=(3, 9))]
+    engine = load(name)
+    sizes = {
+        size: [one for at in range(0, 16, size) for one in engine.run([*scored[at : at + size], *asked[at : at + size]])]
+        for size in (1, 4, 16)
+    }
+    values = {size: [one.values for one in found if isinstance(one, LogLikelihoods)] for size, found in sizes.items()}
+    texts = {size: [one.text for one in found if isinstance(one, Generated)] for size, found in sizes.items()}
+    for size in (4, 16):
+        assert values[size] == [pytest.approx(alone, abs=1e-5) for alone in values[1]]
+        assert texts[size] == texts[1]
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
