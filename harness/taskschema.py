@@ -204,14 +204,14 @@ def _check_generation(generation: GenerationSection, located: Located) -> None:
     """What tells how to draw needs a temperature to draw at."""
     if generation.temperature:
         return
-    drawn = {
-        "n": generation.n is not None and generation.n > 1 and f"all {generation.n} answers would be equal",
-        "top_p": generation.top_p is not None and generation.top_p < 1 and "nothing is drawn",
-    }
-    for key, reason in drawn.items():
-        if reason:
-            hint = f"set generation.temperature above 0, such as 0.7, or leave {key} out"
-            raise ConfigError(f"at temperature 0 {reason}", where=located.where("generation", key), hint=hint)
+    if generation.n is not None and generation.n > 1:
+        key, reason = "n", f"all {generation.n} answers would be equal"
+    elif generation.top_p is not None and generation.top_p < 1:
+        key, reason = "top_p", "nothing is drawn"
+    else:
+        return
+    hint = f"set generation.temperature above 0, such as 0.7, or leave {key} out"
+    raise ConfigError(f"at temperature 0 {reason}", where=located.where("generation", key), hint=hint)
 
 
 def _check_sources(data: DataSection, located: Located) -> None:
