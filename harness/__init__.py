@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         Trial,
         TrialResult,
         Usage,
+        Written,
     )
     from harness.templates import render_answer, render_choices, render_input, render_instruction, render_query
 
@@ -90,7 +91,7 @@ _HOMES = {
     "Setting Source Strategy Task TaskView Trainable Trained TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Generate Generated LogLikelihood "
     "LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample TaskSpec Trial "
-    "TrialResult Usage",
+    "TrialResult Usage Written",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
 _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name in names.split()}
@@ -155,6 +156,7 @@ __all__ = [
     "UsageError",
     "Worker",
     "Workload",
+    "Written",
     "ask",
     "build",
     "classify",

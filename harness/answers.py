@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.errors import ModelError
 from harness.records import Classified, Classify, Generate, Generated, LogLikelihood, LogLikelihoods, Prediction
+from harness.seeds import derived
 from harness.templates import render_choices, render_input
 
 if TYPE_CHECKING:
@@ -35,13 +37,16 @@ _DECORATION = re.compile(r"[$\u20ac\u00a3,%+\s]")
 def ask(spec: TaskSpec, sample: Sample, prompt: Prompt, *, seed: int = 0) -> Request:
     """The request that a prompt makes by the task's kind: score each choice, or generate the answer.
 
+    Where tokens are drawn, each sample draws by itself: its seed is made of the trial's and its id.
+
     Raises:
         TemplateError: when a choice does not render.
     """
     if spec.kind != "generation":
         return LogLikelihood(prompt, render_choices(spec, sample))
     limits = spec.generation
-    return Generate(prompt, limits.max_tokens, limits.stop, limits.temperature, seed)
+    drawn = derived(seed, sample.id) if limits.temperature > 0 else seed
+    return Generate(prompt, limits.max_tokens, limits.stop, limits.temperature, drawn, limits.top_p, limits.n)
 
 
 def classify(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
@@ -87,18 +92,31 @@ def _choose(spec: TaskSpec, sample: Sample, response: LogLikelihoods | Classifie
 
 
 def _extract(spec: TaskSpec, sample: Sample, response: Generated) -> Prediction:
-    """The answer found in the text; it and the target are compared in canonical form."""
+    """The answer that most texts give, the first of equals; it and the target are compared in canonical form.
+
+    Of several texts this is self-consistency (Wang et al. 2022, arXiv:2203.11171); the first that gives the answer
+    stands for all. A text without an answer has no vote.
+    """
+    written = (response, *response.more)
+    if len(written) < spec.generation.n:
+        raise ModelError(
+            f"task {spec.name!r}, sample {sample.id!r}: {len(written)} texts where {spec.generation.n} were asked for"
+        )
     target = canonical(sample.target, spec.extract.type) or sample.target
     undecided = Prediction(
         sample.id, target, None, "empty", text=response.text, context=sample.context, usage=response.usage
     )
-    if not response.text.strip():
+    said = [one for one in written if one.text.strip()]
+    if not said:
         return undecided
-    answer = _found(spec, response.text)
-    if answer is None:
-        return replace(undecided, status="unparsed")
-    cut = response.finish == "length" or response.usage.cut_tokens > 0
-    return replace(undecided, prediction=answer, status="truncated" if cut else "answered")
+    answers = [_found(spec, one.text) for one in said]
+    votes = Counter(answer for answer in answers if answer is not None)
+    if not votes:
+        return replace(undecided, status="unparsed", text=said[0].text)
+    ((answer, _),) = votes.most_common(1)  # of equals the first that was counted
+    first = said[answers.index(answer)]
+    cut = first.finish == "length" or response.usage.cut_tokens > 0
+    return replace(undecided, prediction=answer, status="truncated" if cut else "answered", text=first.text)
 
 
 def _found(spec: TaskSpec, text: str) -> str | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.records import Experiment, TaskSpec
     from harness.taskdata import TaskData
 
-KEY_SCHEMA = 2
+KEY_SCHEMA = 3
 """Raised when keys come to mean something else, so that nothing old is taken for new."""
 
 log = logging.getLogger(__name__)

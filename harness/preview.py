@@ -136,6 +136,8 @@ def _request(request: Request, model: Model | None) -> ShownRequest:
         "stop": request.stop,
         "temperature": request.temperature,
         "seed": request.seed,
+        **({"top_p": request.top_p} if request.top_p < 1 else {}),
+        **({"n": request.n} if request.n > 1 else {}),
     }
     return ShownRequest(kind, prompt.text, shown, tokens, arguments=arguments)
 

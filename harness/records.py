@@ -63,11 +63,13 @@ class PromptSpec:
 
 @dataclass(frozen=True, slots=True)
 class GenerationSpec:
-    """Limits of a generated answer: tokens, strings that end it, sampling temperature (0 is greedy)."""
+    """How answers are generated: their limits, and how their tokens are drawn; see `Generate`."""
 
     max_tokens: int = 128
     stop: tuple[str, ...] = ()
     temperature: float = 0.0
+    top_p: float = 1.0
+    n: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +142,21 @@ class LogLikelihood:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """What text follows the prompt? Answered by `Generated`."""
+    """What text follows the prompt? Answered by `Generated`.
+
+    Attributes:
+        temperature: 0 takes the likeliest token, else one is drawn from softmax(logits / temperature).
+        top_p: drawn of the likeliest tokens alone, as few as have this probability together (Holtzman et al. 2020).
+        n: how many answers; each draws by itself, with its seed of `harness.seeds.answer_seeds`.
+    """
 
     prompt: Prompt
     max_tokens: int = 128
     stop: tuple[str, ...] = ()
     temperature: float = 0.0
     seed: int = 0
+    top_p: float = 1.0
+    n: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +197,19 @@ class LogLikelihoods:
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
-    """The generated text, without the stop string that ended it, and why it ended."""
+class Written:
+    """A generated text, without the stop string that ended it, and why it ended."""
 
     text: str
     finish: Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated(Written):
+    """The first answer, and the further n - 1; the usage has the tokens of all that were written."""
+
     usage: Usage = Usage()
+    more: tuple[Written, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,11 +91,13 @@ class PromptSection(_Section):
 
 
 class GenerationSection(_Section):
-    """Limits of generated answers; see `harness.records.GenerationSpec`."""
+    """How answers are generated; see `harness.records.GenerationSpec`."""
 
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     stop: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
     temperature: Annotated[float, Field(ge=0)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    n: Annotated[int, Field(ge=1)] | None = None
 
 
 class ExtractSection(_Section):
@@ -132,6 +134,7 @@ def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
     located = read_yaml(path)
     task = validate(located, TaskFileSchema)
     _check_kind(task, located)
+    _check_generation(task.generation, located)
     _check_sources(task.data, located)
     _check_templates(task, located)
     return located, task
@@ -195,6 +198,20 @@ def _check_labels(labels: dict[str, str] | None, located: Located) -> None:
             message = f"labels {said[text]!r} and {label!r} are both said {text!r}: no model can tell them apart"
             raise ConfigError(message, where=located.where("labels", label))
         said[text] = label
+
+
+def _check_generation(generation: GenerationSection, located: Located) -> None:
+    """What tells how to draw needs a temperature to draw at."""
+    if generation.temperature:
+        return
+    if generation.n is not None and generation.n > 1:
+        key, reason = "n", f"all {generation.n} answers would be equal"
+    elif generation.top_p is not None and generation.top_p < 1:
+        key, reason = "top_p", "nothing is drawn"
+    else:
+        return
+    hint = f"set generation.temperature above 0, such as 0.7, or leave {key} out"
+    raise ConfigError(f"at temperature 0 {reason}", where=located.where("generation", key), hint=hint)
 
 
 def _check_sources(data: DataSection, located: Located) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -39,6 +40,7 @@ from harness.records import (
     Split,
     TaskSpec,
     Usage,
+    Written,
 )
 from harness.taskdata import PARTS, TaskData
 from harness.taskfile import load_task as read_task
@@ -91,8 +93,11 @@ def _toy_answer(request: Request) -> Response:
         values = tuple(-1.0 / (1 + _shared(text, choice)) for choice in request.continuations)
         return LogLikelihoods(values, Usage(len(text.split()), len(values)))
     if isinstance(request, Generate):
-        words = request.prompt.query.split()[: request.max_tokens]
-        return Generated(" ".join(words), "stop", Usage(len(request.prompt.text.split()), len(words)))
+        words = request.prompt.query.split()
+        texts = [words[number:][: request.max_tokens] for number in range(request.n)]
+        first, *more = (" ".join(text) for text in texts)
+        usage = Usage(len(request.prompt.text.split()), sum(map(len, texts)))
+        return Generated(first, "stop", usage, tuple(Written(text, "stop") for text in more))
     if isinstance(request, Classify):
         total = math.log(len(request.labels))
         return Classified(tuple(-total for _ in request.labels), Usage(len(request.text.split())))
@@ -152,6 +157,8 @@ def check_model(model: Model, *, device: str = "cpu") -> None:
         engine = model.load(device)
         for kind in sorted(model.answers):
             _check_engine(engine, kind)
+        if "Generate" in model.answers:
+            _check_several(engine)
     if isinstance(model, Trainable):
         _check_training(model, device)
 
@@ -169,6 +176,14 @@ def _check_engine(engine: Engine, kind: RequestKind) -> None:
     assert all(isinstance(value, str) for value in engine.provenance.values()), "provenance holds strings"
 
 
+def _check_several(engine: Engine) -> None:
+    """Drawn answers need not be the same again, as where a service draws them; there are always as many as asked."""
+    one = Generate(Prompt("The sun shines."), max_tokens=4, temperature=0.8, seed=1, top_p=0.9)
+    requests = [replace(one, n=3), one, replace(one, n=2)]
+    for request, response in zip(requests, engine.run(requests), strict=True):
+        _check_response(request, response)
+
+
 def _requests(kind: RequestKind) -> list[Request]:
     texts = ("The sun shines.", "Snow falls on the mountains all day long.", "")
     if kind == "LogLikelihood":
@@ -184,6 +199,8 @@ def _check_response(request: Request, response: Response) -> None:
     if isinstance(request, LogLikelihood) and isinstance(response, LogLikelihoods):
         assert len(response.values) == len(request.continuations), "one log-likelihood a continuation"
         assert all(value <= 0 for value in response.values), "log-likelihoods are not above 0"
+    if isinstance(request, Generate) and isinstance(response, Generated):
+        assert 1 + len(response.more) == request.n, f"n answers: {1 + len(response.more)} where {request.n} were asked"
     if isinstance(request, Classify) and isinstance(response, Classified):
         assert len(response.log_probs) == len(request.labels), "one log-probability a label"
         total = math.fsum(math.exp(value) for value in response.log_probs)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from transformers import AutoModelForCausalLM
 
 from harness.errors import ModelError
-from harness.records import Generate, Generated, LogLikelihood, LogLikelihoods, Request, Response
+from harness.records import Generate, Generated, LogLikelihood, LogLikelihoods, Request, Response, Written
+from harness.seeds import answer_seeds
 from harness_hf.batching import TokenBudget
 from harness_hf.decoder import Decoder
 from harness_hf.devices import provenance
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+    from harness.records import Usage
+    from harness_hf.prompts import Answerable
     from harness_hf.settings import Settings
 
 
@@ -100,29 +104,31 @@ class CausalEngine:
             [request.prompt for request in asked], [request.max_tokens for request in asked]
         )
         answers = [
-            Answer(
-                _name(at, request),
-                one.ids,
-                one.limit,
-                request.stop,
-                request.temperature,
-                request.seed,
-                self._ends(request),
-            )
+            self._begun(_name(at, request), request, one)
             for at, request, one in zip(places, asked, fitted, strict=True)
         ]
-        prefixes = self._prefixes if len(answers) > 1 else None
-        generate(self._decoder, answers, self._decode, self._budget, prefixes)
-        return {
-            at: Generated(answer.text, answer.finish, replace(one.usage, output_tokens=len(answer.new)))
-            for at, request, one, answer in zip(places, asked, fitted, answers, strict=True)
-        }
+        # A prompt that is asked alone is answered from nothing, as in scoring.
+        prefixes = self._prefixes if len(asked) > 1 else None
+        generate(self._decoder, list(chain(*answers)), self._decode, self._budget, prefixes)
+        return {at: _generated(one.usage, group) for at, one, group in zip(places, fitted, answers, strict=True)}
+
+    def _begun(self, name: str, request: Generate, fitted: Answerable) -> list[Answer]:
+        """The n answers of a request, to be filled in."""
+        ends = ending_tokens(self._decoder, self._tokenizer, request.stop)
+        return [
+            Answer(name, fitted.ids, fitted.limit, request.stop, request.temperature, request.top_p, seed, ends)
+            for seed in answer_seeds(request.seed, request.n)
+        ]
 
     def _decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
-    def _ends(self, request: Generate) -> frozenset[int]:
-        return ending_tokens(self._decoder, self._tokenizer, request.stop)
+
+def _generated(usage: Usage, answers: Sequence[Answer]) -> Generated:
+    """The response that the answers to one request make."""
+    (first, *more) = (Written(answer.text, answer.finish) for answer in answers)
+    tokens = sum(len(answer.new) for answer in answers)
+    return Generated(first.text, first.finish, replace(usage, output_tokens=tokens), tuple(more))
 
 
 def window_of(config: PreTrainedConfig) -> int | None:

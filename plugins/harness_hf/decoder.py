@@ -68,6 +68,7 @@ class Decoder:
         """Keys and values of a prefix, for one row."""
         cache = DynamicCache()
         self._base(input_ids=self._tensor([ids]), past_key_values=cache, use_cache=True)
+        self.counters.add(forwarded=len(ids))
         return cache
 
     def logits(

@@ -17,6 +17,8 @@ from harness_hf.writing import choose
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from torch import Tensor
+
     from harness_hf.prefixes import Prefixes
     from harness_hf.writing import Answer
 
@@ -81,20 +83,26 @@ def _decode(
     shared: int,
     prefix: DynamicCache | None,
 ) -> None:
-    """Prompts are padded on the left, between the shared prefix and each row's own tokens, and masked there."""
-    cache = expanded(prefix, len(rows)) if prefix is not None else DynamicCache()
-    longest = max(len(one.ids) for one in rows)
-    gaps = [longest - len(one.ids) for one in rows]
+    """Prompts are padded on the left, between the shared prefix and each one's own tokens, and masked there.
+
+    Equal prompts run once, and are then copied for each of their rows.
+    """
+    prompts = list(dict.fromkeys(one.ids for one in rows))
+    cache = expanded(prefix, len(prompts)) if prefix is not None else DynamicCache()
+    longest = max(map(len, prompts))
+    gaps = [longest - len(prompt) for prompt in prompts]
     tensor = partial(torch.tensor, device=decoder.model.device)
-    ids = tensor([[0] * gap + list(one.ids[shared:]) for gap, one in zip(gaps, rows, strict=True)])  # (B, L)
-    mask = tensor([[1] * shared + [0] * gap + [1] * (longest - shared - gap) for gap in gaps])  # (B, shared + L)
-    positions = positions_of(mask)[:, shared:]  # (B, L)
+    ids = tensor([[0] * gap + list(prompt[shared:]) for gap, prompt in zip(gaps, prompts, strict=True)])  # (P, L)
+    mask = tensor([[1] * shared + [0] * gap + [1] * (longest - shared - gap) for gap in gaps])  # (P, shared + L)
+    positions = positions_of(mask)[:, shared:]  # (P, L)
+    logits = _last_logits(decoder, ids, cache, mask, positions)  # (P, V)
+    decoder.counters.add(forwarded=ids.numel() - sum(gaps), padded=sum(gaps))
+    if len(prompts) < len(rows):
+        numbers = {prompt: at for at, prompt in enumerate(prompts)}
+        copies = tensor([numbers[one.ids] for one in rows])  # (B,)
+        cache.batch_select_indices(copies)
+        logits, mask, positions = logits[copies], mask[copies], positions[copies]
     while True:
-        everyone = torch.arange(len(rows), device=ids.device)
-        last = torch.full_like(everyone, ids.shape[1] - 1)
-        logits = torch.cat(
-            [*decoder.logits(ids, everyone, last, cache=cache, mask=mask, positions=positions)]
-        )  # (B, V)
         tokens = [choose(one, row) for one, row in zip(rows, logits, strict=True)]
         going = [at for at, (one, token) in enumerate(zip(rows, tokens, strict=True)) if not one.add(token, decode)]
         if not going:
@@ -106,6 +114,15 @@ def _decode(
         ids = tensor([[tokens[at]] for at in going])  # (B, 1)
         mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
         positions = positions[:, -1:] + 1
+        logits = _last_logits(decoder, ids, cache, mask, positions)  # (B, V)
+        decoder.counters.add(forwarded=len(rows))
+
+
+def _last_logits(decoder: Decoder, ids: Tensor, cache: DynamicCache, mask: Tensor, positions: Tensor) -> Tensor:
+    """(B, L) tokens after those of the cache -> (B, V) logits at the last of them."""
+    everyone = torch.arange(len(ids), device=ids.device)
+    last = torch.full_like(everyone, ids.shape[1] - 1)
+    return torch.cat([*decoder.logits(ids, everyone, last, cache=cache, mask=mask, positions=positions)])
 
 
 def _recompute(decoder: Decoder, one: Answer, decode: Callable[[Sequence[int]], str]) -> None:
@@ -115,5 +132,6 @@ def _recompute(decoder: Decoder, one: Answer, decode: Callable[[Sequence[int]], 
         ids = torch.tensor([[*one.ids, *one.new]], device=device)
         last = torch.tensor([ids.shape[1] - 1], device=device)
         (logits,) = decoder.logits(ids, torch.zeros_like(last), last)
+        decoder.counters.add(forwarded=ids.numel())
         if one.add(choose(one, logits[0]), decode):
             return

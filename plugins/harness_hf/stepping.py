@@ -148,12 +148,14 @@ class _Batch:
         return tokens if any(one is not None for one in self._going) else []
 
     def _prefilled(self) -> Tensor:
-        """Run the rows' own prompts, packed, into their rooms; the states at their ends."""
+        """Run the rows' own prompts, packed, into their rooms; the states at their ends. Equal prompts run once."""
         decoding = self._decoding
         own = [one.ids[decoding.shared :] for one in self._going if one is not None]
-        nodes = [Node(ids, decoding.shared, size=len(ids)) for ids in own]
-        numbers = {id(node): at for at, node in enumerate(nodes)}
-        ends: dict[int, Tensor] = {}
+        rows: dict[tuple[int, ...], list[int]] = {}
+        for at, ids in enumerate(own):
+            rows.setdefault(ids, []).append(at)
+        nodes = [Node(ids, decoding.shared, size=len(ids)) for ids in rows]
+        ends: dict[tuple[int, ...], Tensor] = {}
         for pack in packs(nodes, decoding.budget.tokens, 1):
             packed = layout(pack)
             found: KeyValues = []
@@ -161,13 +163,14 @@ class _Batch:
             if not self._rooms:
                 self._rooms += [(self._room(keys), self._room(values)) for keys, values in found]
             for node in pack:
-                at, begin = numbers[id(node)], packed.begins[id(node)]
+                begin = packed.begins[id(node)]
                 source, target = slice(begin, begin + node.size), slice(self._longest - node.size, self._longest)
-                for (keys, values), (all_keys, all_values) in zip(found, self._rooms, strict=True):
-                    all_keys[at, :, target] = keys[0, :, source]
-                    all_values[at, :, target] = values[0, :, source]
-                ends[at] = states[begin + node.size - 1]
-        return torch.stack([ends[at] for at in range(len(self._going))])
+                for at in rows[node.ids]:
+                    for (keys, values), (all_keys, all_values) in zip(found, self._rooms, strict=True):
+                        all_keys[at, :, target] = keys[0, :, source]
+                        all_values[at, :, target] = values[0, :, source]
+                ends[node.ids] = states[begin + node.size - 1]
+        return torch.stack([ends[ids] for ids in own])
 
     def _room(self, like: Tensor) -> Tensor:
         """(B, H_kv, C, D) zeros: what is masked is multiplied by 0, so it has to be a number."""

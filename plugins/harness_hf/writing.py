@@ -28,6 +28,7 @@ class Answer:
         limit: most new tokens.
         stop: strings that end it and are not part of it.
         temperature: 0 takes the most likely token, else one is drawn from softmax(logits / temperature).
+        top_p: see `nucleus`; 1 draws from all tokens.
         seed: of the draws.
         ends: tokens that end it.
         new: tokens so far, the ending one included.
@@ -41,6 +42,7 @@ class Answer:
     limit: int
     stop: tuple[str, ...]
     temperature: float
+    top_p: float
     seed: int
     ends: frozenset[int]
     new: list[int] = field(default_factory=list)
@@ -87,6 +89,27 @@ def choose(one: Answer, logits: Tensor) -> int:
         raise ModelError(f"{one.name}: the model's logits are not finite")
     if one.temperature == 0:
         return best
-    cumulative = (logits.cpu().double() / one.temperature).softmax(-1).cumsum(-1)
+    probabilities = (logits.cpu().double() / one.temperature).softmax(-1)  # (V,)
+    kept = nucleus(probabilities, one.top_p) if one.top_p < 1 else None
+    cumulative = (probabilities if kept is None else probabilities[kept]).cumsum(-1)
     point = torch.rand((), generator=one.draws, dtype=torch.float64) * cumulative[-1]
-    return min(int(torch.searchsorted(cumulative, point, right=True)), len(logits) - 1)
+    at = min(int(torch.searchsorted(cumulative, point, right=True)), len(cumulative) - 1)
+    return at if kept is None else int(kept[at])
+
+
+def nucleus(probabilities: Tensor, top_p: float) -> Tensor:
+    """The fewest tokens, likeliest first, that have the probability `top_p` together (Holtzman et al. 2020).
+
+    Args:
+        probabilities: (V,) float64 that sum to 1.
+        top_p: above 0 and below 1.
+
+    Returns:
+        (n,) tokens, at least one; of equally likely ones the lowest.
+    """
+    # Tokens rarer than this have less than 1 - top_p together, so none is kept: few are left to be sorted.
+    rarest = (1 - top_p) / len(probabilities) / 2  # half, for what rounding may do
+    candidates = (probabilities >= rarest).nonzero()[:, 0]
+    found, order = probabilities[candidates].sort(descending=True, stable=True)
+    count = int((found.cumsum(-1) < top_p).sum()) + 1
+    return candidates[order[:count]]

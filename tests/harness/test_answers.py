@@ -21,7 +21,9 @@ from harness.records import (
     Sample,
     TaskSpec,
     Usage,
+    Written,
 )
+from harness.seeds import derived
 
 REVIEWS = TaskSpec(
     "reviews", "classification", PromptSpec("{{ text }}:", input="<{{ text }}>"), {"bad": " -", "good": " +"}
@@ -33,7 +35,7 @@ SUMS = TaskSpec(
     "sums",
     "generation",
     PromptSpec("{{ q }}"),
-    generation=GenerationSpec(16, ("\n",), 0.5),
+    generation=GenerationSpec(16, ("\n",), 0.5, 0.9),
     extract=ExtractSpec(NUMBER, "last", "number"),
 )
 SUM = Sample("3", {"q": "1,000 + 4?"}, "1,004.0")
@@ -43,8 +45,15 @@ PROMPT = Prompt("?")
 def test_what_is_asked_by_kind_of_task():
     assert ask(REVIEWS, FILM, PROMPT) == LogLikelihood(PROMPT, (" -", " +"))
     assert ask(CAPITALS, FRANCE, PROMPT) == LogLikelihood(PROMPT, (" Rome", " Paris", " Bern"))
-    assert ask(SUMS, SUM, PROMPT, seed=7) == Generate(PROMPT, 16, ("\n",), 0.5, 7)
+    assert ask(SUMS, SUM, PROMPT, seed=7) == Generate(PROMPT, 16, ("\n",), 0.5, derived(7, "3"), 0.9, 1)
     assert classify(REVIEWS, FILM) == (Classify("<Fine.>", ("bad", "good")),)
+
+
+def test_each_sample_draws_by_itself_and_nothing_changes_where_nothing_is_drawn():
+    seeds = {ask(SUMS, Sample(str(n), {}, "1"), PROMPT, seed=seed).seed for n in range(50) for seed in range(2)}
+    assert len(seeds) == 100
+    greedy = dataclasses.replace(SUMS, generation=GenerationSpec(16))
+    assert ask(greedy, SUM, PROMPT, seed=7) == Generate(PROMPT, 16, seed=7)
 
 
 @pytest.mark.parametrize("response", [LogLikelihoods((-4.0, -1.5), Usage(9)), Classified((-4.0, -1.5), Usage(9))])
@@ -89,6 +98,49 @@ def test_numbers_found_in_generated_text(text, finish, prediction, status):
     assert (said.prediction, said.status, said.text) == (prediction, status, text)
     assert said.target == "1004", "in the same form as the answer"
     assert said.correct == (prediction == "1004")
+
+
+def several(*texts):
+    """Texts, those that end in `...` cut off by the limit."""
+    first, *more = (Written(text, "length" if text.endswith("...") else "stop") for text in texts)
+    return Generated(first.text, first.finish, Usage(9, 30), tuple(more))
+
+
+@pytest.mark.parametrize(
+    ("texts", "prediction", "text", "status"),
+    [
+        (["is 5", "is 1,004", "or 1004.0"], "1004", "is 1,004", "answered"),
+        (["is 5", "is 1004", "makes 1004", "5."], "5", "is 5", "answered"),
+        (["no idea", "none", "", "is 7"], "7", "is 7", "answered"),
+        (["is 7", "is 8", "is 8..."], "8", "is 8", "answered"),
+        (["is 7", "is 8...", "is 8"], "8", "is 8...", "truncated"),
+        (["is 7...", "is 8", "is 8"], "8", "is 8", "answered"),
+        (["", "no idea", "none..."], None, "no idea", "unparsed"),
+        (["", " ", "\n"], None, "", "empty"),
+    ],
+)
+def test_of_several_texts_the_answer_of_most_wins_and_of_equals_the_first(texts, prediction, text, status):
+    spec = dataclasses.replace(SUMS, generation=GenerationSpec(temperature=0.5, n=len(texts)))
+    said = decide(spec, SUM, [several(*texts)])
+    assert (said.prediction, said.text, said.status) == (prediction, text, status)
+    assert said.usage == Usage(9, 30)
+    assert said.correct == (prediction == "1004")
+
+
+@given(st.lists(st.sampled_from(["1", "2", "3", ""]), min_size=1, max_size=9), st.randoms())
+def test_the_order_of_texts_decides_between_equals_alone(answers, rng):
+    spec = dataclasses.replace(SUMS, generation=GenerationSpec(temperature=0.5, n=len(answers)))
+    shuffled = rng.sample(answers, len(answers))
+    won = {decide(spec, SUM, [several(*texts)]).prediction for texts in (answers, shuffled)}
+    counts = {answer: answers.count(answer) for answer in answers if answer}
+    assert won <= {answer for answer, count in counts.items() if count == max(counts.values())} or won == {None}
+    assert (None in won) == (not counts)
+
+
+def test_fewer_texts_than_asked_for_are_the_models_error():
+    spec = dataclasses.replace(SUMS, generation=GenerationSpec(temperature=0.5, n=3))
+    with pytest.raises(ModelError, match="sample '3': 2 texts where 3 were asked for"):
+        decide(spec, SUM, [several("is 5", "is 5")])
 
 
 def test_texts_are_compared_without_case_and_spacing():

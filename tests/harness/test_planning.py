@@ -82,6 +82,23 @@ def test_an_edit_touches_exactly_the_trials_that_read_it(folder, faulty_parts, f
     assert {name for name in before if before[name] != after[name]} == touched
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("top_p: 0.9", "top_p: 0.8"), ("n: 5", "n: 6"), ("ature: 0.5", "ature: 0.6"), ("tokens: 9", "tokens: 8")],
+)
+def test_how_answers_are_generated_is_part_of_the_key(folder, faulty_parts, old, new):
+    (folder / "task.yaml").write_text(
+        "name: sums\nkind: generation\ndata: {files: {train: train.jsonl, test: test.jsonl}, "
+        "fields: {text: text, target: label}, context: time}\nprompt: {template: '{{ text }}'}\n"
+        "generation: {max_tokens: 9, temperature: 0.5, top_p: 0.9, n: 5}\n"
+    )
+    strategies = (Component("zero-shot"), Component("few-shot", None, {"k": "2"}))
+    before = keys(folder, faulty_parts, strategies=strategies)
+    edit(folder / "task.yaml", old, new)
+    after = keys(folder, faulty_parts, strategies=strategies)
+    assert not set(before.values()) & set(after.values())
+
+
 def test_planning_twice_gives_the_same_keys(folder, faulty_parts):
     assert keys(folder, faulty_parts) == keys(folder, faulty_parts)
 

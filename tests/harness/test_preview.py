@@ -21,6 +21,23 @@ def test_a_preview_shows_what_a_trial_asks(catalogue):
     assert shown.samples[0].requests[0].answers == (" warm", " cold")
 
 
+def test_how_answers_are_drawn_is_shown_where_it_is_set(catalogue, tmp_path):
+    (tmp_path / "sums.jsonl").write_text('{"q": "1 + 1", "a": 2}\n{"q": "2 + 2", "a": 4}\n')
+    written = (
+        "name: sums\nkind: generation\ndata: {files: {test: sums.jsonl}, fields: {q: q, target: a}}\n"
+        "prompt: {template: '{{ q }} ='}\ngeneration: {max_tokens: 9}\n"
+    )
+    greedily, by_chance = tmp_path / "greedily.yaml", tmp_path / "by_chance.yaml"
+    greedily.write_text(written)
+    by_chance.write_text(written.replace("9}", "9, temperature: 0.5, top_p: 0.9, n: 3}"))
+    (greedy,) = preview(catalogue, str(greedily), strategy="zero-shot", seed=5, count=1).samples[0].requests
+    assert greedy.arguments == {"max_tokens": 9, "stop": (), "temperature": 0.0, "seed": 5}
+    first, second = preview(catalogue, str(by_chance), strategy="zero-shot", seed=5, count=2).samples
+    drawn = first.requests[0].arguments
+    assert (drawn["temperature"], drawn["top_p"], drawn["n"]) == (0.5, 0.9, 3)
+    assert drawn["seed"] != second.requests[0].arguments["seed"]
+
+
 def test_a_model_that_cannot_is_refused_with_the_reason(catalogue):
     with pytest.raises(UsageError, match="can't do toy with majority: the model can't be prompted"):
         preview(catalogue, "toy", strategy="zero-shot", model="majority")

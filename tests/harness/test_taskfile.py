@@ -181,6 +181,18 @@ def test_faults_of_the_file_are_named_with_line_and_key(load, tmp_path, old, new
         (QUIZ, "prompt:", "labels: {a: x, b: y}\nprompt:", "6: labels", "only a classification task"),
         (SUMS, "extract: {type: number}", "extract: {pattern: '('}", "7: extract.pattern", "no regular expression"),
         (SUMS, "extract:", "generation: {max_tokens: 0}\nextract:", "7: generation.max_tokens", "greater than"),
+        (
+            SUMS,
+            "extract:",
+            "generation:\n  temperature: 1\n  top_p: 0\nextract:",
+            "9: generation.top_p",
+            "greater than",
+        ),
+        (SUMS, "extract:", "generation:\n  temperature: 1\n  top_p: 1.1\nextract:", "9: generation.top_p", "less than"),
+        (SUMS, "extract:", "generation: {temperature: 1, n: 0}\nextract:", "7: generation.n", "greater than"),
+        (SUMS, "extract:", "generation:\n  n: 5\nextract:", "8: generation.n", "all 5 answers would be equal"),
+        (SUMS, "extract:", "generation:\n  n: 2\n  temperature: 0\nextract:", "8: generation.n", "at temperature 0"),
+        (SUMS, "extract:", "generation: {top_p: 0.9}\nextract:", "7: generation.top_p", "nothing is drawn"),
     ],
 )
 def test_faults_of_other_kinds_of_tasks(load, tmp_path, text, old, new, place, said):
@@ -397,6 +409,13 @@ def test_generation(load):
     assert task.spec.extract == ExtractSpec("a(.)", "last", "text")
     assert task.spec.metrics == ("exact_match",)
     assert targets(task) == ["Two"]
+
+
+def test_how_answers_are_drawn(load):
+    told = "generation: {temperature: 0.7, top_p: 0.95, n: 8}\nextract:"
+    assert load(SUMS.replace("extract:", told)).spec.generation == GenerationSpec(128, (), 0.7, 0.95, 8)
+    told = "generation: {temperature: 0.0, top_p: 1, n: 1}\nextract:"
+    assert load(SUMS.replace("extract:", told)).spec.generation == GenerationSpec()
 
 
 def test_numbers_to_be_generated_have_one_form(load):

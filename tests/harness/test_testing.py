@@ -1,5 +1,6 @@
 """The contract checks for plugin authors: they pass what keeps the contract and name what breaks it."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -48,6 +49,13 @@ class Overconfident(ToyModel):
         return [Classified(tuple(0.0 for _ in request.labels)) for request in requests]
 
 
+class Curt(ToyModel):
+    answers = frozenset({"Generate"})
+
+    def run(self, requests):
+        return [dataclasses.replace(response, more=()) for response in super().run(requests)]
+
+
 class Restless(ToyModel):
     calls = itertools.count()
 
@@ -61,6 +69,7 @@ class Restless(ToyModel):
         (Backwards(), "order"),
         (Positive(), "not above 0"),
         (Overconfident(), "sum to 1"),
+        (Curt(), "1 where 3 were asked"),
         (Restless(), "same each time"),
     ],
 )

@@ -49,6 +49,19 @@ def tiny_checkpoint(tmp_path_factory) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def load(tiny_checkpoint, empty_assets):
+    """`load("llama", ...)`: the engine of a tiny random model, on one thread since more only slow it down."""
+    import torch
+
+    from harness_hf.models import hf
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield lambda name, **parameters: hf(str(tiny_checkpoint(name)), empty_assets, **parameters).load("cpu")
+    torch.set_num_threads(threads)
+
+
 def _bpe_tokenizer(*, bos: bool):
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast

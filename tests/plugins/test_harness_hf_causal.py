@@ -79,15 +79,6 @@ def few_shot(text, shots=4):
     return Prompt(question(text), demonstrations, "Name the topic.\n\n")
 
 
-@pytest.fixture
-def load(tiny_checkpoint, empty_assets):
-    """`load("llama", ...)`: the engine of a tiny random model, on one thread since more only slow it down."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield lambda name, **parameters: hf(str(tiny_checkpoint(name)), empty_assets, **parameters).load("cpu")
-    torch.set_num_threads(threads)
-
-
 # --- log-likelihood --------------------------------------------------------------------------------
 
 
