@@ -112,7 +112,9 @@ def test_calls_of_1_4_and_16_requests_give_the_same(name, load):
     asked = [Generate(Prompt(question(text)), max_tokens=4) for text in articles(16, words=(3, 9))]
     engine = load(name)
     sizes = {
-        size: [one for at in range(0, 16, size) for one in engine.run([*scored[at : at + size], *asked[at : at + size]])]
+        size: [
+            one for at in range(0, 16, size) for one in engine.run([*scored[at : at + size], *asked[at : at + size]])
+        ]
         for size in (1, 4, 16)
     }
     values = {size: [one.values for one in found if isinstance(one, LogLikelihoods)] for size, found in sizes.items()}
