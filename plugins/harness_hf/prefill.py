@@ -69,7 +69,7 @@ def prefill(
             all_states = decoder.states(packed, Packed(packed, (*chain, *pieces), found))
             states.update({place: all_states[place - done].clone() for place in here})  # so that the rest is freed
 
-        if budget.fits([piece], forward):
+        if budget.fits([piece], forward):  # a long piece says nothing about many short ones
             pieces.append(found)
             done += len(piece.ids)
         elif len(piece.ids) == 1:

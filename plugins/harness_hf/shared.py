@@ -107,14 +107,18 @@ class _Run:
             failed: list[list[Node]] = []
 
             def work(pack: list[Node], failed: list[list[Node]] = failed) -> None:
-                if not self.budget.fits(pack, lambda pack: self._forward(layout(pack), chain)):
+                tokens = sum(node.size for node in pack)
+                if not self.budget.fits(pack, lambda pack: self._forward(layout(pack), chain), tokens=tokens):
                     failed.append(pack)
 
-            each(packs(fitting, self.budget.tokens, self.decoder.workers), work, self.decoder.workers)
+            dealt = packs(fitting, self.budget.tokens, self.decoder.workers)
+            # While the best size is still looked for, one forward decides about the next.
+            now, later = (dealt[:1], dealt[1:]) if self.budget.growing else (dealt, [])
+            each(now, work, self.decoder.workers)
             if failed:  # those at work side by side fail together: that is one thing to learn
                 self.budget.halve(max(sum(node.size for node in pack) for pack in failed))
             self.waiting += [_Kept(pack[0], chain) for pack in failed if len(pack) == 1]
-            fitting = [node for pack in failed if len(pack) > 1 for node in pack]
+            fitting = [node for pack in [*later, *(pack for pack in failed if len(pack) > 1)] for node in pack]
 
     def _alone(self, kept: _Kept) -> list[KeyValues]:
         """Run one node and give its keys and values."""

@@ -452,6 +452,16 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(load, monkeypatch, c
     assert not caplog.text, "what was learnt is remembered"
 
 
+def test_while_the_budget_grows_forwards_run_one_by_one_and_answers_stay(load):
+    requests = [LogLikelihood(Prompt(question(text)), TOPICS) for text in articles(60, words=(8, 12))]
+    expected = load("llama").run(requests)
+    engine = load("llama", batch_tokens=64)
+    engine._budget.growing = True
+    found = engine.run(requests)
+    assert engine._budget.tokens >= 64
+    assert [one.values for one in found] == [pytest.approx(one.values, abs=1e-5) for one in expected]
+
+
 def test_memory_for_not_even_one_row_is_an_error(load, monkeypatch):
     engine = load("llama")
     base = engine._decoder._base
