@@ -4,7 +4,9 @@
 
 PEER is a virtual environment with `lm_eval[hf]`. The prompts are those of the harness (`harness show` shows them); the
 peer gets them as a task of its own, with nothing left to render. Both run as programs, from the start of the process to
-its end, in turn (A B A B); ratios are of the medians. A task that generates is compared by its texts.
+its end, in turn (A B A B); ratios are of the medians. A task that generates is compared by its texts. With `--exact`
+log-likelihoods are also computed by plain transformers in float64, one text at a time: both are as far from that as
+float32 takes them.
 """
 
 from __future__ import annotations
@@ -84,7 +86,11 @@ def main() -> None:
             _say("harness", ours[-1])
             theirs.append(_run_peer(place, place / f"peer-{number}", folder, options))
             _say("lm-eval", theirs[-1])
-    _compare(ours, theirs)
+        _compare(ours, theirs)
+        if options.exact:
+            exact = _exact(folder, place / "rows.jsonl")
+            for who, runs in (("harness", ours), ("lm-eval", theirs)):
+                print(f"{who}: largest difference from float64 {_largest_difference(runs[0].answers, exact):.1e}")
 
 
 def _options() -> argparse.Namespace:
@@ -96,6 +102,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch-size", default="8", help="the peer's")
+    parser.add_argument("--exact", action="store_true", help="compare with float64 too: slow")
     return parser.parse_args()
 
 
@@ -191,9 +198,32 @@ def _compare(ours: list[Run], theirs: list[Run]) -> None:
     if isinstance(pairs[0][0], str):
         print(f"equal texts: {sum(one.strip() == other.strip() for one, other in pairs)} of {len(pairs)}")
         return
-    differences = [abs(a - b) for one, other in pairs for a, b in zip(one, other, strict=True)]
     same = sum(one.index(max(one)) == other.index(max(other)) for one, other in pairs)
-    print(f"largest difference in log-likelihood: {max(differences):.1e}; same choice: {same} of {len(pairs)}")
+    largest = _largest_difference(ours[0].answers, theirs[0].answers)
+    print(f"largest difference in log-likelihood: {largest:.1e}; same choice: {same} of {len(pairs)}")
+
+
+def _largest_difference(ours: list, theirs: list) -> float:
+    return max(abs(a - b) for one, other in zip(ours, theirs, strict=True) for a, b in zip(one, other, strict=True))
+
+
+def _exact(folder: Path, rows: Path) -> list[list[float]]:
+    """Each choice's log-likelihood: all tokens of prompt and choice together, one text a forward, float64."""
+    import torch
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval()
+
+    @torch.inference_mode()
+    def log_likelihood(prompt: str, choice: str) -> float:
+        begin = len(tokenizer(prompt.rstrip())["input_ids"])
+        ids = tokenizer(prompt + choice)["input_ids"]
+        log_probs = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+        return sum(log_probs[at - 1, ids[at]].item() for at in range(begin, len(ids)))
+
+    asked = [json.loads(line) for line in rows.read_text("utf-8").splitlines()]
+    return [[log_likelihood(row["prompt"], choice) for choice in row["choices"]] for row in asked]
 
 
 if __name__ == "__main__":
