@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from harness.packed import Selected
 from harness.records import ContextScore, Coverage, Estimate, Prediction, TaskSpec
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ def coverage(predictions: Iterable[Prediction]) -> Coverage:
 
 
 def score(
-    predictions: Iterable[Prediction], spec: TaskSpec, metrics: Mapping[str, Metric]
+    predictions: Sequence[Prediction], spec: TaskSpec, metrics: Mapping[str, Metric]
 ) -> tuple[Mapping[str, Estimate], Mapping[str, ContextScore]]:
     """Each metric over all samples, and over the samples of each context where any has one.
 
@@ -36,17 +38,19 @@ def score(
         spec: the task's.
         metrics: name -> metric.
     """
-    answered: list[Prediction] = []
-    contexts: dict[str, list[Prediction]] = {}
-    for prediction in predictions:
-        group = contexts.setdefault(prediction.context, []) if prediction.context is not None else []
+    answered = array("q")
+    contexts: dict[str, array[int]] = {}
+    for place, prediction in enumerate(predictions):
+        group = contexts.setdefault(prediction.context, array("q")) if prediction.context is not None else None
         if prediction.status != "failed":
-            answered.append(prediction)
-            group.append(prediction)
+            answered.append(place)
+            if group is not None:
+                group.append(place)
     within = {
-        name: ContextScore(len(group), _compute(group, spec, metrics)) for name, group in sorted(contexts.items())
+        name: ContextScore(len(group), _compute(Selected(predictions, group), spec, metrics))
+        for name, group in sorted(contexts.items())
     }
-    return _compute(answered, spec, metrics), within
+    return _compute(Selected(predictions, answered), spec, metrics), within
 
 
 def _compute(
