@@ -90,6 +90,6 @@ class Job:
     trial: Trial
     task: Component
     device: str
-    done: Places = Places()
+    done: Places = field(default_factory=Places)
     timings: tuple[ChunkTiming, ...] = ()
     scenarios: tuple[Component, ...] = ()

@@ -118,14 +118,12 @@ class Places(Sequence[int]):
 
     def __init__(self, ascending: Iterable[int] = ()) -> None:
         starts, ends, before = array("q"), array("q"), array("q")
-        count = 0
-        for place in ascending:
+        for count, place in enumerate(ascending):
             if not ends or ends[-1] != place:
                 starts.append(place)
                 ends.append(place)
                 before.append(count)
             ends[-1] = place + 1
-            count += 1
         self._starts, self._ends, self._before = starts, ends, before
 
     def __len__(self) -> int:

@@ -13,13 +13,15 @@ from harness.sampling import draw, without
 from harness.templates import shown_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from harness.interfaces import Task
     from harness.records import Condition, Sample, Split, TaskSpec
 
 PARTS = frozenset({"prompt", "train", "validation"})
 """What a strategy may declare in `reads`; without a declaration it reads all."""
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 class TaskData:
@@ -68,13 +70,13 @@ class TaskData:
     def pool_digest(self, split: Split, scored: Split) -> str:
         """Digest of such rows, in order."""
         if (split, scored) not in self._digests:
-            self._digests[split, scored] = digest([_plain(sample) for sample in self.pool(split, scored)[0]])
+            self._digests[split, scored] = rows_digest(self.pool(split, scored)[0])
         return self._digests[split, scored]
 
     def scored_digest(self, split: Split, limit: int | None) -> str:
         """Digest of the scored rows, in order."""
         if (split, limit) not in self._scored_digests:
-            self._scored_digests[split, limit] = digest([_plain(sample) for sample in self.scored(split, limit)])
+            self._scored_digests[split, limit] = rows_digest(self.scored(split, limit))
         return self._scored_digests[split, limit]
 
     def view(self, scored: Split, reads: frozenset[str]) -> GuardedView:
@@ -132,8 +134,20 @@ class GuardedView:
 
 def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """SHA-256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_canonical(value)).hexdigest()
+
+
+def rows_digest(samples: Iterable[Sample]) -> str:
+    """`digest` of the list of the samples, each a list of what it holds; taken one by one."""
+    found = hashlib.sha256(b"[")
+    for number, sample in enumerate(samples):
+        found.update((b"," if number else b"") + _canonical(_plain(sample)))
+    found.update(b"]")
+    return found.hexdigest()
+
+
+def _canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
 
 
 def _plain(sample: Sample) -> list[Any]:
