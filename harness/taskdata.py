@@ -8,7 +8,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.checking import render_all
 from harness.errors import DataError, HarnessError
+from harness.facts import Facts, Memory
 from harness.sampling import draw, without
 from harness.templates import shown_fields
 
@@ -27,12 +29,11 @@ _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",",
 class TaskData:
     """A task and, computed once each, what planning and trials ask of its rows."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, memory: Memory | None = None) -> None:
         self.task = task
+        self._memory = memory or Memory()
         self._scored: dict[tuple[Split, int | None], Sequence[Sample]] = {}
         self._pools: dict[tuple[Split, Split], tuple[Sequence[Sample], int]] = {}
-        self._digests: dict[tuple[Split, Split], str] = {}
-        self._scored_digests: dict[tuple[Split, int | None], str] = {}
 
     @property
     def spec(self) -> TaskSpec:
@@ -67,17 +68,29 @@ class TaskData:
             )
         return self._pools[split, scored]
 
-    def pool_digest(self, split: Split, scored: Split) -> str:
-        """Digest of such rows, in order."""
-        if (split, scored) not in self._digests:
-            self._digests[split, scored] = rows_digest(self.pool(split, scored)[0])
-        return self._digests[split, scored]
+    def scored_facts(self, split: Split, limit: int | None) -> Facts:
+        """About the scored rows; every template has been rendered on every one of them.
 
-    def scored_digest(self, split: Split, limit: int | None) -> str:
-        """Digest of the scored rows, in order."""
-        if (split, limit) not in self._scored_digests:
-            self._scored_digests[split, limit] = rows_digest(self.scored(split, limit))
-        return self._scored_digests[split, limit]
+        Raises:
+            DataError: when the split has no rows.
+            TemplateError: naming the sample and the template.
+        """
+
+        def find() -> Facts:
+            rows = self.scored(split, limit)
+            render_all(self.task, rows)
+            return Facts(len(rows), rows_digest(rows))
+
+        return self._memory.facts(("scored", split, limit), find)
+
+    def pool_facts(self, split: Split, scored: Split) -> Facts:
+        """About the rows of a split that may be adapted on."""
+
+        def find() -> Facts:
+            rows, left_out = self.pool(split, scored)
+            return Facts(len(rows), rows_digest(rows), left_out)
+
+        return self._memory.facts(("pool", split, scored), find)
 
     def view(self, scored: Split, reads: frozenset[str]) -> GuardedView:
         """What a strategy may see that declares `reads`, while `scored` is the split that will be scored.
@@ -126,7 +139,7 @@ class GuardedView:
         """Split -> rows left out since they repeat a scored one, for the splits that the strategy reads."""
         splits: tuple[Split, ...] = ("train", "validation")
         return {
-            split: self.data.pool(split, self.scored)[1]
+            split: self.data.pool_facts(split, self.scored).left_out
             for split in splits
             if split in self.reads and split != self.scored
         }

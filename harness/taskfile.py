@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import posixpath
@@ -78,6 +80,21 @@ class FileTask:
             found = [file for split, address in given.items() for file in self._fetched(address, split)]
         paths = [file.path for file in found]
         return paths[0] if len(paths) == 1 else Path(os.path.commonpath([path.parent for path in paths]))
+
+    def content(self) -> str:
+        """A digest of what its rows follow from, beside the code that makes them: the task file, and the data's bytes.
+
+        Raises:
+            AssetError: when the data can't be had.
+            DataError: when it can't be read.
+        """
+        files = self._data.files
+        given: list[tuple[Split | None, str]] = [(None, files)] if isinstance(files, str) else list(files.items())
+        found = hashlib.sha256(json.dumps(self._located.data, default=str).encode("utf-8", "surrogatepass"))
+        for split, address in given:
+            for file in self._fetched(address, split):
+                found.update(json.dumps([split, file.name, str(file.path), _sha256(file.path)]).encode())
+        return found.hexdigest()
 
     def where(self, *keys: str | int) -> str:
         """`file:line: a.b` of a key of the task file."""
@@ -167,6 +184,14 @@ class FileTask:
             stratum=strata.__getitem__,
             group=groups.__getitem__,
         )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"can't be read: {error}", where=str(path)) from error
 
 
 def _packed(rows: Iterable[Row]) -> Packed[Row]:
