@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from itertools import repeat
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from harness.packed import Packed
 from harness.records import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from harness.records import Split, TaskSpec
     from harness.rows import Row
@@ -92,10 +93,10 @@ class SampleMaker:
 
     def _ids(self, rows: Sequence[Row], ends: Mapping[Split, int]) -> Iterator[str]:
         """Names of the rows: as the data or the place says, with the split before them where splits repeat names."""
-        repeated = _repeated(map(self._id, rows))
+        repeated = _repeated(lambda: map(self._id, rows))
         prefixed = bool(ends and repeated)
         if prefixed:
-            repeated = _repeated(map(self._id, rows, _prefixes(ends)))
+            repeated = _repeated(lambda: map(self._id, rows, _prefixes(ends)))
         seen: set[str] = set()
         for row, before in zip(rows, _prefixes(ends) if prefixed else repeat(""), strict=prefixed):
             id_ = self._id(row, before)
@@ -105,7 +106,7 @@ class SampleMaker:
                 )
             if not id_.isprintable():
                 raise DataError(f"id {id_!r} holds signs that can't be printed", where=row.place)
-            if hash(id_) in repeated:
+            if id_ in repeated:
                 seen.add(id_)
             yield id_
 
@@ -185,10 +186,12 @@ def _prefixes(ends: Mapping[Split, int]) -> Iterator[str]:
         start = end
 
 
-def _repeated(names: Iterable[str]) -> set[int]:
-    """The hashes that several names have: 8 bytes a name, where a set of names takes 100 and more."""
-    hashes, counts = np.unique(np.fromiter(map(hash, names), dtype=np.int64), return_counts=True)
-    return set(hashes[counts > 1].tolist())
+def _repeated(names: Callable[[], Iterable[str]]) -> set[str]:
+    """The names that stand there several times: found by their hashes, 8 bytes a name, and then looked at."""
+    hashes, counts = np.unique(np.fromiter(map(hash, names()), dtype=np.int64), return_counts=True)
+    suspects = set(hashes[counts > 1].tolist())
+    found = Counter(name for name in names() if hash(name) in suspects) if suspects else Counter[str]()
+    return {name for name, times in found.items() if times > 1}
 
 
 def _text(value: object) -> str:

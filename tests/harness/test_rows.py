@@ -143,6 +143,17 @@ def test_bytes_that_are_not_utf8_are_read_as_windows_1252_and_counted(tmp_path, 
     ]
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("encoding", "last"), [("utf-8-sig", "caf\u00e9 \u2028"), ("cp1252", "caf\u00e9 \u201c")])
+def test_files_of_several_megabytes(read, encoding, last, packed):
+    texts = [f"{number} {'x' * 100}" for number in range(30_000)] + [last]
+    for name, start in (("x.tsv", "text\n"), ("x.csv", "text\r\n")):
+        content = (start + "\r\n".join(texts)).encode(encoding)
+        rows = read(name + ".gz" * packed, gzip.compress(content) if packed else content)
+        assert [row.values["text"] for row in rows] == texts
+        assert [row.number for row in rows] == list(range(2, len(texts) + 2))
+
+
 def test_long_cells(read):
     assert len(read("x.csv", "text\n" + "x" * 200_000)[0].values["text"]) == 200_000
 
