@@ -106,7 +106,7 @@ class Results(Sequence[TrialResult]):
             UsageError: when there is no trial whose key begins so.
         """
         with Store(self.store) as store:
-            return store.predictions(store.resolve(key))
+            return list(store.predictions(store.resolve(key)))
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a trial: names, status, `n`, metrics with `_low` and `_high`, latencies (`single-stream p50_ms`)."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.components import build, settings
 from harness.errors import ConfigError, PluginError, UnknownNameError
+from harness.facts import Memory
 from harness.interfaces import Executor, Metric, Model, Reporter, Scenario, Source, Strategy, Task
 from harness.records import Component
 from harness.taskdata import TaskData
@@ -89,7 +90,7 @@ class Catalogue:
         """
         name = str(component)
         if name not in self._tasks:
-            self._tasks[name] = TaskData(self._load_task(component, where))
+            self._tasks[name] = self._load_task(component, where)
         return self._tasks[name]
 
     # --- what stands in keys -------------------------------------------------------------------------
@@ -131,11 +132,10 @@ class Catalogue:
     def _provided(self) -> Mapping[str, Any]:
         return {"assets": self.assets}
 
-    def _load_task(self, component: Component, where: str | None) -> Task:
+    def _load_task(self, component: Component, where: str | None) -> TaskData:
         entry = None if is_file(component) else self._entry("task", component, where)
         if entry is not None and entry.resource is None:
-            task: Task = self._build("task", component, where)
-            return task
+            return TaskData(self._build("task", component, where))
         settings(_no_parameters, component, kind="task", where=where)
         if entry is None or entry.resource is None:
             return self._read_task(Path(component.name), where)
@@ -145,13 +145,13 @@ class Catalogue:
             raise PluginError(f"task {entry.name!r}: there is no package {package!r}", where=f"plugin {entry.plugin}")
         return self._read_task(Path(module.origin).parent / inner, where)
 
-    def _read_task(self, path: Path, where: str | None) -> Task:
+    def _read_task(self, path: Path, where: str | None) -> TaskData:
         from harness.taskfile import load_task
 
         if not path.is_file():
             raise ConfigError(f"there is no task file {str(path)!r}", where=where)
-        task: Task = load_task(path, self.assets)
-        return task
+        task = load_task(path, self.assets)
+        return TaskData(task, Memory(self.assets.root / "facts", task.content))
 
 
 def _no_parameters() -> None:

@@ -38,6 +38,9 @@ COLUMNS = (
 )
 """Of exported predictions; `scores` has a log-likelihood a choice, unnormalised."""
 
+ROW_GROUP = 50_000
+"""Rows of a Parquet file that are held in memory together."""
+
 
 def trials_json(results: Sequence[TrialResult]) -> dict[str, Any]:
     """Trials as `{"trials": [{"key": ..., "model": ..., ...}]}`, the JSON of `harness run` and `harness report`.
@@ -157,8 +160,9 @@ def _write_parquet(trials: Iterator[tuple[str, Sequence[Prediction]]], file: IO[
     schema = _schema()
     with ParquetWriter(file, schema) as writer:
         for key, predictions in trials:
-            rows = [_row(key, prediction) for prediction in predictions]
-            writer.write_table(pa.Table.from_pylist(rows, schema))
+            for start in range(0, len(predictions), ROW_GROUP):
+                rows = [_row(key, prediction) for prediction in predictions[start : start + ROW_GROUP]]
+                writer.write_table(pa.Table.from_pylist(rows, schema))
 
 
 def _schema() -> pa.Schema:

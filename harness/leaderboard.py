@@ -21,8 +21,6 @@ from harness.statistics import holm
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from harness.records import Prediction
-
 __all__ = ["LOSSES", "Leaderboard", "build"]
 
 LOSSES = frozenset({"cross_entropy"})
@@ -37,7 +35,7 @@ Seeds = list[TrialResult]
 
 def build(
     results: Sequence[TrialResult],
-    predictions: Callable[[str], Sequence[Prediction]],
+    answers: Callable[[str], Iterable[tuple[str, bool]]],
     *,
     title: str = "",
     losses: Collection[str] = LOSSES,
@@ -46,11 +44,12 @@ def build(
 
     Args:
         results: the trials, in the order in which equals shall stand.
-        predictions: key -> what that trial said, empty where nothing is known; asked for finished trials and baselines.
+        answers: key -> the samples that a trial answered, in the data's order, and whether it has each right; empty
+            where nothing is known. Asked for finished trials and baselines.
         title: the report's.
         losses: metrics of which less is better.
     """
-    pairing = Pairing(predictions)
+    pairing = Pairing(answers)
     gained = tuple(dataclasses.replace(result, gains=pairing.gains(result)) for result in results)
     groups: dict[tuple[str, str, str], list[TrialResult]] = {}
     for result in gained:

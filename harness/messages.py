@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from harness.packed import Places
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -80,7 +82,7 @@ class Job:
 
     Attributes:
         task: where the task is loaded from (the trial's own `task` is its name, whatever file it came from).
-        done: ids of samples that have been answered already.
+        done: places, among the scored samples, of those that have been answered already.
         timings: chunks that were timed already (for the offline scenario).
         scenarios: latency scenarios that are still to be measured.
     """
@@ -88,6 +90,6 @@ class Job:
     trial: Trial
     task: Component
     device: str
-    done: frozenset[str] = frozenset()
+    done: Places = field(default_factory=Places)
     timings: tuple[ChunkTiming, ...] = ()
     scenarios: tuple[Component, ...] = ()

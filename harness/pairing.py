@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
-from statistics import fmean
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from harness.statistics import Paired, mcnemar, paired_accuracy, sign_flip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from harness.records import Estimate, Prediction, TrialResult
+    from numpy.typing import NDArray
+
+    from harness.records import Estimate, TrialResult
 
 RIGHT_ANSWERS = ("accuracy", "exact_match")
 """Metrics that are the share of right answers: a gain has the name of the one that its trial has."""
 
 
+class Right(NamedTuple):
+    """Which samples a trial has right: a digest of those that it answered, in their order, and (n,) truth values."""
+
+    samples: bytes
+    right: NDArray[np.bool_]
+
+
 class Pairing:
-    """Compares trials by which samples they have right; each trial's predictions are asked for once."""
+    """Compares trials by which samples they have right, a byte a sample; each trial is asked for once.
 
-    def __init__(self, predictions: Callable[[str], Sequence[Prediction]]) -> None:
-        self._predictions = predictions
-        self._right: dict[str, Mapping[str, bool]] = {}
+    Args:
+        answers: key -> the samples that a trial answered, in the data's order, and whether it has each right.
+    """
 
-    def right(self, key: str) -> Mapping[str, bool]:
-        """Sample -> whether the trial has it right; failed samples are left out."""
-        if key not in self._right:
-            said = self._predictions(key)
-            self._right[key] = {one.sample_id: one.correct for one in said if one.status != "failed"}
-        return self._right[key]
+    def __init__(self, answers: Callable[[str], Iterable[tuple[str, bool]]]) -> None:
+        self._answers = answers
+        self._known: dict[str, Right] = {}
+
+    def right(self, key: str) -> Right:
+        """Which samples a trial has right."""
+        if key not in self._known:
+            samples = hashlib.sha256()
+            right = bytearray()
+            for sample, correct in self._answers(key):
+                samples.update(f"{len(sample)} {sample}".encode("utf-8", "surrogatepass"))
+                right.append(correct)
+            self._known[key] = Right(samples.digest(), np.frombuffer(right, dtype=np.bool_))
+        return self._known[key]
 
     def compare(self, a: str, b: str) -> Paired | None:
-        """How trial `a` differs from trial `b`; None unless `b` has answered all that `a` has."""
+        """How trial `a` differs from trial `b`; None unless both have answered the same samples."""
         first, second = self.right(a), self.right(b)
-        if not first or not first.keys() <= second.keys():
+        if not len(first.right) or first.samples != second.samples:
             return None
-        return paired_accuracy(list(first.values()), [second[sample] for sample in first])
+        return paired_accuracy(first.right, second.right)
 
     def versus(self, a: Sequence[str], b: Sequence[str]) -> tuple[float, float] | None:
         """Whether two rows differ, over the seeds that both have: a p-value, and the mean squared difference.
@@ -48,14 +67,15 @@ class Pairing:
             b: those of the second row's, of the same seeds.
         """
         rights = [(self.right(one), self.right(other)) for one, other in zip(a, b, strict=True)]
-        samples = rights[0][0].keys() if rights else set[str]()
-        if not samples or any(first.keys() != samples or not samples <= second.keys() for first, second in rights):
+        n = len(rights[0][0].right) if rights else 0
+        if not n or len({one.samples for pair in rights for one in pair}) > 1:
             return None
-        differences = [fmean(first[one] - second[one] for first, second in rights) for one in samples]
-        disagreement = fmean(difference**2 for difference in differences)
+        total = sum(first.right.astype(np.int64) - second.right for first, second in rights)
+        differences = np.asarray(total, dtype=np.float64) / len(rights)
+        disagreement = float((differences**2).mean())
         if len(rights) > 1:
             return sign_flip(differences), disagreement
-        return mcnemar(differences.count(1.0), differences.count(-1.0)), disagreement
+        return mcnemar(int((differences == 1).sum()), int((differences == -1).sum())), disagreement
 
     def gains(self, result: TrialResult) -> Mapping[str, Estimate]:
         """A finished trial's gain in right answers over its baseline, if that has answered the same samples."""

@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.checking import render_all
 from harness.errors import ConfigError
 from harness.messages import Job
 from harness.records import Component, Trial
@@ -87,16 +86,15 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
     """
     spec = data.spec
     catalogue.metrics(spec.metrics, where=data.where("metrics"))
-    scored = data.scored(experiment.split, experiment.limit)
-    if experiment.limit is not None and experiment.limit > len(scored):
+    n = data.scored_facts(experiment.split, experiment.limit).n
+    if experiment.limit is not None and experiment.limit > n:
         log.info(
             "%s: split %s has %d rows, all are scored (the limit is %d)",
             spec.name,
             experiment.split,
-            len(scored),
+            n,
             experiment.limit,
         )
-    render_all(data.task, scored)
 
 
 class Planner:
@@ -117,18 +115,18 @@ class Planner:
         split, limit = self.experiment.split, self.experiment.limit
         refusal = self._refusal(model, data, strategy)
         versions = self.catalogue.versions(model_component, task_component, strategy_component)
-        samples = data.scored_digest(split, limit)
+        scored = data.scored_facts(split, limit)
         fingerprint = "" if refusal else self._fingerprint(model_component, model)
         return Trial(
-            key=digest([KEY_SCHEMA, self._identity(cell, fingerprint), samples, versions]),
+            key=digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, versions]),
             model=model_component,
             task=Component(data.spec.name, None, task_component.params),
             strategy=strategy_component,
             seed=cell.seed,
             split=split,
             limit=limit,
-            samples=samples,
-            n=len(data.scored(split, limit)),
+            samples=scored.digest,
+            n=scored.n,
             plugins=versions,
             baseline=None if refusal else self._baseline(cell),
             refusal=refusal,
@@ -147,7 +145,9 @@ class Planner:
             ],
             "task": task_identity(data.spec, read),
             "pools": {
-                part: data.pool_digest(part, self.experiment.split) for part in ("train", "validation") if part in read
+                part: data.pool_facts(part, self.experiment.split).digest
+                for part in ("train", "validation")
+                if part in read
             },
             "strategy": [strategy_component.name, self._settings(strategy_component, strategy)],
             "seed": cell.seed,
@@ -173,7 +173,7 @@ class Planner:
         read, split = reads(strategy), self.experiment.split
         if split in read:
             return f"it adapts on split {split}, which is being scored"
-        if "train" in read and not data.pool("train", split)[0]:
+        if "train" in read and not data.pool_facts("train", split).n:
             return "the task has no training rows beside those that are scored"
         return strategy.refuses(model, data.spec) or ""
 

@@ -138,7 +138,7 @@ class Plugins:
         hook = getattr(self._manager.hook, _hook_of(registry.kind))
         for implementation in sorted(hook.get_hookimpls(), key=lambda found: found.plugin_name):
             info = self._infos[implementation.plugin_name]
-            entries: list[Entry] = []
+            entries: dict[str, Entry] = {}
             try:
                 implementation.function(
                     **{"register": _collector(registry.kind, info, entries)} if implementation.argnames else {}
@@ -151,7 +151,7 @@ class Plugins:
                     "plugin %s can't register its %ss and is left out: %s", info.name, registry.kind, _last_line(error)
                 )
                 continue
-            for entry in entries:
+            for entry in entries.values():
                 registry.add(entry)
         return registry
 
@@ -185,11 +185,11 @@ def _hook_of(kind: str) -> str:
     return "register_strategies" if kind == "strategy" else f"register_{kind}s"
 
 
-def _collector(kind: str, info: PluginInfo, entries: list[Entry]) -> hookspecs.Register:
+def _collector(kind: str, info: PluginInfo, entries: dict[str, Entry]) -> hookspecs.Register:
     def register(name: str, target: str, *, summary: str = "") -> None:
-        if any(entry.name == name for entry in entries):
+        if name in entries:
             raise PluginError(f"{kind} {name!r} is registered twice", where=f"plugin {info.name}")
-        entries.append(Entry(kind, name, target, info.name, info.version, summary))
+        entries[name] = Entry(kind, name, target, info.name, info.version, summary)
 
     return register
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
 import json
 import logging
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from harness.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "parquet", "text", "lines"]
@@ -31,6 +35,10 @@ _SUFFIXES: Mapping[str, Format] = {
     ".txt": "text",
 }
 _LONGEST_CELL = 2**31 - 1
+_PIECE = 2**20
+"""Bytes that are looked at together."""
+_BATCH = 1024
+"""Rows of a Parquet file that are made together."""
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +67,8 @@ def read_rows(
     format: Format | None = None,  # noqa: A002 - the key's name in task files
     columns: Sequence[str] = (),
     source: str = "",
-) -> list[Row]:
-    """Read the rows of files, in the order given.
+) -> Iterator[Row]:
+    """Read the rows of files, in the order given, one after the other: none is kept.
 
     Args:
         files: each file's name within its data set, and its path.
@@ -72,14 +80,12 @@ def read_rows(
         DataError: naming the file and line that can't be read.
     """
     recoded: list[str] = []
-    rows: list[Row] = []
     for name, path in files:
-        rows.extend(_read_file(_File(name, path, tuple(columns), recoded), format))
+        yield from _read_file(_File(name, path, tuple(columns), recoded), format)
     if recoded:
         log.warning(
             "%d of %d files of %s are not UTF-8: read as Windows-1252", len(recoded), len(files), source or recoded[0]
         )
-    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +95,53 @@ class _File:
     columns: tuple[str, ...]
     recoded: list[str]
 
-    def bytes(self) -> bytes:
+    @contextmanager
+    def bytes(self) -> Iterator[gzip.GzipFile | io.BufferedReader]:
+        """The content, unpacked, to be read."""
         try:
-            content = self.path.read_bytes()
-            return gzip.decompress(content) if self.path.suffix == ".gz" else content
+            with gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb") as file:
+                yield file
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"can't be read: {error}", where=str(self.path)) from error
 
-    def text(self) -> str:
-        """The content; old corpora often mix a few Windows-1252 files into UTF-8 ones."""
-        content = self.bytes()
-        try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError:
+    @contextmanager
+    def text(self, newline: str) -> Iterator[IO[str]]:
+        """The content as text, with its line ends as they are; `newline` is what ends a line.
+
+        Old corpora often mix a few Windows-1252 files into UTF-8 ones.
+        """
+        with self.bytes() as file:
+            start = file.read(_PIECE)
+            is_utf8 = _is_utf8(chain([start], iter(partial(file.read, _PIECE), b"")))
+        if not is_utf8:
             self.recoded.append(self.name)
-            return content.decode("cp1252", errors="replace")
+        encoding, errors = ("utf-8-sig", "strict") if is_utf8 else ("cp1252", "replace")
+        if len(start) < _PIECE:  # that is all of it
+            yield io.TextIOWrapper(io.BytesIO(start), encoding, errors, newline)
+            return
+        with self.bytes() as file:
+            yield io.TextIOWrapper(file, encoding, errors, newline)
 
     def lines(self) -> Iterator[tuple[int, str]]:
         r"""Number and text of each line that is not blank; only \n and \r\n end one: texts hold the other ends."""
-        for number, line in enumerate(self.text().split("\n"), start=1):
-            if line.strip():
-                yield number, line.removesuffix("\r")
+        with self.text("\n") as text:
+            for number, line in enumerate(text, start=1):
+                if line.strip():
+                    yield number, line.removesuffix("\n").removesuffix("\r")
 
     def error(self, message: str, number: int, *, hint: str | None = None) -> DataError:
         return DataError(message, where=f"{self.path}:{number}", hint=hint)
+
+
+def _is_utf8(pieces: Iterable[bytes]) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for piece in pieces:
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _read_file(file: _File, format_: Format | None) -> Iterator[Row]:
@@ -152,7 +181,8 @@ def _jsonl(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _json(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        values = json.loads(file.text())
+        with file.text("") as text:
+            values = json.load(text)
     except (ValueError, RecursionError) as error:
         raise file.error(f"is not JSON: {error}", getattr(error, "lineno", 1)) from error
     if not isinstance(values, list):
@@ -169,20 +199,21 @@ def _object(file: _File, number: int, value: object) -> dict[str, Any]:
 
 def _csv(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
     csv.field_size_limit(_LONGEST_CELL)  # documents are longer than its default of 128 KiB
-    reader = csv.reader(io.StringIO(file.text(), newline=""), strict=True)
     columns: Sequence[str] = file.columns
-    try:
-        for cells in reader:
-            if not cells:
-                continue
-            if not columns:
-                columns = _header(file, reader.line_num, cells)
-            elif len(cells) != len(columns):
-                raise file.error(f"has {len(cells)} columns, not {len(columns)}", reader.line_num)
-            else:
-                yield reader.line_num, dict(zip(columns, cells, strict=True))
-    except csv.Error as error:
-        raise file.error(f"is not CSV: {error}", reader.line_num) from error
+    with file.text("") as text:
+        reader = csv.reader(text, strict=True)
+        try:
+            for cells in reader:
+                if not cells:
+                    continue
+                if not columns:
+                    columns = _header(file, reader.line_num, cells)
+                elif len(cells) != len(columns):
+                    raise file.error(f"has {len(cells)} columns, not {len(columns)}", reader.line_num)
+                else:
+                    yield reader.line_num, dict(zip(columns, cells, strict=True))
+        except csv.Error as error:
+            raise file.error(f"is not CSV: {error}", reader.line_num) from error
 
 
 def _tsv(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -214,16 +245,21 @@ def _parquet(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
     import pyarrow.parquet
 
     try:
-        # Its threads can outlive the interpreter, which then aborts.
-        table = pyarrow.parquet.read_table(pyarrow.BufferReader(file.bytes()), use_threads=False, pre_buffer=False)
-        values = table.to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
+        with file.bytes() as content:
+            # A gzipped one is unpacked whole: it is read from its end. Threads can outlive the interpreter, which then
+            # aborts.
+            source = io.BytesIO(content.read()) if isinstance(content, gzip.GzipFile) else content
+            with pyarrow.parquet.ParquetFile(source, pre_buffer=False) as table:
+                batches = table.iter_batches(_BATCH, use_threads=False)
+                yield from enumerate((values for batch in batches for values in batch.to_pylist()), start=1)
+    except pyarrow.ArrowException as error:
         raise DataError(f"is not Parquet: {error}", where=str(file.path)) from error
-    yield from enumerate(values, start=1)
 
 
 def _text(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
-    yield 0, {"text": file.text()}
+    with file.text("") as text:
+        content = text.read()
+    yield 0, {"text": content}
 
 
 def _lines(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import ndtri
+from harness.distributions import normal_quantile
 
 
 def minimum_detectable_difference(n: int, discordance: float, *, power: float = 0.8, level: float = 0.95) -> float:
@@ -19,7 +19,7 @@ def minimum_detectable_difference(n: int, discordance: float, *, power: float = 
         power: how often the difference is to be found.
         level: 1 - the test's level of significance.
     """
-    return float(ndtri((1 + level) / 2) + ndtri(power)) * math.sqrt(discordance / n)
+    return (normal_quantile((1 + level) / 2) + normal_quantile(power)) * math.sqrt(discordance / n)
 
 
 def samples_for_percentile(q: float, level: float = 0.95) -> int:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from harness.packed import Selected
 from harness.records import ContextScore, Coverage, Estimate, Prediction, TaskSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.interfaces import Metric
+
+HELD = 20_000
+"""Predictions of contexts that are objects at the same time: about 12 MB."""
 
 
 def coverage(predictions: Iterable[Prediction]) -> Coverage:
@@ -24,7 +29,7 @@ def coverage(predictions: Iterable[Prediction]) -> Coverage:
 
 
 def score(
-    predictions: Iterable[Prediction], spec: TaskSpec, metrics: Mapping[str, Metric]
+    predictions: Sequence[Prediction], spec: TaskSpec, metrics: Mapping[str, Metric]
 ) -> tuple[Mapping[str, Estimate], Mapping[str, ContextScore]]:
     """Each metric over all samples, and over the samples of each context where any has one.
 
@@ -36,17 +41,50 @@ def score(
         spec: the task's.
         metrics: name -> metric.
     """
-    answered: list[Prediction] = []
-    contexts: dict[str, list[Prediction]] = {}
-    for prediction in predictions:
-        group = contexts.setdefault(prediction.context, []) if prediction.context is not None else []
+    answered = array("q")
+    contexts: dict[str, array[int]] = {}
+    for place, prediction in enumerate(predictions):
+        group = contexts.setdefault(prediction.context, array("q")) if prediction.context is not None else None
         if prediction.status != "failed":
-            answered.append(prediction)
-            group.append(prediction)
+            answered.append(place)
+            if group is not None:
+                group.append(place)
     within = {
-        name: ContextScore(len(group), _compute(group, spec, metrics)) for name, group in sorted(contexts.items())
+        name: ContextScore(len(group), _compute(group, spec, metrics)) for name, group in _groups(predictions, contexts)
     }
-    return _compute(answered, spec, metrics), within
+    return _compute(Selected(predictions, answered), spec, metrics), within
+
+
+def _groups(
+    predictions: Sequence[Prediction], contexts: Mapping[str, array[int]]
+) -> Iterator[tuple[str, Sequence[Prediction]]]:
+    """Each context's predictions, in alphabetical order; as many contexts at a time as `HELD` predictions fill.
+
+    To go through all predictions once for every context would take long where there are many contexts.
+    """
+    together: dict[str, array[int]] = {}
+    held = 0
+    for name, places in sorted(contexts.items()):
+        if held + len(places) > HELD:
+            yield from _picked(predictions, together)
+            together, held = {}, 0
+        together[name] = places
+        held += len(places)
+    yield from _picked(predictions, together)
+
+
+def _picked(
+    predictions: Sequence[Prediction], contexts: Mapping[str, array[int]]
+) -> Iterator[tuple[str, Sequence[Prediction]]]:
+    if len(contexts) <= 1:
+        yield from ((name, Selected(predictions, places)) for name, places in contexts.items())
+        return
+    picked: dict[str, list[Prediction]] = {name: [] for name in contexts}
+    group_of = {place: picked[name] for name, places in contexts.items() for place in places}
+    for place, prediction in enumerate(predictions):
+        if place in group_of:
+            group_of[place].append(prediction)
+    yield from picked.items()
 
 
 def _compute(

@@ -6,18 +6,19 @@ Every interval is two-sided. Bootstraps are seeded, so that the same numbers giv
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, ndtr, ndtri
 
+from harness.distributions import fair_binomial_cdf, normal_cdf, normal_quantile
 from harness.records import Estimate
 
 Floats: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = NDArray[np.int64]
+Truths: TypeAlias = NDArray[np.bool_]
 Score: TypeAlias = Callable[[Counts], Floats]
 
 REPLICATES = 9999
@@ -38,7 +39,7 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Estimate:
     """
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} successes of {n} samples")
-    z = float(ndtri((1 + level) / 2))
+    z = normal_quantile((1 + level) / 2)
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2) / (1 + z * z / n)
@@ -70,7 +71,7 @@ def bootstrap_mean(
     return _bca(mean, draws, (mean * n - sample) / (n - 1), np.ones(n), level)
 
 
-def confusion(targets: Sequence[str], predictions: Sequence[str | None], labels: Sequence[str]) -> Counts:
+def confusion(targets: Iterable[str], predictions: Iterable[str | None], labels: Sequence[str]) -> Counts:
     """How often each label (row) was given each answer (column).
 
     Returns:
@@ -174,10 +175,10 @@ def mcnemar(only_a: int, only_b: int) -> float:
         only_b: samples that only the second has right.
     """
     n = only_a + only_b
-    return min(1.0, 2.0 * float(bdtr(min(only_a, only_b), n, 0.5))) if n else 1.0
+    return min(1.0, 2.0 * fair_binomial_cdf(min(only_a, only_b), n)) if n else 1.0
 
 
-def paired_accuracy(a: Sequence[bool], b: Sequence[bool], *, level: float = 0.95) -> Paired:
+def paired_accuracy(a: Sequence[bool] | Truths, b: Sequence[bool] | Truths, *, level: float = 0.95) -> Paired:
     """The difference of two accuracies on the same samples, from whether each sample was answered right.
 
     The p-value is McNemar's exact one. The interval is Bonett & Price's (2012, J. Educ. Behav. Stat. 37:479): unlike a
@@ -189,16 +190,16 @@ def paired_accuracy(a: Sequence[bool], b: Sequence[bool], *, level: float = 0.95
     n = len(a)
     if n != len(b) or n == 0:
         raise ValueError(f"{n} and {len(b)} samples can't be paired")
-    only_a = sum(1 for first, second in zip(a, b, strict=True) if first and not second)
-    only_b = sum(1 for first, second in zip(a, b, strict=True) if second and not first)
+    first, second = np.asarray(a, dtype=np.bool_), np.asarray(b, dtype=np.bool_)
+    only_a, only_b = int((first & ~second).sum()), int((second & ~first).sum())
     value = (only_a - only_b) / n
     more_a, more_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
-    half = float(ndtri((1 + level) / 2)) * math.sqrt((more_a + more_b - (more_a - more_b) ** 2) / (n + 2))
+    half = normal_quantile((1 + level) / 2) * math.sqrt((more_a + more_b - (more_a - more_b) ** 2) / (n + 2))
     low, high = max(-1.0, more_a - more_b - half), min(1.0, more_a - more_b + half)
     return Paired(n, Estimate(value, min(value, low), max(value, high)), mcnemar(only_a, only_b), only_a, only_b)
 
 
-def sign_flip(differences: Sequence[float], *, replicates: int = REPLICATES, seed: int = 0) -> float:
+def sign_flip(differences: Sequence[float] | Floats, *, replicates: int = REPLICATES, seed: int = 0) -> float:
     """The two-sided p-value of the hypothesis that paired differences are as often positive as negative.
 
     The permutation test that swaps the two scores of a sample or doesn't (Fisher 1935, The Design of Experiments),
@@ -239,7 +240,7 @@ def paired_macro_f1(
     gold, first, second = _codes(targets, labels), _answer_codes(a, labels), _answer_codes(b, labels)
     if not len(gold) == len(first) == len(second):
         raise ValueError(f"{len(gold)} targets, {len(first)} and {len(second)} predictions")
-    by_accuracy = paired_accuracy((first == gold).tolist(), (second == gold).tolist())
+    by_accuracy = paired_accuracy(first == gold, second == gold)
     if np.array_equal(first, second):
         return by_accuracy
     cells, sizes = np.unique(np.column_stack([gold, first, second]), axis=0, return_counts=True)
@@ -281,18 +282,19 @@ class _Draws:
     replicates: int
 
 
-def _codes(targets: Sequence[str], labels: Sequence[str]) -> Counts:
+def _codes(targets: Iterable[str], labels: Sequence[str]) -> Counts:
     """The places of targets among the labels."""
-    unknown = set(targets) - set(labels)
-    if unknown:
-        raise ValueError(f"target {min(unknown)!r} is not among the labels")
-    return _answer_codes(targets, labels)
+    place = {label: index for index, label in enumerate(labels)}
+    try:
+        return np.fromiter((place[target] for target in targets), dtype=np.int64)
+    except KeyError as error:
+        raise ValueError(f"target {error} is not among the labels") from None
 
 
-def _answer_codes(answers: Sequence[str | None], labels: Sequence[str]) -> Counts:
+def _answer_codes(answers: Iterable[str | None], labels: Sequence[str]) -> Counts:
     """The places of answers among the labels; k where an answer is none of them."""
     place: dict[str | None, int] = {label: index for index, label in enumerate(labels)}
-    return np.array([place.get(answer, len(labels)) for answer in answers], dtype=np.int64)
+    return np.fromiter((place.get(answer, len(labels)) for answer in answers), dtype=np.int64)
 
 
 def _marginals(matrix: Counts) -> tuple[Floats, Floats, Floats]:
@@ -342,11 +344,11 @@ def _bca(value: float, draws: Floats, left_out: Floats, weights: Counts | Floats
     """
     same = np.isclose(draws, value, rtol=0, atol=1e-12)
     below = float(((draws < value) & ~same).mean() + same.mean() / 2)
-    bias = float(ndtri(min(max(below, 1 / (len(draws) + 1)), len(draws) / (len(draws) + 1))))
+    bias = normal_quantile(min(max(below, 1 / (len(draws) + 1)), len(draws) / (len(draws) + 1)))
     influence = np.average(left_out, weights=weights) - left_out
     spread = float((weights * influence**2).sum())
     acceleration = float((weights * influence**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
-    low, high = np.quantile(draws, ndtr(_shifted(bias, acceleration, level)))
+    low, high = np.quantile(draws, [normal_cdf(z) for z in _shifted(bias, acceleration, level)])
     return Estimate(value, min(value, float(low)), max(value, float(high)))
 
 
@@ -363,7 +365,7 @@ def _expanded_mean(sample: Floats, level: float) -> Estimate:
 
 def _shifted(bias: float, acceleration: float, level: float) -> Floats:
     """The two normal quantiles of a level, moved for bias and acceleration."""
-    z = bias + np.asarray(ndtri([(1 - level) / 2, (1 + level) / 2]))
+    z = bias + normal_quantile((1 + level) / 2) * np.array([-1.0, 1.0])
     return bias + z / (1 - acceleration * z)
 
 

@@ -16,10 +16,19 @@ from harness.database import open_database, shown, store_errors
 from harness.errors import StoreError, UsageError
 from harness.messages import ChunkScored, LatencyMeasured, TrialEnded, TrialStarted
 from harness.schema import latencies, predictions, run_trials, runs, timings, trials
-from harness.stored import Progress, batches, known, links, read_predictions, read_progress, read_results
+from harness.stored import (
+    Progress,
+    batches,
+    known,
+    links,
+    read_answers,
+    read_predictions,
+    read_progress,
+    read_results,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -175,9 +184,17 @@ class Store:
 
         return self._read(read)
 
-    def predictions(self, key: str) -> list[Prediction]:
-        """What a trial said of its samples, in the data's order; empty for one that said nothing or isn't there."""
+    def predictions(self, key: str) -> Sequence[Prediction]:
+        """What a trial said of its samples, in the data's order; empty for one that said nothing or isn't there.
+
+        They are held packed (`harness.packed`): whoever goes through them holds one block at a time.
+        """
         return self._read(lambda connection: read_predictions(connection, key))
+
+    def answers(self, key: str) -> Iterator[tuple[str, bool]]:
+        """The samples that a trial has answered, in the data's order, and whether it has each right."""
+        with store_errors(self._name), self._engine.begin() as connection:
+            yield from read_answers(connection, key)
 
     def resolve(self, prefix: str) -> str:
         """The key of the trial that begins so.

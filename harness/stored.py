@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from harness.messages import ChunkTiming
+from harness.packed import Packed, Places
 from harness.records import (
     Component,
     ContextScore,
@@ -37,10 +38,10 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is stored of a trial: ids of samples that were answered (not failed), timed chunks, measured scenarios."""
+    """What is stored of a trial: places of answered (not failed) samples, timed chunks, measured scenarios."""
 
     status: TrialStatus
-    done: frozenset[str]
+    done: Places
     timings: tuple[ChunkTiming, ...]
     scenarios: frozenset[str]
 
@@ -48,21 +49,31 @@ class Progress:
 def read_progress(connection: Connection, trial: int) -> Progress:
     """What is stored of the trial with this number."""
     of_trial = predictions.c.trial == trial
-    answered = sa.select(predictions.c.sample_id).where(of_trial, predictions.c.status != "failed")
+    answered = sa.select(predictions.c.position).where(of_trial, predictions.c.status != "failed")
     timed = sa.select(timings).where(timings.c.trial == trial).order_by(timings.c.chunk)
     measured = sa.select(latencies.c.scenario).where(latencies.c.trial == trial)
     return Progress(
         status=connection.execute(sa.select(trials.c.status).where(trials.c.id == trial)).scalar_one(),
-        done=frozenset(connection.execute(answered).scalars()),
+        done=Places(connection.execute(answered.order_by(predictions.c.position)).scalars()),
         timings=tuple(ChunkTiming(*row[1:]) for row in connection.execute(timed)),
         scenarios=frozenset(connection.execute(measured).scalars()),
     )
 
 
-def read_predictions(connection: Connection, key: str) -> list[Prediction]:
+def read_predictions(connection: Connection, key: str) -> Sequence[Prediction]:
     """A trial's predictions, in the data's order."""
-    query = sa.select(predictions).join(trials).where(trials.c.key == key).order_by(predictions.c.position)
-    return [_prediction(row) for row in connection.execute(query)]
+    columns = (column for column in predictions.c if column.name not in ("trial", "position"))
+    query = sa.select(*columns).join(trials).where(trials.c.key == key).order_by(predictions.c.position)
+    return Packed(map(tuple, connection.execute(query)), _prediction)
+
+
+def read_answers(connection: Connection, key: str) -> Iterator[tuple[str, bool]]:
+    """The samples that a trial has answered, in the data's order, and whether it has each right."""
+    c = predictions.c
+    query = sa.select(c.sample_id, c.target, c.prediction).join(trials)
+    query = query.where(trials.c.key == key, c.status != "failed").order_by(c.position)
+    for sample, target, prediction in connection.execute(query):
+        yield sample, prediction == target
 
 
 def known(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[int, TrialStatus]]:
@@ -141,16 +152,8 @@ def _number(value: float | str | None) -> float | None:
     return float(value) if isinstance(value, str) else value
 
 
-def _prediction(row: AnyRow) -> Prediction:
-    return Prediction(
-        sample_id=row.sample_id,
-        target=row.target,
-        prediction=row.prediction,
-        status=row.status,
-        scores=tuple(float(score) for score in row.scores),
-        text=row.text,
-        context=row.context,
-        usage=Usage(row.prompt_tokens, row.output_tokens, row.dropped_demonstrations, row.cut_tokens),
-        latency_ms=row.latency_ms,
-        reason=row.reason,
-    )
+def _prediction(values: tuple[Any, ...]) -> Prediction:
+    """Of the columns of `predictions` but trial and position, in their order."""
+    sample_id, target, prediction, status, scores, text, context, *usage, latency_ms, reason = values
+    numbers = tuple(map(float, scores))
+    return Prediction(sample_id, target, prediction, status, numbers, text, context, Usage(*usage), latency_ms, reason)

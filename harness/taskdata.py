@@ -8,12 +8,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.checking import render_all
 from harness.errors import DataError, HarnessError
+from harness.facts import Facts, Memory
 from harness.sampling import draw, without
 from harness.templates import shown_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from harness.interfaces import Task
     from harness.records import Condition, Sample, Split, TaskSpec
@@ -21,16 +23,17 @@ if TYPE_CHECKING:
 PARTS = frozenset({"prompt", "train", "validation"})
 """What a strategy may declare in `reads`; without a declaration it reads all."""
 
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+
 
 class TaskData:
     """A task and, computed once each, what planning and trials ask of its rows."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, memory: Memory | None = None) -> None:
         self.task = task
+        self._memory = memory or Memory()
         self._scored: dict[tuple[Split, int | None], Sequence[Sample]] = {}
         self._pools: dict[tuple[Split, Split], tuple[Sequence[Sample], int]] = {}
-        self._digests: dict[tuple[Split, Split], str] = {}
-        self._scored_digests: dict[tuple[Split, int | None], str] = {}
 
     @property
     def spec(self) -> TaskSpec:
@@ -65,17 +68,29 @@ class TaskData:
             )
         return self._pools[split, scored]
 
-    def pool_digest(self, split: Split, scored: Split) -> str:
-        """Digest of such rows, in order."""
-        if (split, scored) not in self._digests:
-            self._digests[split, scored] = digest([_plain(sample) for sample in self.pool(split, scored)[0]])
-        return self._digests[split, scored]
+    def scored_facts(self, split: Split, limit: int | None) -> Facts:
+        """About the scored rows; every template has been rendered on every one of them.
 
-    def scored_digest(self, split: Split, limit: int | None) -> str:
-        """Digest of the scored rows, in order."""
-        if (split, limit) not in self._scored_digests:
-            self._scored_digests[split, limit] = digest([_plain(sample) for sample in self.scored(split, limit)])
-        return self._scored_digests[split, limit]
+        Raises:
+            DataError: when the split has no rows.
+            TemplateError: naming the sample and the template.
+        """
+
+        def find() -> Facts:
+            rows = self.scored(split, limit)
+            render_all(self.task, rows)
+            return Facts(len(rows), rows_digest(rows))
+
+        return self._memory.facts(("scored", split, limit), find)
+
+    def pool_facts(self, split: Split, scored: Split) -> Facts:
+        """About the rows of a split that may be adapted on."""
+
+        def find() -> Facts:
+            rows, left_out = self.pool(split, scored)
+            return Facts(len(rows), rows_digest(rows), left_out)
+
+        return self._memory.facts(("pool", split, scored), find)
 
     def view(self, scored: Split, reads: frozenset[str]) -> GuardedView:
         """What a strategy may see that declares `reads`, while `scored` is the split that will be scored.
@@ -124,7 +139,7 @@ class GuardedView:
         """Split -> rows left out since they repeat a scored one, for the splits that the strategy reads."""
         splits: tuple[Split, ...] = ("train", "validation")
         return {
-            split: self.data.pool(split, self.scored)[1]
+            split: self.data.pool_facts(split, self.scored).left_out
             for split in splits
             if split in self.reads and split != self.scored
         }
@@ -132,8 +147,20 @@ class GuardedView:
 
 def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """SHA-256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_canonical(value)).hexdigest()
+
+
+def rows_digest(samples: Iterable[Sample]) -> str:
+    """`digest` of the list of the samples, each a list of what it holds; taken one by one."""
+    found = hashlib.sha256(b"[")
+    for number, sample in enumerate(samples):
+        found.update((b"," if number else b"") + _canonical(_plain(sample)))
+    found.update(b"]")
+    return found.hexdigest()
+
+
+def _canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
 
 
 def _plain(sample: Sample) -> list[Any]:

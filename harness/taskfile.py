@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import posixpath
+import sys
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, HarnessError, TemplateError
-from harness.rows import read_rows
+from harness.packed import Packed, Selected
+from harness.rows import Row, read_rows
 from harness.sampling import cut, duplicate_key
 from harness.tasksamples import SampleMaker
 from harness.taskschema import read_task, specification
 from harness.templates import compile_expression, shown_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from harness.assets import AssetFile, Assets
     from harness.records import Sample, Split, TaskSpec
-    from harness.rows import Row
     from harness.taskschema import TaskFileSchema
     from harness.yamlfile import Located
 
@@ -78,6 +81,21 @@ class FileTask:
         paths = [file.path for file in found]
         return paths[0] if len(paths) == 1 else Path(os.path.commonpath([path.parent for path in paths]))
 
+    def content(self) -> str:
+        """A digest of what its rows follow from, beside the code that makes them: the task file, and the data's bytes.
+
+        Raises:
+            AssetError: when the data can't be had.
+            DataError: when it can't be read.
+        """
+        files = self._data.files
+        given: list[tuple[Split | None, str]] = [(None, files)] if isinstance(files, str) else list(files.items())
+        found = hashlib.sha256(json.dumps(self._located.data, default=str).encode("utf-8", "surrogatepass"))
+        for split, address in given:
+            for file in self._fetched(address, split):
+                found.update(json.dumps([split, file.name, str(file.path), _sha256(file.path)]).encode())
+        return found.hexdigest()
+
     def where(self, *keys: str | int) -> str:
         """`file:line: a.b` of a key of the task file."""
         return self._located.where(*keys)
@@ -88,21 +106,32 @@ class FileTask:
     def _splits(self) -> Mapping[Split, Sequence[Sample]]:
         data = self._data
         if isinstance(data.files, str):
-            rows = self._rows(data.files, None)
+            rows = _packed(self._rows(data.files, None))
             samples = self._maker.samples(rows)
-            parts = self._cut(rows, samples)
+            parts: dict[Split, Sequence[Sample]] = {
+                split: Selected(samples, places) for split, places in self._cut(rows, samples).items()
+            }
         else:
-            given = [(split, row) for split, address in data.files.items() for row in self._rows(address, split)]
-            samples = self._maker.samples([row for _, row in given], [split for split, _ in given])
-            parts = {split: [] for split in data.files}
-            for (split, _), sample in zip(given, samples, strict=True):
-                parts[split].append(sample)
+            ends: dict[Split, int] = {}
+            rows = _packed(self._rows_of_splits(data.files, ends))
+            samples = self._maker.samples(rows, ends)
+            starts = [0, *ends.values()]
+            parts = {split: samples[start:end] for start, (split, end) in zip(starts, ends.items(), strict=False)}
         for split, found in parts.items():
             if not found:
                 keys = ("files", split) if data.splits is None else ("splits", split)
                 raise DataError(f"split {split!r} has no rows", where=self.where("data", *keys))
         log.info("task %s: %s", self.spec.name, ", ".join(f"{len(found)} {split}" for split, found in parts.items()))
         return parts
+
+    def _rows_of_splits(self, files: Mapping[Split, str], ends: dict[Split, int]) -> Iterator[Row]:
+        """The rows of all splits, one split after the other; `ends` is told how many there are up to each one's end."""
+        total = 0
+        for split, address in files.items():
+            for row in self._rows(address, split):
+                total += 1
+                yield row
+            ends[split] = total
 
     def _fetched(self, address: str, split: Split | None) -> list[AssetFile]:
         """The files of one address, that of a split or of the one source of all."""
@@ -114,42 +143,57 @@ class FileTask:
             error.where = error.where or self.where("data", "files", *([split] if split else []))
             raise
 
-    def _rows(self, address: str, split: Split | None) -> list[Row]:
+    def _rows(self, address: str, split: Split | None) -> Iterator[Row]:
         """The rows of one address, with the derived columns, without those that `where` leaves out."""
         files = self._fetched(address, split)
         above = posixpath.commonpath([posixpath.dirname(file.name) for file in files])
         named = [(posixpath.relpath(file.name, above or "."), file.path) for file in files]
-        rows = read_rows(named, format=self._data.format, columns=self._data.columns, source=address)
-        for column, text in self._data.derive.items():
-            values = self._evaluate(text, rows, ("data", "derive", column))
-            rows = [replace(row, values={**row.values, column: value}) for row, value in zip(rows, values, strict=True)]
-        if self._data.where is None:
-            return rows
-        kept = self._evaluate(self._data.where, rows, ("data", "where"))
-        return [row for row, keep in zip(rows, kept, strict=True) if keep]
+        derived = [(column, compile_expression(text)) for column, text in self._data.derive.items()]
+        kept = None if self._data.where is None else compile_expression(self._data.where)
+        for row in read_rows(named, format=self._data.format, columns=self._data.columns, source=address):
+            values = dict(row.values)
+            for column, expression in derived:
+                values[column] = self._evaluated(expression, values, row, "derive", column)
+            if kept is None or self._evaluated(kept, values, row, "where"):
+                yield replace(row, values=values) if derived else row
 
-    def _evaluate(self, text: str, rows: Sequence[Row], keys: tuple[str, ...]) -> list[Any]:
-        expression = compile_expression(text)
-        values = []
-        for row in rows:
-            try:
-                values.append(expression(row.values))
-            except TemplateError as error:
-                raise TemplateError(f"{row.place}: {error.message}", where=self.where(*keys)) from error
-        return values
+    def _evaluated(
+        self, expression: Callable[[Mapping[str, Any]], Any], values: Mapping[str, Any], row: Row, *keys: str
+    ) -> Any:  # noqa: ANN401 - whatever the expression gives
+        try:
+            return expression(values)
+        except TemplateError as error:
+            raise TemplateError(f"{row.place}: {error.message}", where=self.where("data", *keys)) from error
 
-    def _cut(self, rows: Sequence[Row], samples: Sequence[Sample]) -> dict[Split, list[Sample]]:
+    def _cut(self, rows: Sequence[Row], samples: Sequence[Sample]) -> dict[Split, list[int]]:
+        """The places of each split's samples."""
         data = self._data
         by = data.stratify
         if by is None:
             by = ["target"] if self.spec.kind == "classification" else []
         shown = shown_fields(self.spec)
         columns = [data.fields.get(name, name) for name in ([by] if isinstance(by, str) else by)]
-        parts = cut(
-            list(zip(rows, samples, strict=True)),
+        strata = [
+            sys.intern(str(tuple(self._maker.cell(row, column, "stratify") for column in columns))) for row in rows
+        ]
+        groups = [duplicate_key(sample, shown) for sample in samples]
+        return cut(
+            range(len(samples)),
             data.splits or {},
             seed=data.seed,
-            stratum=lambda pair: tuple(self._maker.cell(pair[0], column, "stratify") for column in columns),
-            group=lambda pair: duplicate_key(pair[1], shown),
+            stratum=strata.__getitem__,
+            group=groups.__getitem__,
         )
-        return {split: [samples[index] for index in indices] for split, indices in parts.items()}
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"can't be read: {error}", where=str(path)) from error
+
+
+def _packed(rows: Iterable[Row]) -> Packed[Row]:
+    plain = ((dict(row.values), row.name, row.number, row.place) for row in rows)
+    return Packed(plain, lambda values: Row(*values))

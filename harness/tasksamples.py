@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
+from itertools import repeat
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from harness.answers import canonical
 from harness.errors import DataError, nearest
+from harness.packed import Packed
 from harness.records import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from harness.records import Split, TaskSpec
     from harness.rows import Row
@@ -29,23 +35,27 @@ class SampleMaker:
     data: DataSection
     located: Located
 
-    def samples(self, rows: Sequence[Row], splits: Sequence[Split] = ()) -> list[Sample]:
+    def samples(self, rows: Sequence[Row], ends: Mapping[Split, int] = MappingProxyType({})) -> Packed[Sample]:
         """The sample of each row.
 
         Args:
             rows: all of the task: only together do they tell whether targets are numbers of choices or their texts.
-            splits: the split of each row, where the task has files for each split.
+            ends: where the task has files for each split: how many rows there are up to the end of each split's.
 
         Raises:
             DataError: naming the row.
         """
-        choices = [self._choices(row) for row in rows]
-        targets, ids = self._targets(rows, choices), self._ids(rows, splits)
-        samples = [
-            Sample(id_, self._fields(row, listed), target, self._context(row), listed)
-            for id_, row, target, listed in zip(ids, rows, targets, choices, strict=True)
-        ]
-        empty = sum(any(value == "" or str(value).isspace() for value in sample.fields.values()) for sample in samples)
+        empty = 0
+
+        def values() -> Iterator[tuple[Any, ...]]:
+            nonlocal empty
+            choices = map(self._choices, rows)
+            for row, id_, target, listed in zip(rows, self._ids(rows, ends), self._targets(rows), choices, strict=True):
+                fields = self._fields(row, listed)
+                empty += any(value == "" or str(value).isspace() for value in fields.values())
+                yield id_, fields, target, self._context(row), listed
+
+        samples = Packed(values(), lambda values: Sample(*values))
         if empty:
             log.warning("task %s: %d of %d rows have an empty text; they are kept", self.spec.name, empty, len(samples))
         return samples
@@ -81,36 +91,43 @@ class SampleMaker:
         value = self.cell(row, self.data.context, "context")
         return None if value is None or value == "" else _text(value)
 
-    def _ids(self, rows: Sequence[Row], splits: Sequence[Split]) -> list[str]:
+    def _ids(self, rows: Sequence[Row], ends: Mapping[Split, int]) -> Iterator[str]:
         """Names of the rows: as the data or the place says, with the split before them where splits repeat names."""
-        if "id" in self.data.fields:
-            ids = [_text(self._field(row, "id")) for row in rows]
-        else:
-            ids = [f"{row.name}:{row.number}" if row.number else row.name for row in rows]
-        if splits and len(set(ids)) < len(ids):
-            ids = [f"{split}/{id_}" for split, id_ in zip(splits, ids, strict=True)]
+        repeated = _repeated(lambda: map(self._id, rows))
+        prefixed = bool(ends and repeated)
+        if prefixed:
+            repeated = _repeated(lambda: map(self._id, rows, _prefixes(ends)))
         seen: set[str] = set()
-        for id_, row in zip(ids, rows, strict=True):
+        for row, before in zip(rows, _prefixes(ends) if prefixed else repeat(""), strict=prefixed):
+            id_ = self._id(row, before)
             if id_ in seen:
                 raise DataError(
                     f"id {id_!r} stands twice, again in {row.place}", where=self.located.where("data", "fields", "id")
                 )
             if not id_.isprintable():
                 raise DataError(f"id {id_!r} holds signs that can't be printed", where=row.place)
-            seen.add(id_)
-        return ids
+            if id_ in repeated:
+                seen.add(id_)
+            yield id_
+
+    def _id(self, row: Row, before: str = "") -> str:
+        if "id" in self.data.fields:
+            return before + _text(self._field(row, "id"))
+        return f"{before}{row.name}:{row.number}" if row.number else before + row.name
 
     # --- targets -----------------------------------------------------------------------------------
 
-    def _targets(self, rows: Sequence[Row], choices: Sequence[tuple[str, ...]]) -> list[str]:
-        values = [self._field(row, "target") for row in rows]
-        for row, value in zip(rows, values, strict=True):
-            if value is None:
-                raise self._wrong(row, "has no target")
+    def _targets(self, rows: Sequence[Row]) -> Iterator[str]:
         if self.spec.kind == "multiple-choice":
-            return self._numbers(rows, values, choices)
+            return self._numbers(rows)
         check = self._label if self.spec.kind == "classification" else self._reference
-        return [check(row, _text(value)) for row, value in zip(rows, values, strict=True)]
+        return (check(row, _text(self._target(row))) for row in rows)
+
+    def _target(self, row: Row) -> Any:  # noqa: ANN401 - whatever the data holds
+        value = self._field(row, "target")
+        if value is None:
+            raise self._wrong(row, "has no target")
+        return value
 
     def _label(self, row: Row, target: str) -> str:
         if target not in self.spec.labels:
@@ -140,27 +157,41 @@ class SampleMaker:
             raise DataError("has a choice that is null", where=f"{row.place}: {self.data.fields['choices']}")
         return tuple(map(_text, value))
 
-    def _numbers(self, rows: Sequence[Row], values: Sequence[object], choices: Sequence[tuple[str, ...]]) -> list[str]:
+    def _numbers(self, rows: Sequence[Row]) -> Iterator[str]:
         """The number of each right choice. All targets are texts of choices, or all are their numbers (from 0)."""
-        by_text = [_place_of_text(value, listed) for value, listed in zip(values, choices, strict=True)]
-        if None not in by_text:
-            return list(map(str, by_text))
-        by_number = [_place_of_number(value, listed) for value, listed in zip(values, choices, strict=True)]
-        if None not in by_number:
-            return list(map(str, by_number))
-        neither = [index for index in range(len(rows)) if by_text[index] is None and by_number[index] is None]
-        if not neither:
-            raise self._wrong(
-                rows[by_text.index(None)], "the target is a number, but in other rows it is a choice's text"
-            )
-        index = neither[0]
-        message = (
-            f"target {values[index]!r} is neither the text of a choice nor its number, 0 to {len(choices[index]) - 1}"
-        )
-        raise self._wrong(rows[index], message)
+        readings = (_place_of_text, _place_of_number)
+        places = list(readings)
+        number: Row | None = None
+        for row in rows:
+            value, choices = self._target(row), self._choices(row)
+            possible = [place for place in readings if place(value, choices) is not None]
+            if not possible:
+                message = f"target {value!r} is neither the text of a choice nor its number, 0 to {len(choices) - 1}"
+                raise self._wrong(row, message)
+            number = number or (row if _place_of_text not in possible else None)
+            places = [place for place in places if place in possible]
+            if not places and number is not None:
+                raise self._wrong(number, "the target is a number, but in other rows it is a choice's text")
+        return (str(places[0](self._target(row), self._choices(row))) for row in rows)
 
     def _wrong(self, row: Row, message: str, *, hint: str | None = None) -> DataError:
         return DataError(message, where=f"{row.place}: {self.data.fields['target']}", hint=hint)
+
+
+def _prefixes(ends: Mapping[Split, int]) -> Iterator[str]:
+    """What stands before the name of each row: its split."""
+    start = 0
+    for split, end in ends.items():
+        yield from repeat(f"{split}/", end - start)
+        start = end
+
+
+def _repeated(names: Callable[[], Iterable[str]]) -> set[str]:
+    """The names that stand there several times: found by their hashes, 8 bytes a name, and then looked at."""
+    hashes, counts = np.unique(np.fromiter(map(hash, names()), dtype=np.int64), return_counts=True)
+    suspects = set(hashes[counts > 1].tolist())
+    found = Counter(name for name in names() if hash(name) in suspects) if suspects else Counter[str]()
+    return {name for name, times in found.items() if times > 1}
 
 
 def _text(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress, count
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from harness.interfaces import CountsWork
 from harness.latency import PeakMemory, give_back_memory
 from harness.machine import here
 from harness.messages import ChunkScored, ChunkTiming, LatencyMeasured, TrialEnded, TrialStarted
+from harness.packed import Places, Selected
 from harness.planning import reads
 from harness.records import Costs, Prediction
 
@@ -52,7 +54,9 @@ def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
     """
     live = LiveTrial(job, parts)
     timings = list(job.timings)
-    answered = set(job.done)
+    answered = bytearray(len(live.samples))  # a byte a sample: whether it has an answer
+    for position in job.done:
+        answered[position] = True
     for index, chunk in enumerate(live.chunks()):
         if not chunk:
             continue
@@ -61,13 +65,14 @@ def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
         yield scored
         if scored.timing is not None:
             timings.append(scored.timing)
-        answered |= {prediction.sample_id for prediction in scored.predictions if prediction.status != "failed"}
-        if not answered:
+        for position, prediction in zip(scored.positions, scored.predictions, strict=True):
+            answered[position] = prediction.status != "failed"
+        if not any(answered):
             yield TrialEnded(
                 job.trial.key, failed=True, reason=f"every sample of a chunk failed: {scored.predictions[0].reason}"
             )
             return
-    yield from _measure(job, parts, live, LiveWorkload(live, timings, frozenset(answered)))
+    yield from _measure(job, parts, live, LiveWorkload(live, timings, Places(compress(count(), answered))))
     yield TrialEnded(job.trial.key)
 
 
@@ -139,7 +144,7 @@ class LiveTrial:
         """The samples that are still to be answered with their positions, in chunks cut by position."""
         for start in range(0, len(self.samples), CHUNK):
             chunk = enumerate(self.samples[start : start + CHUNK], start)
-            yield [(position, sample) for position, sample in chunk if sample.id not in self._job.done]
+            yield [(position, sample) for position, sample in chunk if position not in self._job.done]
 
     def score(self, index: int, chunk: Sequence[tuple[int, Sample]]) -> ChunkScored:
         """Answer a chunk; where that fails, answer its samples one by one, so that only those at fault are lost."""
@@ -207,12 +212,12 @@ class LiveWorkload:
 
     live: LiveTrial
     timings: Sequence[ChunkTiming]
-    answered: frozenset[str]
+    answered: Places
 
     @property
     def samples(self) -> Sequence[Sample]:
         """The scored samples, without those that failed."""
-        return [sample for sample in self.live.samples if sample.id in self.answered]
+        return Selected(self.live.samples, self.answered)
 
     def answer(self, samples: Sequence[Sample]) -> tuple[int, int]:
         """Answer samples now; tokens read and written."""

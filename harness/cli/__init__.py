@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.session import Session
+from harness.collector import leave
 from harness.errors import HarnessError, nearest
 from harness.plugins import PluginChoice
 
@@ -122,7 +123,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="replace")  # a sign that the terminal lacks is no reason to lose the table
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(call(sys.argv[1:] if arguments is None else arguments))
+    status = call(sys.argv[1:] if arguments is None else arguments)
+    leave()
+    sys.exit(status)
 
 
 def call(arguments: list[str]) -> int:

@@ -54,10 +54,12 @@ def command(
     What the store holds already is not run again; an interrupted run goes on where it stopped.
     """
     from harness.allocator import keep_memory
+    from harness.collector import spare_modules
     from harness.config import Choices, settle
     from harness.reporting import leaderboard_of, write_files
 
     keep_memory()
+    spare_modules()
     with plugins_at_work():
         settled = settle(Choices(**chosen), experiment, os.environ, session.catalogue)
         # A format that nobody registered is told now, not after an hour's run.

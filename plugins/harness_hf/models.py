@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from harness.assets import Assets  # noqa: TC001 - the core evaluates the annotations of registered functions
+from harness.collector import large_import
 from harness.errors import ParameterError, UsageError
 from harness_hf.checkpoints import Checkpoint, Gguf, HubRepository, PackagedFolder, find, memo_of, read_config
 from harness_hf.families import family_of
@@ -85,7 +86,8 @@ class CausalModel(CheckpointModel):
         Raises:
             ModelError: when its files can't be loaded, or it has no chat template and `chat` is asked for.
         """
-        from harness_hf.causal import CausalEngine
+        with large_import():
+            from harness_hf.causal import CausalEngine
 
         return CausalEngine.load(self.fetch(), self.settings, device)
 
@@ -106,7 +108,8 @@ class EncoderModel(CheckpointModel):
         Raises:
             ModelError: when its files can't be loaded.
         """
-        from harness_hf.encoder import EmbeddingEngine
+        with large_import():
+            from harness_hf.encoder import EmbeddingEngine
 
         return EmbeddingEngine.load(self.fetch(), self.settings, device)
 
@@ -116,7 +119,8 @@ class EncoderModel(CheckpointModel):
         Raises:
             TrainingError: when there is nothing to learn from, or the loss is not finite.
         """
-        from harness_hf.training import train
+        with large_import():
+            from harness_hf.training import train
 
         return train(job, self.fetch(), self.settings)
 

@@ -39,6 +39,6 @@ class MicroF1:
 def _f1(predictions: Sequence[Prediction], spec: TaskSpec, score: Score) -> Estimate | None:
     if not spec.labels:
         return None
-    targets = [prediction.target for prediction in predictions]
-    answers = [prediction.prediction for prediction in predictions]
+    targets = (prediction.target for prediction in predictions)
+    answers = (prediction.prediction for prediction in predictions)
     return confusion_interval(confusion(targets, answers, tuple(spec.labels)), score)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from harness.latency import Stopwatch, summarise_ms, without_gc
+from harness.packed import Selected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,13 +69,13 @@ def measure_one_by_one(
     return {**values, "tokens_per_s": rate, "warmup_n": float(warmup_n)}, sample_ms
 
 
-def spread(samples: Sequence[Sample]) -> list[Sample]:
+def spread(samples: Sequence[Sample]) -> Sequence[Sample]:
     """All samples in a fixed order of which every beginning is spread evenly over the data, however that is sorted.
 
     By the fractional part of index x golden section: the indices where it is below a bound lie evenly (Kronecker).
     """
     golden = (math.sqrt(5) - 1) / 2
-    return [samples[index] for index in sorted(range(len(samples)), key=lambda index: index * golden % 1)]
+    return Selected(samples, sorted(range(len(samples)), key=lambda index: index * golden % 1))
 
 
 def _warm_up(workload: Workload, samples: Sequence[Sample], clock: Clock) -> int:

@@ -123,6 +123,15 @@ def test_the_light_commands_load_nothing_slow(arguments):
     assert not set(loaded) & SLOW
 
 
+def test_listing_ten_thousand_tasks_reads_no_file_and_loads_nothing_slow(tmp_path):
+    plugin = tmp_path / "ten_thousand.py"
+    plugin.write_text(
+        "from harness import hookimpl\n\n@hookimpl\ndef register_tasks(register):\n    for number in range(10_000):\n"
+        "        register(f'made-{number}', f'nowhere:tasks/{number}.yaml', summary=f'task {number}')\n"
+    )
+    test_the_light_commands_load_nothing_slow(["--plugin", str(plugin), "list", "tasks"])
+
+
 def test_the_public_names_are_exactly_those_that_can_be_imported():
     import harness
 

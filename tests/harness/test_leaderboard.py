@@ -17,7 +17,6 @@ from harness.records import (
     Costs,
     Coverage,
     Estimate,
-    Prediction,
     Trial,
     TrialResult,
 )
@@ -47,8 +46,8 @@ def a_result(model="m", strategy="zero-shot", seed=0, score=0.5, **changes):
 
 
 def answers(right):
-    """Predictions of which those are right."""
-    return [Prediction(f"row-{index}", "a", "a" if yes else "b") for index, yes in enumerate(right)]
+    """Samples, and which of them are right."""
+    return [(f"row-{index}", bool(yes)) for index, yes in enumerate(right)]
 
 
 def nothing(_key):
@@ -256,9 +255,9 @@ def test_a_gain_has_the_name_of_the_trials_own_metric():
     [
         [],  # never run
         answers([True] * (N - 1)),  # one sample short
-        [*answers([True] * (N - 1)), Prediction(f"row-{N - 1}", "a", None, "failed")],
+        [*answers([True] * (N - 1)), ("another row", True)],
     ],
-    ids=["missing", "short", "failed"],
+    ids=["missing", "short", "other"],
 )
 def test_there_is_no_gain_over_a_baseline_that_lacks_samples(baseline):
     result = a_result(baseline="before")

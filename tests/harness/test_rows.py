@@ -22,7 +22,7 @@ def read(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_rows([(name, path)], **options)
+        return list(read_rows([(name, path)], **options))
 
     return read
 
@@ -124,7 +124,7 @@ def test_files_that_are_broken_missing_or_of_no_known_format(read, tmp_path):
     with pytest.raises(DataError, match="can't be read"):
         read("x.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 1000)[:-20])
     with pytest.raises(DataError, match="can't be read"):
-        read_rows([("none.csv", tmp_path / "none.csv")])
+        list(read_rows([("none.csv", tmp_path / "none.csv")]))
     with pytest.raises(DataError, match=r"tells no format.*data.format"):
         read("x.dat", "a")
     with pytest.raises(DataError, match="names its columns itself"):
@@ -136,11 +136,22 @@ def test_bytes_that_are_not_utf8_are_read_as_windows_1252_and_counted(tmp_path, 
     contents = {"a.txt": "caf\u00e9".encode(), "b.txt": b"\xa3 5 \x93so\x94 \x81", "c.txt": b"plain"}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-    rows = read_rows([(name, tmp_path / name) for name in contents], source="pypi://corpus")
+    rows = list(read_rows([(name, tmp_path / name) for name in contents], source="pypi://corpus"))
     assert [row.values["text"] for row in rows] == ["caf\u00e9", "\u00a3 5 \u201cso\u201d \ufffd", "plain"]
     assert [record.message for record in caplog.records] == [
         "1 of 3 files of pypi://corpus are not UTF-8: read as Windows-1252"
     ]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("encoding", "last"), [("utf-8-sig", "caf\u00e9 \u2028"), ("cp1252", "caf\u00e9 \u201c")])
+def test_files_of_several_megabytes(read, encoding, last, packed):
+    texts = [f"{number} {'x' * 100}" for number in range(30_000)] + [last]
+    for name, start in (("x.tsv", "text\n"), ("x.csv", "text\r\n")):
+        content = (start + "\r\n".join(texts)).encode(encoding)
+        rows = read(name + ".gz" * packed, gzip.compress(content) if packed else content)
+        assert [row.values["text"] for row in rows] == texts
+        assert [row.number for row in rows] == list(range(2, len(texts) + 2))
 
 
 def test_long_cells(read):

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from harness import scoring
 from harness.records import Coverage, Estimate, Prediction, PromptSpec, TaskSpec, Usage
 from harness.scoring import coverage, score
 
@@ -58,7 +61,7 @@ def test_scores_within_each_context():
         said("4"),
         said("5", "failed", "films"),
     ]
-    metrics, contexts = score(iter(predictions), SPEC, {"count": Count()})
+    metrics, contexts = score(predictions, SPEC, {"count": Count()})
     assert metrics["count"].value == 4
     assert list(contexts) == ["arts", "books", "films"]
     assert [(context.n, dict(context.metrics)) for context in contexts.values()] == [
@@ -71,3 +74,18 @@ def test_scores_within_each_context():
 def test_nothing_answered_has_no_score():
     assert score([said("1", "failed")], SPEC, {"count": Count()}) == ({}, {})
     assert score([], SPEC, {"count": Count()}) == ({}, {})
+
+
+@pytest.mark.parametrize("held", [0, 1, 5, 100])
+def test_contexts_are_scored_apart_however_many_are_held_together(monkeypatch, held):
+    monkeypatch.setattr(scoring, "HELD", held)
+    predictions = [
+        said(f"{n}", "failed" if n % 5 == 0 else "answered", "abc"[n % 3] if n % 4 else None) for n in range(60)
+    ]
+    _, contexts = score(predictions, SPEC, {"count": Count()})
+    expected = {
+        name: sum(one.context == name and one.status != "failed" for one in predictions) for name in ("a", "b", "c")
+    }
+    assert {name: one.n for name, one in contexts.items()} == expected
+    assert {name: one.metrics["count"].value for name, one in contexts.items()} == expected
+    assert list(contexts) == ["a", "b", "c"]

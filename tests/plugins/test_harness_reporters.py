@@ -28,7 +28,6 @@ from harness.records import (
     Costs,
     Coverage,
     Estimate,
-    Prediction,
     Trial,
     TrialResult,
 )
@@ -69,7 +68,7 @@ def a_board(*results, right=None, title="Quickstart"):
     right = right or {}
     return build(
         results,
-        lambda key: [Prediction(f"row-{i}", "a", "a" if i < right.get(key, 0) else "b") for i in range(N)],
+        lambda key: [(f"row-{i}", i < right.get(key, 0)) for i in range(N)],
         title=title,
     )
 
