@@ -96,7 +96,7 @@ class EncoderDecoder:
         self._bias: Tensor | None = getattr(model, "final_logits_bias", None)
         self._config: Any = model.config.get_text_config(decoder=True)
         self._cap: float | None = getattr(self._config, "final_logit_softcapping", None)
-        self._apart, self._scale, self._one_by_one = False, 1.0, False
+        self._apart, self._scale, self._one_by_one = False, 1.0, False  # found by the trial
         padding = self._config.pad_token_id
         self.padding = padding if isinstance(padding, int) and padding >= 0 else 0
         self.counters = Counters()
@@ -242,7 +242,7 @@ class EncoderDecoder:
         return logits[0].float()
 
     def _twice(self, prompt: tuple[int, ...], written: list[int]) -> Tensor:
-        """(2, L, V) logits of two rows that go on from one first token, beside which stand others."""
+        """(2, L, V) logits of two rows that go on as views from one first token; the shorter has padding behind it."""
         read, first = self.read([*self._encoded([prompt])], written[0])
         rest = self.follow(read.repeated(0, 2), [written[1:], [*written[1:], self.padding]])
         return torch.stack([*map(self._logits, torch.cat([first[None].expand(2, -1, -1), rest[:, :-1]], dim=1))])

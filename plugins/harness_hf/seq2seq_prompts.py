@@ -91,7 +91,9 @@ class Seq2SeqPrompts(PromptEncoder):
         def as_targets(texts: list[str], **options: Any) -> Any:  # noqa: ANN401 - as the tokenizer itself
             return self._tokenizer(text_target=texts, **options)
 
-        found = token_ids(cast("PreTrainedTokenizerBase", as_targets), new, add_special_tokens=False)
+        # One with a language for targets changes only special tokens, and fails where no language is set (M2M100).
+        cut = self._tokenizer if hasattr(self._tokenizer, "tgt_lang") else cast("PreTrainedTokenizerBase", as_targets)
+        found = token_ids(cut, new, add_special_tokens=False)
         self._known_targets.update(zip(new, found, strict=True))
 
     def _target(self, text: str) -> tuple[int, ...] | None:

@@ -313,11 +313,15 @@ def test_continuations_are_cut_as_targets_where_a_tokenizer_tells_them_from_sour
     tokenizer, core = engine._tokenizer, engine._tokenizer.backend_tokenizer
     core.normalizer = plain = normalizers.NFC()
     other = normalizers.Replace("sport", "goals")
-    monkeypatch.setattr(tokenizer, "_switch_to_target_mode", lambda: setattr(core, "normalizer", other))
-    monkeypatch.setattr(tokenizer, "_switch_to_input_mode", lambda: setattr(core, "normalizer", plain))
+    monkeypatch.setattr(tokenizer, "_switch_to_target_mode", lambda: setattr(core, "normalizer", other), raising=False)
+    monkeypatch.setattr(tokenizer, "_switch_to_input_mode", lambda: setattr(core, "normalizer", plain), raising=False)
     (one,) = engine._prompts.asked([Prompt("a sport")], [(" sport",)])
     assert tokenizer.convert_ids_to_tokens(one.source) == ["▁a", "▁sport", "</s>"]
     assert tokenizer.convert_ids_to_tokens(one.targets[0]) == ["▁goals"]
+    engine._prompts.forget()
+    tokenizer.tgt_lang = None  # a language changes nothing but special tokens, and may not be set
+    (one,) = engine._prompts.asked([Prompt("a sport")], [(" sport",)])
+    assert tokenizer.convert_ids_to_tokens(one.targets[0]) == ["▁sport"]
 
 
 def test_an_empty_continuation_is_certain_and_costs_nothing(load):
