@@ -74,6 +74,7 @@ SEQ2SEQ = frozenset(
         "pegasus",
         "pegasus_x",
         "plbart",
+        "prophetnet",
         "switch_transformers",
         "t5",
         "t5gemma",
@@ -98,8 +99,8 @@ def family_of(config: Mapping[str, Any], where: str) -> Family:
         return "seq2seq"
     if config.get("is_encoder_decoder") or any(name.endswith(HEADS_OF_SEQ2SEQ) for name in architectures):
         raise ModelError(
-            f"{_named(config, architectures)} is not supported: of encoder-decoders and models that are given more "
-            "than a text to go on from, only those that read and write text alone",
+            f"{_named(config, architectures)} is not supported: encoder-decoders have to read and write text, "
+            "and nothing else",
             where=where,
             hint="give a causal language model (...ForCausalLM), an encoder-decoder of texts such as "
             "T5ForConditionalGeneration, or an encoder (BertModel, ...ForMaskedLM)",

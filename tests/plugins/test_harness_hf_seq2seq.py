@@ -82,10 +82,12 @@ def model_of(name):
     bart = {"d_model": 32, "max_position_embeddings": 64, "init_std": 0.3, "bos_token_id": 3, **layers, **ids}
     match name:
         case "t5":
-            return t.T5ForConditionalGeneration(t.T5Config(**t5))
+            return wilder(t.T5ForConditionalGeneration(t.T5Config(**t5)))
         case "t5-untied":
-            return t.T5ForConditionalGeneration(
-                t.T5Config(**t5, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+            return wilder(
+                t.T5ForConditionalGeneration(
+                    t.T5Config(**t5, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+                )
             )
         case "bart":
             forced = {"forced_bos_token_id": 3, "forced_eos_token_id": 1}
@@ -109,6 +111,15 @@ def model_of(name):
             model.generation_config = t.GenerationConfig(pad_token_id=0, eos_token_id=1, decoder_start_token_id=1)
             return model
     raise ValueError(name)
+
+
+def wilder(model):
+    """As T5 is initialised, it says again and again what it has read last."""
+    with torch.no_grad():
+        for weight in model.decoder.block.parameters():
+            if weight.dim() == 2:
+                weight.mul_(8)
+    return model
 
 
 class Plain:
@@ -407,12 +418,14 @@ def as_generated(engine, plain, prompts, limits, **options):
         assert response.text == plain.tokenizer.decode(tokens, skip_special_tokens=True)
         assert response.usage.output_tokens == len(tokens)
         assert response.finish == ("stop" if tokens[-1] == 1 else "length")
+    return {response.text for response in found}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_greedy_equals_transformers_token_for_token(name, load, checkpoint):
     prompts = [Prompt(question(text)) for text in (*articles(7, seed=3), *articles(2, seed=3))]
-    as_generated(load(name), Plain(checkpoint(name)), prompts, [3, 12, 7, 12, 1, 9, 2, 4, 6])
+    texts = as_generated(load(name), Plain(checkpoint(name)), prompts, [3, 12, 7, 12, 1, 9, 2, 4, 6])
+    assert len(texts) > 3
 
 
 @pytest.mark.parametrize(
@@ -589,8 +602,8 @@ def test_the_kinds_are_those_that_transformers_knows_and_that_read_text_alone():
     assert set(known) >= SEQ2SEQ
     decoders = {name for name in known if not transformers.CONFIG_MAPPING[name]().is_encoder_decoder}
     assert not decoders & SEQ2SEQ, "they are given sound, and go on from it"
-    seamless = {"seamless_m4t", "seamless_m4t_v2"}  # read sound too
-    assert set(known) - SEQ2SEQ - decoders == seamless | {"prophetnet", "t5gemma2"}
+    seamless = {"seamless_m4t", "seamless_m4t_v2"}  # read sound too, as t5gemma2 reads images
+    assert set(known) - SEQ2SEQ - decoders == seamless | {"t5gemma2"}
 
 
 @pytest.mark.parametrize("name", NAMES)
