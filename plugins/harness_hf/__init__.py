@@ -1,4 +1,4 @@
-"""Hugging Face models: causal language models and encoders from folders, the hub, GGUF files and Python packages."""
+"""Hugging Face models: causal language models, encoder-decoders and encoders; folders, the hub, GGUF, packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def register_models(register: Register) -> None:
     register(
         "hf",
         "harness_hf.models:hf",
-        summary="causal LM or encoder: hf:./folder or hf:org/name from the hub (safetensors)",
+        summary="causal LM, encoder-decoder or encoder: hf:./folder or hf:org/name from the hub (safetensors)",
     )
     register(
         "gguf", "harness_hf.models:gguf", summary="causal LM from a GGUF file, converted to safetensors once: gguf:FILE"

@@ -44,7 +44,7 @@ MINILM = (
 
 @dataclass(frozen=True, slots=True)
 class CheckpointModel:
-    """What causal models and encoders share; a `harness.interfaces.CountsTokens`."""
+    """What causal models, encoder-decoders and encoders share; a `harness.interfaces.CountsTokens`."""
 
     checkpoint: Checkpoint
     settings: Settings = field(default_factory=Settings)
@@ -90,6 +90,24 @@ class CausalModel(CheckpointModel):
             from harness_hf.causal import CausalEngine
 
         return CausalEngine.load(self.fetch(), self.settings, device)
+
+
+class Seq2SeqModel(CheckpointModel):
+    """An encoder-decoder: the encoder reads the prompt, the decoder writes; it can't be trained yet."""
+
+    __slots__ = ()
+
+    answers: ClassVar[frozenset[RequestKind]] = frozenset({"LogLikelihood", "Generate"})
+
+    def load(self, device: str) -> Engine:
+        """Bring it into memory.
+
+        Raises:
+            ModelError: when its files can't be loaded, or it has no chat template and `chat` is asked for.
+        """
+        from harness_hf.seq2seq import Seq2SeqEngine
+
+        return Seq2SeqEngine.load(self.fetch(), self.settings, device)
 
 
 class EncoderModel(CheckpointModel):
@@ -139,7 +157,7 @@ def hf(  # noqa: PLR0913 - the parameters that people can write
     batch_tokens: Positive = BATCH_TOKENS,
     chat: bool = False,
     pooling: Pooling = "mean",
-) -> CausalModel | EncoderModel:
+) -> CausalModel | Seq2SeqModel | EncoderModel:
     """A checkpoint in a local folder or on the hub; its config.json tells which kind it is.
 
     Raises:
@@ -155,8 +173,9 @@ def hf(  # noqa: PLR0913 - the parameters that people can write
             raise ParameterError(f"{reference!r} is an encoder: it has no chat", hint="leave chat out")
         return EncoderModel(checkpoint, settings)
     if pooling != "mean":
-        raise ParameterError(f"{reference!r} is a causal language model: it pools nothing", hint="leave pooling out")
-    return CausalModel(checkpoint, settings)
+        kind = "an encoder-decoder" if family == "seq2seq" else "a causal language model"
+        raise ParameterError(f"{reference!r} is {kind}: it pools nothing", hint="leave pooling out")
+    return Seq2SeqModel(checkpoint, settings) if family == "seq2seq" else CausalModel(checkpoint, settings)
 
 
 def gguf(

@@ -20,10 +20,10 @@ class Settings:
 
     Attributes:
         dtype: of the weights in memory; `auto`: float32 on CPUs without native bfloat16, the checkpoint's own on cuda.
-        max_length: the window in tokens; None for what the configuration says.
+        max_length: the window in tokens, of either side of an encoder-decoder; None for what the configuration says.
         batch_tokens: most tokens in one forward; changes speed and memory, never an answer.
         trust_remote_code: whether Python files of the checkpoint may be run.
-        chat: whether the whole prompt becomes one message of a user, in the checkpoint's chat template (causal).
+        chat: whether the whole prompt becomes one message of a user, in the checkpoint's chat template (not encoders).
         pooling: how an encoder's states become one vector (encoders).
     """
 

@@ -91,7 +91,7 @@ def test_the_configuration_tells_the_kind(config, family):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True}, "encoder-decoders"),
+        ({"architectures": ["WhisperForConditionalGeneration"], "is_encoder_decoder": True}, "encoder-decoders"),
         ({"architectures": ["Gemma3ForConditionalGeneration"]}, "encoder-decoders"),
         ({"architectures": ["ViTModel"], "model_type": "vit"}, "no engine for ViTModel"),
         ({}, "no engine for model_type None"),
