@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from transformers import AutoModelForCausalLM
 
 from harness.errors import ModelError
-from harness.records import Generate, Generated, LogLikelihood, LogLikelihoods, Request, Response, Written
-from harness.seeds import answer_seeds
+from harness.records import Generate, LogLikelihood, LogLikelihoods, Request, Response
 from harness_hf.batching import TokenBudget
 from harness_hf.decoder import Decoder
 from harness_hf.devices import provenance
@@ -20,7 +18,7 @@ from harness_hf.loading import load_model, load_tokenizer
 from harness_hf.prefixes import Prefixes
 from harness_hf.prompts import PromptEncoder
 from harness_hf.scoring import score
-from harness_hf.writing import Answer, ending_tokens
+from harness_hf.writing import begun, ending_tokens, generated, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-    from harness.records import Usage
-    from harness_hf.prompts import Answerable
     from harness_hf.settings import Settings
 
 
@@ -94,7 +90,7 @@ class CausalEngine:
         for at, request, one in zip(places, asked, fitted, strict=True):
             found = tuple(0.0 if row is None else next(values) for row in one.rows)
             if not all(map(math.isfinite, found)):
-                raise ModelError(f"{_name(at, request)}: its log-likelihoods are {found}")
+                raise ModelError(f"{named(at, request)}: its log-likelihoods are {found}")
             responses[at] = LogLikelihoods(found, one.usage)
         return responses
 
@@ -104,31 +100,16 @@ class CausalEngine:
             [request.prompt for request in asked], [request.max_tokens for request in asked]
         )
         answers = [
-            self._begun(_name(at, request), request, one)
+            begun(named(at, request), request, one, ending_tokens(self._decoder, self._tokenizer, request.stop))
             for at, request, one in zip(places, asked, fitted, strict=True)
         ]
         # A prompt that is asked alone is answered from nothing, as in scoring.
         prefixes = self._prefixes if len(asked) > 1 else None
         generate(self._decoder, list(chain(*answers)), self._decode, self._budget, prefixes)
-        return {at: _generated(one.usage, group) for at, one, group in zip(places, fitted, answers, strict=True)}
-
-    def _begun(self, name: str, request: Generate, fitted: Answerable) -> list[Answer]:
-        """The n answers of a request, to be filled in."""
-        ends = ending_tokens(self._decoder, self._tokenizer, request.stop)
-        return [
-            Answer(name, fitted.ids, fitted.limit, request.stop, request.temperature, request.top_p, seed, ends)
-            for seed in answer_seeds(request.seed, request.n)
-        ]
+        return {at: generated(one.usage, group) for at, one, group in zip(places, fitted, answers, strict=True)}
 
     def _decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
-
-
-def _generated(usage: Usage, answers: Sequence[Answer]) -> Generated:
-    """The response that the answers to one request make."""
-    (first, *more) = (Written(answer.text, answer.finish) for answer in answers)
-    tokens = sum(len(answer.new) for answer in answers)
-    return Generated(first.text, first.finish, replace(usage, output_tokens=tokens), tuple(more))
 
 
 def window_of(config: PreTrainedConfig) -> int | None:
@@ -136,8 +117,3 @@ def window_of(config: PreTrainedConfig) -> int | None:
     text = config.get_text_config()
     named = (getattr(text, name, None) for name in ("max_position_embeddings", "n_positions", "max_seq_len"))
     return next((int(limit) for limit in named if limit), None)
-
-
-def _name(at: int, request: LogLikelihood | Generate) -> str:
-    """How an error speaks of a request: its number in the call and the beginning of its question."""
-    return f"request {at} ({request.prompt.query.strip()[:60]!r})"

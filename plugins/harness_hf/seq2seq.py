@@ -6,13 +6,13 @@ The encoder reads the prompt, the decoder is asked for the continuation or write
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from transformers import AutoModelForSeq2SeqLM
 
 from harness.errors import ModelError
-from harness.records import Generate, Generated, LogLikelihood, LogLikelihoods, Request, Response
+from harness.records import Generate, LogLikelihood, LogLikelihoods, Request, Response
 from harness_hf.batching import TokenBudget
 from harness_hf.devices import provenance
 from harness_hf.loading import load_model, load_tokenizer
@@ -20,7 +20,7 @@ from harness_hf.seq2seq_generation import generate
 from harness_hf.seq2seq_model import EncoderDecoder
 from harness_hf.seq2seq_prompts import Seq2SeqPrompts
 from harness_hf.seq2seq_scoring import score
-from harness_hf.writing import Answer, ending_tokens
+from harness_hf.writing import begun, ending_tokens, generated, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,7 +92,7 @@ class Seq2SeqEngine:
         for (at, request), one in zip(requests.items(), asked, strict=True):
             found = tuple(0.0 if target is None else next(values) for target in one.targets)
             if not all(map(math.isfinite, found)):
-                raise ModelError(f"{_name(at, request)}: its log-likelihoods are {found}")
+                raise ModelError(f"{named(at, request)}: its log-likelihoods are {found}")
             responses[at] = LogLikelihoods(found, one.usage)
         return responses
 
@@ -101,29 +101,14 @@ class Seq2SeqEngine:
             [request.prompt for request in requests.values()], [request.max_tokens for request in requests.values()]
         )
         answers = [
-            Answer(
-                _name(at, request),
-                one.ids,
-                one.limit,
-                request.stop,
-                request.temperature,
-                request.seed,
-                self._ends(request),
-            )
+            begun(named(at, request), request, one, ending_tokens(self._model, self._tokenizer, request.stop))
             for (at, request), one in zip(requests.items(), fitted, strict=True)
         ]
-        generate(self._model, answers, self._decode, self._budget)
-        return {
-            at: Generated(answer.text, answer.finish, replace(one.usage, output_tokens=len(answer.new)))
-            for at, one, answer in zip(requests, fitted, answers, strict=True)
-        }
+        generate(self._model, list(chain(*answers)), self._decode, self._budget)
+        return {at: generated(one.usage, group) for at, one, group in zip(requests, fitted, answers, strict=True)}
 
     def _decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
-
-    def _ends(self, request: Generate) -> frozenset[int]:
-        model: Any = self._model  # of which nothing but `model` is asked, as of a `Decoder`
-        return ending_tokens(model, self._tokenizer, request.stop)
 
 
 def windows_of(config: PreTrainedConfig) -> tuple[int | None, int | None]:
@@ -136,8 +121,3 @@ def _positions(config: PreTrainedConfig, side: str) -> int | None:
     part = getattr(part, "text_config", None) or part
     named = (getattr(part, name, None) for name in (f"max_{side}_position_embeddings", "max_position_embeddings"))
     return next((int(limit) for limit in named if limit), None)
-
-
-def _name(at: int, request: LogLikelihood | Generate) -> str:
-    """How an error speaks of a request: its number in the call and the beginning of its question."""
-    return f"request {at} ({request.prompt.query.strip()[:60]!r})"

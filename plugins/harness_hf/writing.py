@@ -1,13 +1,15 @@
-"""An answer on its way to being written: its tokens, where it ends, and how its next token is chosen."""
+"""Answers on their way to being written: their tokens, where they end, how a next token is chosen, what they make."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from harness.errors import ModelError
+from harness.records import Generated, Written
+from harness.seeds import answer_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerBase
 
+    from harness.records import Generate, LogLikelihood, Usage
     from harness_hf.decoder import Decoder
+    from harness_hf.prompts import Answerable
+    from harness_hf.seq2seq_model import EncoderDecoder
 
 
 @dataclass(slots=True, eq=False)
@@ -73,11 +78,33 @@ class Answer:
         return bool(found) or last
 
 
-def ending_tokens(decoder: Decoder, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str]) -> frozenset[int]:
+def begun(name: str, request: Generate, fitted: Answerable, ends: frozenset[int]) -> list[Answer]:
+    """The n answers of a request, to be filled in."""
+    return [
+        Answer(name, fitted.ids, fitted.limit, request.stop, request.temperature, request.top_p, seed, ends)
+        for seed in answer_seeds(request.seed, request.n)
+    ]
+
+
+def generated(usage: Usage, answers: Sequence[Answer]) -> Generated:
+    """The response that the answers to one request make."""
+    (first, *more) = (Written(answer.text, answer.finish) for answer in answers)
+    tokens = sum(len(answer.new) for answer in answers)
+    return Generated(first.text, first.finish, replace(usage, output_tokens=tokens), tuple(more))
+
+
+def named(at: int, request: LogLikelihood | Generate) -> str:
+    """How an error speaks of a request: its number in the call and the beginning of its question."""
+    return f"request {at} ({request.prompt.query.strip()[:60]!r})"
+
+
+def ending_tokens(
+    decoder: Decoder | EncoderDecoder, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str]
+) -> frozenset[int]:
     """Tokens that end a text by model and tokenizer, and stop strings that are special tokens (no text shows them)."""
     config = decoder.model.generation_config
-    named = None if config is None else config.eos_token_id
-    ends = {tokenizer.eos_token_id, *(named if isinstance(named, (list, tuple)) else [named])}
+    own = None if config is None else config.eos_token_id
+    ends = {tokenizer.eos_token_id, *(own if isinstance(own, (list, tuple)) else [own])}
     special = dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
     return frozenset(int(token) for token in (*ends, *(special.get(word) for word in stop)) if token is not None)
 

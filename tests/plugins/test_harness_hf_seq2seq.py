@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +18,7 @@ import harness
 from harness.errors import ModelError, ParameterError
 from harness.interfaces import CountsTokens, Fetchable, Trainable
 from harness.records import Embed, Generate, LogLikelihood, Prompt
+from harness.seeds import answer_seeds
 from harness_hf import seq2seq_model
 from harness_hf.families import SEQ2SEQ, family_of
 from harness_hf.models import Seq2SeqModel, hf
@@ -470,6 +472,18 @@ def test_an_answer_depends_on_its_request_alone(name, load):
     assert len({answer.text for answer in alone}) > 3
     for tokens in (1, 60, 4000):
         assert load(name, batch_tokens=tokens).run(requests) == alone
+
+
+def test_n_answers_are_those_of_their_seeds_and_read_the_prompt_once(load):
+    request = Generate(Prompt(question("England won")), max_tokens=6, temperature=1.5, top_p=0.9, seed=3, n=4)
+    engine = load("t5")
+    (found,) = engine.run([request])
+    read = engine.counters["forwarded"]
+    ones = [load("t5").run([replace(request, seed=seed, n=1)])[0] for seed in answer_seeds(3, 4)]
+    assert [found.text, *(one.text for one in found.more)] == [one.text for one in ones]
+    assert found.usage.output_tokens == sum(one.usage.output_tokens for one in ones)
+    assert len({one.text for one in ones}) > 1
+    assert read <= found.usage.prompt_tokens + found.usage.output_tokens + 1
 
 
 def test_sampling_follows_the_models_distribution(load, checkpoint):
