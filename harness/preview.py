@@ -9,7 +9,7 @@ from harness.components import parse_component
 from harness.errors import ModelError, UsageError
 from harness.interfaces import CountsTokens, Setting, Trained, TrainingJob
 from harness.planning import reads
-from harness.records import Classify, Embed, Generate, LogLikelihood, RequestKind
+from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, RequestKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ShownRequest:
-    """A request as people read it; token counts are None where no tokenizer was named."""
+    """A request as people read it; token counts are None where no tokenizer was named.
+
+    Attributes:
+        kind: of the request.
+        text: what is read, in a cloze up to the blank.
+        demonstrations: how many it has.
+        tokens: of all that is read.
+        answers: continuations, labels or fillings.
+        answer_tokens: of each of them.
+        after: what follows the blank of a cloze.
+        arguments: of a generation.
+    """
 
     kind: str
     text: str
@@ -29,6 +40,7 @@ class ShownRequest:
     tokens: int | None = None
     answers: tuple[str, ...] = ()
     answer_tokens: tuple[int | None, ...] = ()
+    after: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -130,6 +142,13 @@ def _request(request: Request, model: Model | None) -> ShownRequest:
     if isinstance(request, LogLikelihood):
         counts = tuple(_count(answer, model) for answer in request.continuations)
         return ShownRequest(kind, prompt.text, shown, tokens, request.continuations, counts)
+    if isinstance(request, FillMask):
+        special = _count("", model)  # a filling has none of its own
+        counts = tuple(
+            None if special is None else (_count(filling, model) or 0) - special for filling in request.fillings
+        )
+        read = _count(prompt.text + request.after, model)
+        return ShownRequest(kind, prompt.text, shown, read, request.fillings, counts, request.after)
     assert isinstance(request, Generate)  # noqa: S101 - the only kind left
     arguments = {
         "max_tokens": request.max_tokens,

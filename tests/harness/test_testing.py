@@ -5,12 +5,17 @@ import itertools
 import pytest
 
 from harness.plugins import Plugins
-from harness.records import Classified, Estimate, LogLikelihoods, Prediction
+from harness.records import Classified, Estimate, Filled, LogLikelihoods, Prediction
 from harness.testing import ToyModel, ToyTask, check_metric, check_model, check_strategy, check_task
+
+
+class Filling(ToyModel):
+    answers = frozenset({"FillMask", "Embed"})
 
 
 def test_the_toys_keep_the_contract():
     check_model(ToyModel())
+    check_model(Filling())
     check_task(ToyTask())
 
 
@@ -48,6 +53,13 @@ class Overconfident(ToyModel):
         return [Classified(tuple(0.0 for _ in request.labels)) for request in requests]
 
 
+class Eager(Filling):
+    answers = frozenset({"FillMask"})
+
+    def run(self, requests):
+        return [Filled((-1.0,)) for _ in requests]
+
+
 class Restless(ToyModel):
     calls = itertools.count()
 
@@ -61,6 +73,7 @@ class Restless(ToyModel):
         (Backwards(), "order"),
         (Positive(), "not above 0"),
         (Overconfident(), "sum to 1"),
+        (Eager(), "one log-probability a filling"),
         (Restless(), "same each time"),
     ],
 )
