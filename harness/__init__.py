@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.api import Results, run
     from harness.assets import Assets
     from harness.components import build, parse_component
+    from harness.embeddings import Embeddings, FrozenEmbedder
     from harness.errors import (
         AssetError,
         ConfigError,
@@ -86,6 +87,7 @@ _HOMES = {
     "api": "Results run",
     "assets": "Assets",
     "components": "build parse_component",
+    "embeddings": "Embeddings FrozenEmbedder",
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
@@ -111,6 +113,7 @@ __all__ = [
     "DataError",
     "Embed",
     "Embedded",
+    "Embeddings",
     "Engine",
     "Estimate",
     "Executor",
@@ -119,6 +122,7 @@ __all__ = [
     "Fetchable",
     "FillMask",
     "Filled",
+    "FrozenEmbedder",
     "Generate",
     "Generated",
     "HarnessError",

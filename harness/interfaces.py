@@ -188,12 +188,14 @@ class Setting:
         device: the one asked for.
         folder: the cache for what it makes and keeps.
         versions: plugin -> version of those that take part; what is kept belongs to these versions.
+        dry: somebody only looks at the requests: a strategy that asks its model while it adapts leaves that out.
     """
 
     seed: int
     device: str
     folder: Path
     versions: Mapping[str, str] = field(default_factory=dict)
+    dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

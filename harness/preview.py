@@ -88,7 +88,8 @@ def preview(  # noqa: PLR0913 - the options of one command
     refusal = used.refuses(real or stand_in, data.spec)
     if refusal:
         raise UsageError(f"{strategy} can't do {data.spec.name} with {model or 'any model'}: {refusal}")
-    adapted = used.adapt(stand_in, data.view(split, reads(used)), Setting(seed, "cpu", catalogue.assets.root))
+    setting = Setting(seed, "cpu", catalogue.assets.root, dry=True)
+    adapted = used.adapt(stand_in, data.view(split, reads(used)), setting)
     samples = [_sample(sample, adapted.requests(sample), real) for sample in data.scored(split, None)[:count]]
     notes = (*adapted.notes, *(adapted.trained.notes if adapted.trained else ()))
     return Preview(data.spec.name, strategy, model, notes, tuple(samples))
