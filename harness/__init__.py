@@ -9,10 +9,11 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.answers import ask, classify, decide
+    from harness.answers import ask, classify, decide, fills
     from harness.api import Results, run
     from harness.assets import Assets
     from harness.components import build, parse_component
+    from harness.embeddings import Embeddings, FrozenEmbedder
     from harness.errors import (
         AssetError,
         ConfigError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         CountsWork,
         Engine,
         Executor,
+        ExplainsItself,
         Fetchable,
         Metric,
         Model,
@@ -60,6 +62,8 @@ if TYPE_CHECKING:
         Embedded,
         Estimate,
         Experiment,
+        Filled,
+        FillMask,
         Generate,
         Generated,
         LogLikelihood,
@@ -80,17 +84,18 @@ if TYPE_CHECKING:
     from harness.templates import render_answer, render_choices, render_input, render_instruction, render_query
 
 _HOMES = {
-    "answers": "ask classify decide",
+    "answers": "ask classify decide fills",
     "api": "Results run",
     "assets": "Assets",
     "components": "build parse_component",
+    "embeddings": "Embeddings FrozenEmbedder",
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted CountsTokens CountsWork Engine Executor Fetchable Metric Model Report Reporter Scenario "
-    "Setting Source Strategy Task TaskView Trainable Trained TrainingJob Worker Workload",
-    "records": "Classified Classify Component Embed Embedded Estimate Experiment Generate Generated LogLikelihood "
-    "LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample TaskSpec Trial "
+    "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself Fetchable Metric Model Report "
+    "Reporter Scenario Setting Source Strategy Task TaskView Trainable Trained TrainingJob Worker Workload",
+    "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
+    "LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample TaskSpec Trial "
     "TrialResult Usage Written",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
@@ -109,11 +114,16 @@ __all__ = [
     "DataError",
     "Embed",
     "Embedded",
+    "Embeddings",
     "Engine",
     "Estimate",
     "Executor",
     "Experiment",
+    "ExplainsItself",
     "Fetchable",
+    "FillMask",
+    "Filled",
+    "FrozenEmbedder",
     "Generate",
     "Generated",
     "HarnessError",
@@ -161,6 +171,7 @@ __all__ = [
     "build",
     "classify",
     "decide",
+    "fills",
     "hookimpl",
     "parse_component",
     "render_answer",

@@ -11,14 +11,24 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import ModelError
-from harness.records import Classified, Classify, Generate, Generated, LogLikelihood, LogLikelihoods, Prediction
+from harness.records import (
+    Classified,
+    Classify,
+    Filled,
+    FillMask,
+    Generate,
+    Generated,
+    LogLikelihood,
+    LogLikelihoods,
+    Prediction,
+)
 from harness.seeds import derived
 from harness.templates import render_choices, render_input
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from harness.records import Answered, Prompt, Request, Response, Sample, TaskSpec
+    from harness.records import Answered, Prompt, Request, RequestKind, Response, Sample, TaskSpec
 
 MINUS = "\u2212"
 _CURRENCY = r"(?:[$\u20ac\u00a3]\s?)?"
@@ -34,16 +44,40 @@ _DECORATION = re.compile(r"[$\u20ac\u00a3,%+\s]")
 # --- asking --------------------------------------------------------------------------------------
 
 
-def ask(spec: TaskSpec, sample: Sample, prompt: Prompt, *, seed: int = 0) -> Request:
+def fills(answers: Collection[RequestKind]) -> bool:
+    """Whether a model that answers these kinds is asked to fill a blank: it can, and reads no text from left to right.
+
+    Args:
+        answers: the model's `answers`.
+    """
+    return "FillMask" in answers and "LogLikelihood" not in answers
+
+
+def ask(
+    spec: TaskSpec,
+    sample: Sample,
+    prompt: Prompt,
+    *,
+    seed: int = 0,
+    answers: Collection[RequestKind] = ("LogLikelihood", "Generate"),
+) -> Request:
     """The request that a prompt makes by the task's kind: score each choice, or generate the answer.
 
     Where tokens are drawn, each sample draws by itself: its seed is made of the trial's and its id.
+
+    Args:
+        spec: of the task.
+        sample: whose choices are scored.
+        prompt: what the choice or answer follows.
+        seed: of sampling.
+        answers: the kinds that the model answers: one that `fills` scores each choice in a blank at the prompt's end.
 
     Raises:
         TemplateError: when a choice does not render.
     """
     if spec.kind != "generation":
-        return LogLikelihood(prompt, render_choices(spec, sample))
+        choices = render_choices(spec, sample)
+        return FillMask(prompt, choices) if fills(answers) else LogLikelihood(prompt, choices)
     limits = spec.generation
     drawn = derived(seed, sample.id) if limits.temperature > 0 else seed
     return Generate(prompt, limits.max_tokens, limits.stop, limits.temperature, drawn, limits.top_p, limits.n)
@@ -68,7 +102,7 @@ def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Pre
         ModelError: when it is no answer to such a request.
     """
     match list(responses):
-        case [LogLikelihoods() | Classified() as response] if spec.kind != "generation":
+        case [LogLikelihoods() | Classified() | Filled() as response] if spec.kind != "generation":
             return _choose(spec, sample, response)
         case [Generated() as response] if spec.kind == "generation":
             return _extract(spec, sample, response)
@@ -76,9 +110,9 @@ def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Pre
     raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {kinds} is no answer to a {spec.kind} question")
 
 
-def _choose(spec: TaskSpec, sample: Sample, response: LogLikelihoods | Classified) -> Prediction:
+def _choose(spec: TaskSpec, sample: Sample, response: LogLikelihoods | Classified | Filled) -> Prediction:
     """The most likely choice; the first of several that are equally likely."""
-    scores = response.values if isinstance(response, LogLikelihoods) else response.log_probs
+    scores = response.log_probs if isinstance(response, Classified) else response.values
     names = tuple(spec.labels) or tuple(map(str, range(len(sample.choices))))
     if len(scores) != len(names):
         raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {len(scores)} scores for {len(names)} choices")

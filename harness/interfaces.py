@@ -70,6 +70,14 @@ class Model(Protocol):
         """Bring it into memory on `auto`, `cpu`, `cuda`, `cuda:1` or `mps`."""
 
 
+@runtime_checkable
+class ExplainsItself(Protocol):
+    """A model that can tell why it does not answer a kind of request, where that is worth knowing."""
+
+    def lacks(self, kind: RequestKind) -> str | None:
+        """Why not, in words for the table; None where it answers the kind, or there is nothing to say."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
     """Everything a model needs to be trained as a classifier.
@@ -180,12 +188,14 @@ class Setting:
         device: the one asked for.
         folder: the cache for what it makes and keeps.
         versions: plugin -> version of those that take part; what is kept belongs to these versions.
+        dry: somebody only looks at the requests: a strategy that asks its model while it adapts leaves that out.
     """
 
     seed: int
     device: str
     folder: Path
     versions: Mapping[str, str] = field(default_factory=dict)
+    dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

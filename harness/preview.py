@@ -9,7 +9,7 @@ from harness.components import parse_component
 from harness.errors import ModelError, UsageError
 from harness.interfaces import CountsTokens, Setting, Trained, TrainingJob
 from harness.planning import reads
-from harness.records import Classify, Embed, Generate, LogLikelihood, RequestKind
+from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, RequestKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ShownRequest:
-    """A request as people read it; token counts are None where no tokenizer was named."""
+    """A request as people read it; token counts are None where no tokenizer was named.
+
+    Attributes:
+        kind: of the request.
+        text: what is read, in a cloze up to the blank.
+        demonstrations: how many it has.
+        tokens: of all that is read.
+        answers: continuations, labels or fillings.
+        answer_tokens: of each of them.
+        after: what follows the blank of a cloze.
+        arguments: of a generation.
+    """
 
     kind: str
     text: str
@@ -29,6 +40,7 @@ class ShownRequest:
     tokens: int | None = None
     answers: tuple[str, ...] = ()
     answer_tokens: tuple[int | None, ...] = ()
+    after: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -76,8 +88,11 @@ def preview(  # noqa: PLR0913 - the options of one command
     refusal = used.refuses(real or stand_in, data.spec)
     if refusal:
         raise UsageError(f"{strategy} can't do {data.spec.name} with {model or 'any model'}: {refusal}")
-    adapted = used.adapt(stand_in, data.view(split, reads(used)), Setting(seed, "cpu", catalogue.assets.root))
-    samples = [_sample(sample, adapted.requests(sample), real) for sample in data.scored(split, None)[:count]]
+    setting = Setting(seed, "cpu", catalogue.assets.root, dry=True)
+    adapted = used.adapt(stand_in, data.view(split, reads(used)), setting)
+    asked = [(sample, tuple(adapted.requests(sample))) for sample in data.scored(split, None)[:count]]
+    counts = _counted([request for _, requests in asked for request in requests], real)
+    samples = [_sample(sample, requests, counts) for sample, requests in asked]
     notes = (*adapted.notes, *(adapted.trained.notes if adapted.trained else ()))
     return Preview(data.spec.name, strategy, model, notes, tuple(samples))
 
@@ -114,22 +129,47 @@ class StandIn:
         raise ModelError(f"{len(requests)} requests were to be shown, not answered")
 
 
-def _sample(sample: Sample, requests: Sequence[Request], model: Model | None) -> ShownSample:
+def _counted(requests: Sequence[Request], model: Model | None) -> dict[str, int]:
+    """Text -> its tokens, for all texts of the requests, in one call of the model that can count them."""
+    if not isinstance(model, CountsTokens):
+        return {}
+    texts = list(dict.fromkeys(text for request in requests for text in _texts(request)))
+    return dict(zip(texts, model.count_tokens(texts), strict=True))
+
+
+def _texts(request: Request) -> tuple[str, ...]:
+    match request:
+        case Classify() | Embed():
+            return (request.text,)
+        case LogLikelihood():
+            return (request.prompt.text, *request.continuations)
+        case FillMask():
+            return (request.prompt.text, request.prompt.text + request.after, *request.fillings, "")
+        case Generate():
+            return (request.prompt.text,)
+
+
+def _sample(sample: Sample, requests: Sequence[Request], counts: Mapping[str, int]) -> ShownSample:
     return ShownSample(
-        sample.id, sample.target, sample.context, tuple(_request(request, model) for request in requests)
+        sample.id, sample.target, sample.context, tuple(_request(request, counts) for request in requests)
     )
 
 
-def _request(request: Request, model: Model | None) -> ShownRequest:
+def _request(request: Request, counts: Mapping[str, int]) -> ShownRequest:
     kind = type(request).__name__
     if isinstance(request, Classify | Embed):
         answers = request.labels if isinstance(request, Classify) else ()
-        return ShownRequest(kind, request.text, 0, _count(request.text, model), answers, (None,) * len(answers))
+        return ShownRequest(kind, request.text, 0, counts.get(request.text), answers, (None,) * len(answers))
     prompt = request.prompt
-    shown, tokens = len(prompt.demonstrations), _count(prompt.text, model)
+    shown, tokens = len(prompt.demonstrations), counts.get(prompt.text)
     if isinstance(request, LogLikelihood):
-        counts = tuple(_count(answer, model) for answer in request.continuations)
-        return ShownRequest(kind, prompt.text, shown, tokens, request.continuations, counts)
+        each = tuple(counts.get(answer) for answer in request.continuations)
+        return ShownRequest(kind, prompt.text, shown, tokens, request.continuations, each)
+    if isinstance(request, FillMask):
+        special = counts.get("", 0)  # a filling has none of its own
+        each = tuple(counts[filling] - special if counts else None for filling in request.fillings)
+        read = counts.get(prompt.text + request.after)
+        return ShownRequest(kind, prompt.text, shown, read, request.fillings, each, request.after)
     assert isinstance(request, Generate)  # noqa: S101 - the only kind left
     arguments = {
         "max_tokens": request.max_tokens,
@@ -140,7 +180,3 @@ def _request(request: Request, model: Model | None) -> ShownRequest:
         **({"n": request.n} if request.n > 1 else {}),
     }
     return ShownRequest(kind, prompt.text, shown, tokens, arguments=arguments)
-
-
-def _count(text: str, model: Model | None) -> int | None:
-    return model.count_tokens([text])[0] if isinstance(model, CountsTokens) else None

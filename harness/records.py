@@ -5,6 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from harness.requests import (
+    Classified as Classified,
+    Classify as Classify,
+    Embed as Embed,
+    Embedded as Embedded,
+    Filled as Filled,
+    FillMask as FillMask,
+    Generate as Generate,
+    Generated as Generated,
+    LogLikelihood as LogLikelihood,
+    LogLikelihoods as LogLikelihoods,
+    Prompt as Prompt,
+    Request as Request,
+    RequestKind as RequestKind,
+    Response as Response,
+    Usage as Usage,
+    Written as Written,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -112,124 +131,6 @@ class TaskSpec:
     citation: str = ""
 
 
-# --- requests and responses: the narrow waist ----------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt in parts, so that an engine whose window is too small drops demonstrations before it cuts the question.
-
-    Each part carries its own separator: the text is the parts joined with nothing between.
-    """
-
-    query: str
-    demonstrations: tuple[str, ...] = ()
-    instruction: str = ""
-
-    @property
-    def text(self) -> str:
-        """What the model reads."""
-        return self.instruction + "".join(self.demonstrations) + self.query
-
-
-@dataclass(frozen=True, slots=True)
-class LogLikelihood:
-    """How likely is each continuation after the prompt? Answered by `LogLikelihoods`."""
-
-    prompt: Prompt
-    continuations: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Generate:
-    """What text follows the prompt? Answered by `Generated`.
-
-    Attributes:
-        temperature: 0 takes the likeliest token, else one is drawn from softmax(logits / temperature).
-        top_p: drawn of the likeliest tokens alone, as few as have this probability together (Holtzman et al. 2020).
-        n: how many answers; each draws by itself, with its seed of `harness.seeds.answer_seeds`.
-    """
-
-    prompt: Prompt
-    max_tokens: int = 128
-    stop: tuple[str, ...] = ()
-    temperature: float = 0.0
-    seed: int = 0
-    top_p: float = 1.0
-    n: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Classify:
-    """Which of the labels has this text? Asked of a trained engine; answered by `Classified`."""
-
-    text: str
-    labels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Embed:
-    """Which vector stands for this text? Answered by `Embedded`."""
-
-    text: str
-
-
-Request: TypeAlias = LogLikelihood | Generate | Classify | Embed
-RequestKind: TypeAlias = Literal["LogLikelihood", "Generate", "Classify", "Embed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a request took: tokens read and written, and what had to be left out for the model's window."""
-
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-    dropped_demonstrations: int = 0
-    cut_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LogLikelihoods:
-    """One sum of log-probabilities (natural logarithm, unnormalised) a continuation, in the request's order."""
-
-    values: tuple[float, ...]
-    usage: Usage = Usage()
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A generated text, without the stop string that ended it, and why it ended."""
-
-    text: str
-    finish: Literal["stop", "length"]
-
-
-@dataclass(frozen=True, slots=True)
-class Generated(Written):
-    """The first answer, and the further n - 1; the usage has the tokens of all that were written."""
-
-    usage: Usage = Usage()
-    more: tuple[Written, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Classified:
-    """One log-probability a label (they sum to 1 after exp), in the request's order."""
-
-    log_probs: tuple[float, ...]
-    usage: Usage = Usage()
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """The text's vector."""
-
-    vector: tuple[float, ...]
-    usage: Usage = Usage()
-
-
-Response: TypeAlias = LogLikelihoods | Generated | Classified | Embedded
-
 # --- predictions ---------------------------------------------------------------------------------
 
 Answered: TypeAlias = Literal["answered", "empty", "truncated", "unparsed", "failed"]
@@ -257,7 +158,7 @@ class Prediction:
     scores: tuple[float, ...] = ()
     text: str | None = None
     context: str | None = None
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     latency_ms: float | None = None
     reason: str = ""
 

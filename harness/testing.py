@@ -28,6 +28,8 @@ from harness.records import (
     Embed,
     Embedded,
     Estimate,
+    Filled,
+    FillMask,
     Generate,
     Generated,
     LogLikelihood,
@@ -57,6 +59,7 @@ ANSWERS: Mapping[str, type[Any]] = {
     "Generate": Generated,
     "Classify": Classified,
     "Embed": Embedded,
+    "FillMask": Filled,
 }
 
 # --- toys ------------------------------------------------------------------------------------------
@@ -88,6 +91,9 @@ class ToyModel:
 
 
 def _toy_answer(request: Request) -> Response:
+    if isinstance(request, FillMask):
+        read = f"{request.prompt.text} {request.after}"
+        return Filled(tuple(-1.0 / (1 + _shared(read, filling)) for filling in request.fillings))
     if isinstance(request, LogLikelihood):
         text = request.prompt.text
         values = tuple(-1.0 / (1 + _shared(text, choice)) for choice in request.continuations)
@@ -192,6 +198,11 @@ def _requests(kind: RequestKind) -> list[Request]:
         return [Generate(Prompt(text), max_tokens=4) for text in texts[:2]]
     if kind == "Classify":
         return [Classify(text, ("warm", "cold")) for text in texts]
+    if kind == "FillMask":
+        return [
+            FillMask(Prompt(text), (" warm", " cold and grey"), after)
+            for text, after in zip(texts, (".", "", "!"), strict=True)
+        ]
     return [Embed(text) for text in texts[:2]]
 
 
@@ -201,6 +212,9 @@ def _check_response(request: Request, response: Response) -> None:
         assert all(value <= 0 for value in response.values), "log-likelihoods are not above 0"
     if isinstance(request, Generate) and isinstance(response, Generated):
         assert 1 + len(response.more) == request.n, f"n answers: {1 + len(response.more)} where {request.n} were asked"
+    if isinstance(request, FillMask) and isinstance(response, Filled):
+        assert len(response.values) == len(request.fillings), "one log-probability a filling"
+        assert all(value <= 0 for value in response.values), "log-probabilities are not above 0"
     if isinstance(request, Classify) and isinstance(response, Classified):
         assert len(response.log_probs) == len(request.labels), "one log-probability a label"
         total = math.fsum(math.exp(value) for value in response.log_probs)
@@ -210,7 +224,7 @@ def _check_response(request: Request, response: Response) -> None:
 
 def _rounded(response: Response) -> object:
     """Batches change the last digits."""
-    if isinstance(response, LogLikelihoods):
+    if isinstance(response, LogLikelihoods | Filled):
         return [round(value, 3) for value in response.values]
     if isinstance(response, Classified):
         return [round(value, 3) for value in response.log_probs]

@@ -48,6 +48,8 @@ def _text(shown: Preview) -> str:
             lines += [
                 f"    {_said(answer, count)}" for answer, count in zip(asked.answers, asked.answer_tokens, strict=True)
             ]
+            if asked.after:
+                lines.append(f"    followed by {asked.after!r}")
             if asked.arguments:
                 lines.append("    " + ", ".join(f"{name}={value!r}" for name, value in asked.arguments.items()))
     return "\n".join(lines)

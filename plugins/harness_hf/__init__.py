@@ -18,7 +18,7 @@ def register_models(register: Register) -> None:
     register(
         "hf",
         "harness_hf.models:hf",
-        summary="causal LM, encoder-decoder or encoder: hf:./folder or hf:org/name from the hub (safetensors)",
+        summary="causal or masked LM, encoder-decoder, encoder: hf:./folder or hf:org/name from the hub (safetensors)",
     )
     register(
         "gguf", "harness_hf.models:gguf", summary="causal LM from a GGUF file, converted to safetensors once: gguf:FILE"

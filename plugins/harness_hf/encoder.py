@@ -1,9 +1,12 @@
-"""The engines of encoders: `EmbeddingEngine` answers `Embed`; `ClassifierEngine`, once trained, answers `Classify`."""
+"""The engines of encoders: `EmbeddingEngine` answers `Embed`; `ClassifierEngine`, once trained, answers `Classify`.
+
+Blanks are filled in `harness_hf.cloze`.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
@@ -12,6 +15,7 @@ from harness.errors import ModelError
 from harness.records import Classified, Classify, Embed, Embedded, Usage
 from harness_hf.batching import TokenBudget
 from harness_hf.devices import provenance
+from harness_hf.linear import quicken
 from harness_hf.loading import load_model, load_tokenizer
 from harness_hf.tokens import token_ids
 
@@ -33,10 +37,14 @@ class TextEngine(ABC):
     """Texts of mixed lengths -> one vector a text, in batches of similar length."""
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
+        tokenizer.padding_side = "right"  # where the first token and the masks stand must not depend on the batch
         self._model = model
         self._tokenizer = tokenizer
         self._window = settings.window(window_of(model.config, tokenizer))
         self._budget = TokenBudget(settings.batch_tokens)
+        ids = torch.arange(8, device=model.device)[None] % model.config.vocab_size
+        with torch.inference_mode():
+            quicken(model, lambda: model(input_ids=ids, attention_mask=torch.ones_like(ids))[0])
 
     @property
     def provenance(self) -> Mapping[str, str]:
@@ -58,14 +66,16 @@ class TextEngine(ABC):
 
         @torch.inference_mode()
         def forward(batch: Sequence[int]) -> None:
-            inputs = self._tokenizer.pad(
-                {"input_ids": [kept[at] for at in batch]}, return_tensors="pt", verbose=False
-            ).to(self._model.device)
+            inputs = self._padded([kept[at] for at in batch])
             found.update(zip(batch, self._vectors(inputs).cpu(), strict=True))
 
         self._budget.run(range(len(texts)), lambda at: len(kept[at]), forward)
         usages = [Usage(len(short), cut_tokens=len(long) - len(short)) for short, long in zip(kept, whole, strict=True)]
         return [self._finite(at, found[at], texts[at]) for at in range(len(texts))], usages
+
+    def _padded(self, rows: list[list[int]]) -> Mapping[str, Tensor]:
+        """Token ids of several texts -> (B, L) tokens and mask, on the model's device."""
+        return self._tokenizer.pad({"input_ids": rows}, return_tensors="pt", verbose=False).to(self._model.device)
 
     @staticmethod
     def _finite(at: int, vector: Tensor, text: str) -> Tensor:
@@ -75,21 +85,24 @@ class TextEngine(ABC):
 
 
 class EmbeddingEngine(TextEngine):
-    """An encoder as it is."""
+    """An encoder as it is, without any head."""
+
+    made_by: ClassVar[Any] = AutoModel
+    """The auto class that makes its model."""
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
         super().__init__(model, tokenizer, settings)
         self._pooling: Pooling = settings.pooling
 
     @classmethod
-    def load(cls, folder: Path, settings: Settings, device: str) -> EmbeddingEngine:
+    def load(cls, folder: Path, settings: Settings, device: str) -> Self:
         """Load a checkpoint's folder.
 
         Raises:
             ModelError: when it can't be loaded.
         """
         tokenizer = load_tokenizer(folder, trust_remote_code=settings.trust_remote_code)
-        return cls(load_model(AutoModel, folder, settings, device), tokenizer, settings)
+        return cls(load_model(cls.made_by, folder, settings, device), tokenizer, settings)
 
     def run(self, requests: Sequence[Request]) -> Sequence[Response]:
         """One vector a text: the mean over its tokens (padding left out), or the state of its first token.
@@ -98,12 +111,12 @@ class EmbeddingEngine(TextEngine):
             ModelError: when a request is of another kind, or a vector is not finite.
         """
         texts = [request.text for request in requests if isinstance(request, Embed)]
-        _refuse_others(requests, len(texts), "embeds and, once trained, classifies")
+        refuse_others(requests, len(texts), "embeds and, once trained, classifies")
         vectors, usages = self._read(texts)
         return [Embedded(tuple(vector.tolist()), usage) for vector, usage in zip(vectors, usages, strict=True)]
 
     def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        states: Tensor = self._model(**inputs).last_hidden_state.float()  # (B, L, D)
+        states: Tensor = self._model.base_model(**inputs).last_hidden_state.float()  # (B, L, D)
         if self._pooling == "cls":
             return states[:, 0]
         mask = inputs["attention_mask"][:, :, None]  # (B, L, 1)
@@ -135,7 +148,7 @@ class ClassifierEngine(TextEngine):
             ModelError: when a request is of another kind or names a label that is not known, or a score is not finite.
         """
         asked = [request for request in requests if isinstance(request, Classify)]
-        _refuse_others(requests, len(asked), "classifies")
+        refuse_others(requests, len(asked), "classifies")
         places = [self._places(request.labels) for request in asked]
         vectors, usages = self._read([request.text for request in asked])
         return [
@@ -154,7 +167,12 @@ class ClassifierEngine(TextEngine):
         return logits.log_softmax(-1)
 
 
-def _refuse_others(requests: Sequence[Request], understood: int, does: str) -> None:
+def refuse_others(requests: Sequence[Request], understood: int, does: str) -> None:
+    """Every request must have been understood.
+
+    Raises:
+        ModelError: when one was not, saying what the engine does.
+    """
     if understood < len(requests):
         kinds = sorted({type(request).__name__ for request in requests})
         raise ModelError(f"this engine only {does}; it was asked for {', '.join(kinds)}")

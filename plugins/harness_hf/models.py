@@ -18,6 +18,7 @@ from harness.errors import ParameterError, UsageError
 from harness_hf.checkpoints import Checkpoint, Gguf, HubRepository, PackagedFolder, find, memo_of, read_config
 from harness_hf.families import family_of
 from harness_hf.identity import fingerprint
+from harness_hf.masked_head import NO_HEAD, architectures_with_head, has_head
 from harness_hf.settings import BATCH_TOKENS, Dtype, Pooling, Settings
 
 if TYPE_CHECKING:
@@ -110,15 +111,35 @@ class Seq2SeqModel(CheckpointModel):
         return Seq2SeqEngine.load(self.fetch(), self.settings, device)
 
 
+@dataclass(frozen=True, slots=True)
 class EncoderModel(CheckpointModel):
-    """An encoder: embeds as it is, classifies once it is trained; a `harness.interfaces.Trainable`."""
+    """An encoder: embeds as it is, fills blanks where it has the head for it, classifies once it is trained.
 
-    __slots__ = ()
+    A `harness.interfaces.Trainable` and `ExplainsItself`. Where `config.json` names no masked language model, its files
+    are not looked at to tell what it answers.
 
-    answers: ClassVar[frozenset[RequestKind]] = frozenset({"Embed"})
+    Attributes:
+        masked: whether `config.json` names a masked language model.
+    """
+
+    masked: bool = False
+
     hyperparameters: ClassVar[frozenset[str]] = frozenset(
         {"epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "max_tokens", "patience"}
     )
+
+    @property
+    def answers(self) -> frozenset[RequestKind]:
+        """`Embed`, and `FillMask` where the weights of a masked-LM head are there. May fetch, never loads.
+
+        Raises:
+            ModelError: when its files are damaged.
+        """
+        return frozenset({"Embed", "FillMask"} if self.masked and has_head(self.fetch()) else {"Embed"})
+
+    def lacks(self, kind: RequestKind) -> str | None:
+        """Why it fills no blanks."""
+        return NO_HEAD if kind == "FillMask" and kind not in self.answers else None
 
     def load(self, device: str) -> Engine:
         """Bring it into memory.
@@ -126,6 +147,11 @@ class EncoderModel(CheckpointModel):
         Raises:
             ModelError: when its files can't be loaded.
         """
+        if "FillMask" in self.answers:
+            with large_import():
+                from harness_hf.cloze import ClozeEngine
+
+            return ClozeEngine.load(self.fetch(), self.settings, device)
         with large_import():
             from harness_hf.encoder import EmbeddingEngine
 
@@ -166,12 +192,13 @@ def hf(  # noqa: PLR0913 - the parameters that people can write
     """
     checkpoint = find(reference, revision, assets, code=trust_remote_code)
     where = checkpoint.name if isinstance(checkpoint, HubRepository) else str(checkpoint.path)
-    family = family_of(read_config(checkpoint), where)
+    config = read_config(checkpoint)
+    family = family_of(config, where)
     settings = Settings(dtype, max_length, batch_tokens, trust_remote_code, chat, pooling)
     if family == "encoder":
         if chat:
             raise ParameterError(f"{reference!r} is an encoder: it has no chat", hint="leave chat out")
-        return EncoderModel(checkpoint, settings)
+        return EncoderModel(checkpoint, settings, masked=architectures_with_head(config))
     if pooling != "mean":
         kind = "an encoder-decoder" if family == "seq2seq" else "a causal language model"
         raise ParameterError(f"{reference!r} is {kind}: it pools nothing", hint="leave pooling out")

@@ -16,6 +16,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from harness.errors import ModelError
 from harness_hf.counters import Counters
 from harness_hf.decoder import HALF, LOGIT_FLOATS
+from harness_hf.linear import quicken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -100,6 +101,9 @@ class EncoderDecoder:
         padding = self._config.pad_token_id
         self.padding = padding if isinstance(padding, int) and padding >= 0 else 0
         self.counters = Counters()
+        ids = torch.arange(6, device=model.device)[None] % int(self._config.vocab_size)
+        with torch.inference_mode():
+            quicken(model, lambda: model(input_ids=ids, decoder_input_ids=ids[:, :3]).logits)
         self._probe()
         self.counters = Counters()  # the tokens of the trial are nobody's work
 

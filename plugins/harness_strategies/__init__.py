@@ -1,4 +1,4 @@
-"""Strategies: zero-shot and few-shot prompting, context conditioning, fine-tuning."""
+"""Strategies: zero-shot and few-shot prompting, context conditioning, linear probes, fine-tuning."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def register_strategies(register: Register) -> None:
         "context",
         "harness_strategies.context:context",
         summary="put each sample's context before its input, under another strategy",
+    )
+    register(
+        "linear-probe",
+        "harness_strategies.probing:LinearProbe",
+        summary="logistic regression on the frozen model's embeddings",
     )
     register(
         "finetune", "harness_strategies.finetuning:FineTune", summary="train the model on the task's training rows"

@@ -13,17 +13,23 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.components import build
 from harness.records import Component
 from harness_strategies.finetuning import FineTune
+from harness_strategies.probing import LinearProbe
 from harness_strategies.prompting import FewShot, ZeroShot
 
 if TYPE_CHECKING:
     from harness.interfaces import Adapted, Model, Setting, TaskView
     from harness.records import TaskSpec
 
-CHANGED: dict[str, Any] = {"zero-shot": ZeroShot, "few-shot": FewShot, "finetune": FineTune}
+CHANGED: dict[str, Any] = {
+    "zero-shot": ZeroShot,
+    "few-shot": FewShot,
+    "linear-probe": LinearProbe,
+    "finetune": FineTune,
+}
 
 
 def context(
-    of: Literal["zero-shot", "few-shot", "finetune"] = "zero-shot",
+    of: Literal["zero-shot", "few-shot", "linear-probe", "finetune"] = "zero-shot",
     source: Literal["label", "description"] = "label",
     **parameters: Any,  # noqa: ANN401 - those of the strategy `of`, which checks them
 ) -> Context:
@@ -46,7 +52,7 @@ class Context:
 
     source: Literal["label", "description"]
     of: str
-    changed: ZeroShot | FewShot | FineTune
+    changed: ZeroShot | FewShot | LinearProbe | FineTune
 
     @property
     def reads(self) -> frozenset[str]:

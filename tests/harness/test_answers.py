@@ -11,6 +11,8 @@ from harness.records import (
     Classified,
     Classify,
     ExtractSpec,
+    Filled,
+    FillMask,
     Generate,
     Generated,
     GenerationSpec,
@@ -228,3 +230,17 @@ def test_a_number_is_the_same_however_it_is_written(value):
     assert canonical(f"{value:,f}", "number") == plain
     assert canonical(f"{value:f}000.", "number") == plain
     assert canonical(plain, "number") == plain
+
+
+@pytest.mark.parametrize(("spec", "sample"), [(REVIEWS, FILM), (CAPITALS, FRANCE)])
+def test_a_model_that_only_fills_blanks_is_asked_by_cloze(spec, sample):
+    scored = ask(spec, sample, PROMPT)
+    filling = ask(spec, sample, PROMPT, answers={"FillMask", "Embed"})
+    assert filling == FillMask(PROMPT, scored.continuations)
+    assert ask(spec, sample, PROMPT, answers={"FillMask", "LogLikelihood"}) == scored
+    values = (-3.0, -1.0, -2.0)[: len(filling.fillings)]
+    assert decide(spec, sample, [Filled(values)]) == decide(spec, sample, [LogLikelihoods(values)])
+
+
+def test_a_cut_cloze_is_truncated():
+    assert decide(REVIEWS, FILM, [Filled((-1.0, -2.0), Usage(cut_tokens=3))]).status == "truncated"

@@ -6,12 +6,17 @@ import itertools
 import pytest
 
 from harness.plugins import Plugins
-from harness.records import Classified, Estimate, LogLikelihoods, Prediction
+from harness.records import Classified, Estimate, Filled, LogLikelihoods, Prediction
 from harness.testing import ToyModel, ToyTask, check_metric, check_model, check_strategy, check_task
+
+
+class Filling(ToyModel):
+    answers = frozenset({"FillMask", "Embed"})
 
 
 def test_the_toys_keep_the_contract():
     check_model(ToyModel())
+    check_model(Filling())
     check_task(ToyTask())
 
 
@@ -56,6 +61,13 @@ class Curt(ToyModel):
         return [dataclasses.replace(response, more=()) for response in super().run(requests)]
 
 
+class Eager(Filling):
+    answers = frozenset({"FillMask"})
+
+    def run(self, requests):
+        return [Filled((-1.0,)) for _ in requests]
+
+
 class Restless(ToyModel):
     calls = itertools.count()
 
@@ -70,6 +82,7 @@ class Restless(ToyModel):
         (Positive(), "not above 0"),
         (Overconfident(), "sum to 1"),
         (Curt(), "1 where 3 were asked"),
+        (Eager(), "one log-probability a filling"),
         (Restless(), "same each time"),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.errors import HarnessError, ParameterError
 from harness.interfaces import Setting
 from harness.planning import reads
-from harness.records import Component, PromptSpec, Sample, TaskSpec
+from harness.records import Component, FillMask, PromptSpec, Sample, TaskSpec
 from harness.taskdata import TaskData
 from harness.testing import ToyModel, ToyTask, check_strategy
 from harness_strategies.context import context
@@ -122,6 +122,19 @@ def test_zero_shot_gives_a_classifier_the_bare_input():
     (request,) = zero.requests(ToyTask().samples("test")[0])
     assert request.text == "test 0: the snow falls"
     assert request.labels == ("warm", "cold")
+
+
+@pytest.mark.parametrize("strategy", [ZeroShot(), FewShot(k=2)])
+def test_a_model_that_only_fills_blanks_is_asked_by_cloze(strategy):
+    class Filling(ToyModel):
+        answers = frozenset({"FillMask"})
+
+    check_strategy(strategy, model=Filling())
+    asked = adapted(strategy, model=Filling())
+    (request,) = asked.requests(ToyTask().samples("test")[0])
+    assert isinstance(request, FillMask)
+    assert (request.prompt, request.fillings) == (prompt_of(strategy), (" warm", " cold"))
+    assert any("cloze" in note for note in asked.notes)
 
 
 def test_context_is_put_before_the_question_and_before_demonstrations():

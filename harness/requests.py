@@ -1,0 +1,150 @@
+"""Requests and responses, the narrow waist between strategies and engines. Reached through `harness.records` too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt in parts, so that an engine whose window is too small drops demonstrations before it cuts the question.
+
+    Each part carries its own separator: the text is the parts joined with nothing between.
+    """
+
+    query: str
+    demonstrations: tuple[str, ...] = ()
+    instruction: str = ""
+
+    @property
+    def text(self) -> str:
+        """What the model reads."""
+        return self.instruction + "".join(self.demonstrations) + self.query
+
+
+@dataclass(frozen=True, slots=True)
+class LogLikelihood:
+    """How likely is each continuation after the prompt? Answered by `LogLikelihoods`."""
+
+    prompt: Prompt
+    continuations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """What text follows the prompt? Answered by `Generated`.
+
+    Attributes:
+        temperature: 0 takes the likeliest token, else one is drawn from softmax(logits / temperature).
+        top_p: drawn of the likeliest tokens alone, as few as have this probability together (Holtzman et al. 2020).
+        n: how many answers; each draws by itself, with its seed of `harness.seeds.answer_seeds`.
+    """
+
+    prompt: Prompt
+    max_tokens: int = 128
+    stop: tuple[str, ...] = ()
+    temperature: float = 0.0
+    seed: int = 0
+    top_p: float = 1.0
+    n: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Classify:
+    """Which of the labels has this text? Asked of a trained engine; answered by `Classified`."""
+
+    text: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """Which vector stands for this text? Answered by `Embedded`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FillMask:
+    """How likely is each filling in the blank between the prompt and what follows it? Answered by `Filled`.
+
+    A filling is written as it would stand in the text, with its leading space: what is read is prompt + filling +
+    `after`.
+    """
+
+    prompt: Prompt
+    fillings: tuple[str, ...]
+    after: str = ""
+
+
+Request: TypeAlias = LogLikelihood | Generate | Classify | Embed | FillMask
+RequestKind: TypeAlias = Literal["LogLikelihood", "Generate", "Classify", "Embed", "FillMask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request took: tokens read and written, and what had to be left out for the model's window."""
+
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    dropped_demonstrations: int = 0
+    cut_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogLikelihoods:
+    """One sum of log-probabilities (natural logarithm, unnormalised) a continuation, in the request's order."""
+
+    values: tuple[float, ...]
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A generated text, without the stop string that ended it, and why it ended."""
+
+    text: str
+    finish: Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated(Written):
+    """The first answer, and the further n - 1; the usage has the tokens of all that were written."""
+
+    usage: Usage = Usage()
+    more: tuple[Written, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """One log-probability a label (they sum to 1 after exp), in the request's order."""
+
+    log_probs: tuple[float, ...]
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The text's vector."""
+
+    vector: tuple[float, ...]
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """One log-probability (natural logarithm) a filling, in the request's order.
+
+    A filling of m tokens stands in the place of m masks: its value is the sum of log p(token i | the text with all m
+    masked), each p over the whole vocabulary. One token: the cloze score of PET (Schick & Schuetze 2021,
+    arXiv:2001.07676); several, all masked at once instead of being filled in one after the other, as PET scores them in
+    training (Schick & Schuetze 2021, arXiv:2009.07118). Values of fillings with different numbers of tokens are not
+    normalised: each token costs.
+    """
+
+    values: tuple[float, ...]
+    usage: Usage = Usage()
+
+
+Response: TypeAlias = LogLikelihoods | Generated | Classified | Embedded | Filled

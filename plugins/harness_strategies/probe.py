@@ -1,0 +1,194 @@
+"""Fitting a linear probe with scikit-learn, and the engine that answers with it."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sklearn
+from scipy.special import log_softmax
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from harness.embeddings import FrozenEmbedder
+from harness.errors import ModelError, TrainingError
+from harness.interfaces import Trained
+from harness.records import Classified, Classify, Embed, Embedded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from harness.interfaces import Engine, Model, Setting
+    from harness.records import Request, Response
+
+STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
+"""Values of C that are tried: standardised dimensions by the hundred want far less than scikit-learn's 1."""
+UNTUNED = 0.01
+"""C where a label has a single training row, so that nothing can be left out to choose by."""
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Texts and their labels."""
+
+    texts: Sequence[str]
+    labels: Sequence[str]
+
+
+def fit(
+    train: Rows, validation: Rows, labels: tuple[str, ...], *, model: Model, setting: Setting, max_iter: int
+) -> Trained:
+    """Embed, choose C, and fit on the training rows.
+
+    Raises:
+        TrainingError: when the training rows have fewer than two labels.
+    """
+    counts = Counter(train.labels)
+    if len(counts) < 2:
+        only = (
+            f"all {len(train.labels)} training rows are {train.labels[0]!r}" if counts else "there are no training rows"
+        )
+        raise TrainingError(f"{only}: there is nothing to tell apart", hint="raise train_size, or give more rows")
+    embedder = FrozenEmbedder(model, setting)
+    read = embedder.embed([*train.texts, *validation.texts])
+    engine = embedder.engine  # for answering, even where every training row was kept
+    started = perf_counter()
+    vectors, held_out = np.split(read.vectors, [len(train.texts)])
+    choice = _Choice(labels, max_iter, setting.seed)
+    strength, chosen = choice.strength((vectors, train.labels), (held_out, validation.labels))
+    probe = choice.fitted(vectors, train.labels, strength)
+    notes = [f"C = {strength:g}, {chosen}", *probe.notes]
+    if read.kept:
+        notes.append(f"{read.kept} embeddings were kept from before; training seconds count what they took then")
+    if read.cut:
+        notes.append(f"{read.cut} training and validation rows were cut to the model's window")
+    return Trained(ProbeEngine(engine, probe), read.seconds + perf_counter() - started, tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A fitted pipeline (standardisation, regression) over the task's labels.
+
+    A label that no training row has gets the share that add-one smoothing of the counts gives it.
+    """
+
+    labels: tuple[str, ...]
+    pipeline: Pipeline
+    counts: Mapping[str, int]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of its results has to know."""
+        regression = self.pipeline[-1]
+        if int(regression.n_iter_.max()) < regression.max_iter:
+            return ()
+        return (f"not converged after {regression.max_iter} iterations",)
+
+    def log_probs(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(n, D) vectors -> (n, K) log-probabilities, in the order of `labels`."""
+        scores = self.pipeline.decision_function(vectors.astype(np.float64))
+        if scores.ndim == 1:  # two classes: the score of the second over the first
+            scores = np.column_stack([np.zeros_like(scores), scores])
+        seen = [self.labels.index(label) for label in self.pipeline.classes_]
+        total = sum(self.counts.values()) + len(self.labels)
+        unseen = len(self.labels) - len(seen)
+        found = np.full((len(vectors), len(self.labels)), -np.log(total))
+        found[:, seen] = log_softmax(scores, axis=1) + np.log1p(-unseen / total)
+        return found
+
+    def cross_entropy(self, vectors: NDArray[np.float32], labels: Sequence[str]) -> float:
+        """The sum of -log p(label) over rows, in nats."""
+        columns = [self.labels.index(label) for label in labels]
+        return -float(self.log_probs(vectors)[np.arange(len(labels)), columns].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """How a probe is fitted, and its C chosen."""
+
+    labels: tuple[str, ...]
+    max_iter: int
+    seed: int
+
+    def fitted(self, vectors: NDArray[np.float32], labels: Sequence[str], strength: float) -> Probe:
+        """A probe for one C."""
+        pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=self.max_iter))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes
+            pipeline.fit(vectors.astype(np.float64), labels)
+        return Probe(self.labels, pipeline, Counter(labels))
+
+    def strength(
+        self,
+        train: tuple[NDArray[np.float32], Sequence[str]],
+        validation: tuple[NDArray[np.float32], Sequence[str]],
+    ) -> tuple[float, str]:
+        """The C with the lowest cross-entropy on rows left out (the smaller of equals), and how it was chosen."""
+        if len(validation[1]):
+            losses = [self.fitted(*train, strength).cross_entropy(*validation) for strength in STRENGTHS]
+            return STRENGTHS[int(np.argmin(losses))], "chosen on the validation rows"
+        folds = min(FOLDS, *Counter(train[1]).values())
+        if folds < 2:
+            return UNTUNED, "not chosen: a label has a single training row"
+        cut = StratifiedKFold(folds, shuffle=True, random_state=self.seed)
+        vectors, labels = train[0], np.asarray(train[1])
+        parts = list(cut.split(vectors, labels))
+        losses = [
+            sum(
+                self.fitted(vectors[near], labels[near].tolist(), strength).cross_entropy(
+                    vectors[far], labels[far].tolist()
+                )
+                for near, far in parts
+            )
+            for strength in STRENGTHS
+        ]
+        return STRENGTHS[int(np.argmin(losses))], f"chosen over {folds} folds of the training rows"
+
+
+class ProbeEngine:
+    """An engine that embeds, with a probe on top: answers `Classify`. Nothing it answers comes from a cache."""
+
+    def __init__(self, engine: Engine, probe: Probe) -> None:
+        self._engine = engine
+        self._probe = probe
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """The encoder's, and scikit-learn's version."""
+        return {**self._engine.provenance, "scikit-learn": sklearn.__version__}
+
+    def run(self, requests: Sequence[Request]) -> list[Response]:
+        """One log-probability a label, in each request's order.
+
+        Raises:
+            ModelError: when a request is of another kind or names a label that is not known.
+        """
+        asked = [request for request in requests if isinstance(request, Classify)]
+        if len(asked) < len(requests):
+            raise ModelError("this engine only classifies")
+        if not asked:
+            return []
+        places = [self._places(request.labels) for request in asked]
+        responses = self._engine.run([Embed(request.text) for request in asked])
+        embedded = [response for response in responses if isinstance(response, Embedded)]
+        log_probs = self._probe.log_probs(np.array([response.vector for response in embedded], np.float32))
+        return [
+            Classified(tuple(row[place].tolist()), response.usage)
+            for row, place, response in zip(log_probs, places, embedded, strict=True)
+        ]
+
+    def _places(self, labels: Sequence[str]) -> list[int]:
+        unknown = [label for label in labels if label not in self._probe.labels]
+        if unknown:
+            raise ModelError(f"the probe does not know the label {unknown[0]!r}")
+        return [self._probe.labels.index(label) for label in labels]

@@ -1,0 +1,81 @@
+"""Linear probes: logistic regression on embeddings of a frozen encoder (Alain & Bengio 2017, arXiv:1610.01644)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from harness.answers import classify, decide
+from harness.errors import PluginError
+from harness.interfaces import Adapted
+from harness.sampling import draw
+from harness.templates import render_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.interfaces import Model, Setting, TaskView
+    from harness.records import Sample, TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class LinearProbe:
+    """Logistic regression on the model's embeddings of the task's `prompt.input`; the model itself is not changed.
+
+    Each dimension is standardised on the training rows. The strength of regularisation is the one with the lowest
+    cross-entropy on the validation rows; where there are none, over folds of the training rows.
+
+    Args:
+        train_size: a seeded stratified draw of this many training rows; all where it is not given.
+        max_iter: iterations of the solver (L-BFGS) at most.
+
+    Raises:
+        PluginError: when scikit-learn is not installed.
+    """
+
+    train_size: Annotated[int, Field(ge=1)] | None = None
+    max_iter: Annotated[int, Field(ge=1)] = 2000
+
+    reads: ClassVar[frozenset[str]] = frozenset({"train", "validation"})
+
+    def __post_init__(self) -> None:
+        if find_spec("sklearn") is None:
+            raise PluginError("linear-probe needs scikit-learn", hint="pip install 'adapt-harness[baselines]'")
+
+    def refuses(self, model: Model, spec: TaskSpec) -> str | None:
+        """Needs a model that embeds, and labels."""
+        if spec.kind != "classification":
+            return f"only classification is probed, not {spec.kind}"
+        return None if "Embed" in model.answers else "the model gives no embeddings"
+
+    def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
+        """Embed the training and validation rows, or take what is kept of them, and fit.
+
+        Raises:
+            TrainingError: when the training rows have fewer than two labels.
+        """
+        spec = task.spec
+        train, validation = task.samples("train"), task.samples("validation")
+        if self.train_size is not None:
+            train = draw(
+                train, self.train_size, lambda sample: (sample.target, sample.context or ""), seed=setting.seed
+            )
+        notes = (
+            f"{len(train)} training rows, {len(validation)} validation rows: {len(train) + len(validation)} labels",
+        )
+        asked = partial(classify, spec), partial(decide, spec)
+        if setting.dry:
+            return Adapted(*asked, notes=notes)
+        from harness_strategies.probe import Rows, fit
+
+        def rows(samples: Sequence[Sample]) -> Rows:
+            return Rows([render_input(spec, sample) for sample in samples], [sample.target for sample in samples])
+
+        trained = fit(
+            rows(train), rows(validation), tuple(spec.labels), model=model, setting=setting, max_iter=self.max_iter
+        )
+        return Adapted(*asked, trained, notes)
