@@ -59,7 +59,7 @@ class FrozenEmbedder:
 
     def __init__(self, model: Model, setting: Setting, budget: int = BUDGET) -> None:
         self._model = model
-        self._device = setting.device
+        self._setting = setting
         self._cache = VectorCache(setting.folder / "embeddings", budget)
         parts = (model.fingerprint(), setting.device.partition(":")[0], sorted(setting.versions.items()))
         self._identity = repr(parts).encode()
@@ -67,7 +67,7 @@ class FrozenEmbedder:
     @cached_property
     def engine(self) -> Engine:
         """The model in memory, loaded when it is first needed."""
-        return self._model.load(self._device)
+        return self._setting.engine(self._model)
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """The vectors of texts; those that repeat another are computed once.

@@ -189,6 +189,7 @@ class Setting:
         folder: the cache for what it makes and keeps.
         versions: plugin -> version of those that take part; what is kept belongs to these versions.
         dry: somebody only looks at the requests: a strategy that asks its model while it adapts leaves that out.
+        load: see `engine`.
     """
 
     seed: int
@@ -196,6 +197,15 @@ class Setting:
     folder: Path
     versions: Mapping[str, str] = field(default_factory=dict)
     dry: bool = False
+    load: Callable[[Model], Engine] | None = None
+
+    def engine(self, model: Model) -> Engine:
+        """The model in memory, for strategies that ask it while they adapt: the one that will answer, where it is that.
+
+        Raises:
+            ModelError: when it can't be loaded.
+        """
+        return model.load(self.device) if self.load is None else self.load(model)
 
 
 @dataclass(frozen=True, slots=True)

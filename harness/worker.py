@@ -55,12 +55,16 @@ class TrialWorker:
             self.release()
             self._model = (name, self._catalogue.model(job.trial.model))
         model = self._model[1]
+
+        def engine(wanted: Model) -> Engine:
+            return self._load(model, job.device)[0] if wanted is model else wanted.load(job.device)
+
         return Parts(
             model=model,
             data=self._catalogue.task(job.task),
             strategy=self._catalogue.strategy(job.trial.strategy),
             scenarios={str(scenario): self._catalogue.scenario(scenario) for scenario in job.scenarios},
-            setting=Setting(job.trial.seed, job.device, self._catalogue.assets.root, job.trial.plugins),
+            setting=Setting(job.trial.seed, job.device, self._catalogue.assets.root, job.trial.plugins, load=engine),
             load=lambda: self._load(model, job.device),
         )
 

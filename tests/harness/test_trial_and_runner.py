@@ -163,6 +163,19 @@ def test_worker_errors_become_messages(catalogue, toy_experiment):
     assert "ModelError" in message.traceback
 
 
+def test_a_strategy_asks_the_engine_that_will_answer(catalogue, toy_experiment, monkeypatch):
+    from harness.planning import plan
+    from harness.worker import TrialWorker
+
+    (job,) = plan(one(toy_experiment), catalogue)
+    worker = TrialWorker(catalogue)
+    parts = worker._parts(job)
+    engine = parts.setting.engine(parts.model)
+    assert parts.load()[0] is engine
+    other = ToyModel()
+    assert parts.setting.engine(other) is not engine
+
+
 def test_a_failing_sample_costs_neither_the_score_nor_the_latency_of_the_others(catalogue, store, toy_experiment):
     scenarios = (Component("offline"), Component("single-stream"))
     experiment = one(toy_experiment, models="fake-choking", scenarios=scenarios)

@@ -1,6 +1,6 @@
 """Fixtures for plugins: the user's own cache of assets, and tiny Hugging Face checkpoints with random weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,18 @@ SENTENCES = [
     "A new phone with a better camera goes on sale next week.",
     "Article: one two three four five\nTopic: business\n\nTopic: sport, politics, tech",
 ]
+
+
+@pytest.fixture(autouse=True)
+def one_thread(request) -> Iterator[None]:
+    """Tiny models run on one thread: more wait for one another, the longer the busier the machine is."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if request.node.get_closest_marker("model") is None:
+        torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
@@ -51,15 +63,10 @@ def tiny_checkpoint(tmp_path_factory) -> Callable[..., Path]:
 
 @pytest.fixture
 def load(tiny_checkpoint, empty_assets):
-    """`load("llama", ...)`: the engine of a tiny random model, on one thread since more only slow it down."""
-    import torch
-
+    """`load("llama", ...)`: the engine of a tiny random model."""
     from harness_hf.models import hf
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield lambda name, **parameters: hf(str(tiny_checkpoint(name)), empty_assets, **parameters).load("cpu")
-    torch.set_num_threads(threads)
+    return lambda name, **parameters: hf(str(tiny_checkpoint(name)), empty_assets, **parameters).load("cpu")
 
 
 def _bpe_tokenizer(*, bos: bool):

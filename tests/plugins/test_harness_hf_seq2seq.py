@@ -183,10 +183,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture
 def load(checkpoint, empty_assets):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield lambda name, **parameters: hf(str(checkpoint(name)), empty_assets, **parameters).load("cpu")
-    torch.set_num_threads(threads)
+    return lambda name, **parameters: hf(str(checkpoint(name)), empty_assets, **parameters).load("cpu")
 
 
 def values_of(responses):
