@@ -172,7 +172,7 @@ def test_a_strategy_asks_the_engine_that_will_answer(catalogue, toy_experiment, 
     parts = worker._parts(job)
     engine = parts.setting.engine(parts.model)
     assert parts.load()[0] is engine
-    other = ToyModel()
+    other = catalogue.model(Component("fake-counting"))
     assert parts.setting.engine(other) is not engine
 
 
