@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         Task,
         TaskView,
         Trainable,
+        TrainableInWays,
         Trained,
         TrainingJob,
         Worker,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         FillMask,
         Generate,
         Generated,
+        LabelBudget,
         LogLikelihood,
         LogLikelihoods,
         Prediction,
@@ -93,10 +95,11 @@ _HOMES = {
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
     "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself Fetchable Metric Model Report "
-    "Reporter Scenario Setting Source Strategy Task TaskView Trainable Trained TrainingJob Worker Workload",
+    "Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays Trained TrainingJob "
+    "Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
-    "LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample TaskSpec Trial "
-    "TrialResult Usage Written",
+    "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
+    "TaskSpec Trial TrialResult Usage Written",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
 _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name in names.split()}
@@ -127,6 +130,7 @@ __all__ = [
     "Generate",
     "Generated",
     "HarnessError",
+    "LabelBudget",
     "LogLikelihood",
     "LogLikelihoods",
     "Metric",
@@ -156,6 +160,7 @@ __all__ = [
     "TaskView",
     "TemplateError",
     "Trainable",
+    "TrainableInWays",
     "Trained",
     "TrainingError",
     "TrainingJob",

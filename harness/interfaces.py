@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from harness.records import LabelBudget
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -87,6 +89,8 @@ class TrainingJob:
         validation: the same, for choosing the best epoch; may be empty.
         hyperparameters: those of the strategy that the model declares in `hyperparameters`.
         folder: where the result is kept; content-addressed, so what stands there complete may be used as it is.
+        method: what is trained and how; one of the model's `methods`. `head`: all weights, and a new head.
+        answers: label -> how it is said after a prompt, for methods whose examples are prompts.
     """
 
     examples: Sequence[tuple[str, str]]
@@ -96,6 +100,8 @@ class TrainingJob:
     device: str
     hyperparameters: Mapping[str, Any]
     folder: Path
+    method: str = "head"
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,15 @@ class Trainable(Protocol):
         Raises:
             TrainingError: when there is nothing to learn from, or the loss is not finite.
         """
+
+
+@runtime_checkable
+class TrainableInWays(Trainable, Protocol):
+    """A model that can be trained by several methods; other `Trainable` ones by `head` alone."""
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """The values of `TrainingJob.method` that it understands."""
 
 
 @runtime_checkable
@@ -217,12 +232,14 @@ class Adapted:
         decide: pure; what the responses mean.
         trained: the engine to ask where it is another than the model's own.
         notes: what a reader of the result has to know.
+        budget: the labels that choosing and training have used.
     """
 
     requests: Callable[[Sample], Sequence[Request]]
     decide: Callable[[Sample, Sequence[Response]], Prediction]
     trained: Trained | None = None
     notes: tuple[str, ...] = ()
+    budget: LabelBudget = field(default_factory=LabelBudget)
 
 
 class Strategy(Protocol):

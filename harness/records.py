@@ -262,6 +262,23 @@ class Trial:
     refusal: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LabelBudget:
+    """What a strategy knew of the task before it answered.
+
+    Attributes:
+        train: labelled rows that it was shown or trained on, demonstrations included.
+        validation: labelled rows that chose between alternatives.
+        unlabelled: rows that it saw without their labels.
+        transductive: whether rows that are scored were among these.
+    """
+
+    train: int = 0
+    validation: int = 0
+    unlabelled: int = 0
+    transductive: bool = False
+
+
 TrialStatus: TypeAlias = Literal["planned", "running", "finished", "partial", "failed", "not-applicable"]
 
 
