@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Fetchable,
         Metric,
         Model,
+        RefusesTraining,
         Report,
         Reporter,
         Scenario,
@@ -86,8 +87,8 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted CountsTokens CountsWork Engine Executor Fetchable Metric Model Report Reporter Scenario "
-    "Setting Source Strategy Task TaskView Trainable Trained TrainingJob Worker Workload",
+    "interfaces": "Adapted CountsTokens CountsWork Engine Executor Fetchable Metric Model RefusesTraining Report "
+    "Reporter Scenario Setting Source Strategy Task TaskView Trainable Trained TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Generate Generated LogLikelihood "
     "LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample TaskSpec Trial "
     "TrialResult Usage",
@@ -127,6 +128,7 @@ __all__ = [
     "Prediction",
     "Prompt",
     "PromptSpec",
+    "RefusesTraining",
     "Register",
     "Report",
     "Reporter",
