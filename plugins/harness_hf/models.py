@@ -157,6 +157,8 @@ def hf(  # noqa: PLR0913 - the parameters that people can write
     checkpoint = find(reference, revision, assets, code=trust_remote_code)
     where = checkpoint.name if isinstance(checkpoint, HubRepository) else str(checkpoint.path)
     family = family_of(read_config(checkpoint), where)
+    if device_map != "none" and quantization != "none":
+        raise ParameterError("device_map=auto and quantization=int8 don't go together", hint="leave one of them out")
     settings = Settings(dtype, max_length, batch_tokens, trust_remote_code, chat, pooling, quantization, device_map)
     if family == "encoder":
         if chat:

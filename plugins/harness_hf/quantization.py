@@ -43,14 +43,16 @@ def quantize(model: PreTrainedModel) -> None:
     """Make the weights of a loaded model 8-bit integers, where it is.
 
     On a CPU: those of all linear layers, the output head too; where the head is the embedding as well, both look into
-    the same integers. On cuda: those of all linear layers but the head, by torchao. Embeddings of their own, norms and
-    all that is computed between stay of the model's dtype.
+    the same integers (or stay as they are, where the embedding does more than to look up). On cuda: those of all
+    linear layers but the head, by torchao. Embeddings of their own, norms and all that is computed between stay of the
+    model's dtype.
 
     Raises:
-        ModelError: on other devices, and on cuda without torchao.
+        ModelError: on other devices, on cuda without torchao, and when the model can't do with such layers.
     """
     if model.device.type == "cpu":
         _with_own_modules(model)
+        _try_out(model)
     elif model.device.type == "cuda":
         _with_torchao(model)
     else:
@@ -118,26 +120,48 @@ def multiplies_integers() -> bool:
     return right
 
 
-class Int8Linear(nn.Module):
+class Int8Matrix(nn.Module):
+    """A matrix (N, K) as integers, with a scale for each row.
+
+    Attributes:
+        whole: (N, K) int8.
+        scale: (N,) float32.
+        dtype: of the matrix that it stands for.
+    """
+
+    whole: Tensor
+    scale: Tensor
+
+    def __init__(self, whole: Tensor, scale: Tensor, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.register_buffer("whole", whole)
+        self.register_buffer("scale", scale)
+        self.dtype = dtype
+
+    @property
+    def weight(self) -> Tensor:
+        """(N, K) floating point, made anew: for architectures that look at a layer's weight, or multiply by it."""
+        return (self.whole * self.scale[:, None]).to(self.dtype)
+
+    def extra_repr(self) -> str:
+        """What stands in the brackets when a model is printed."""
+        rows, columns = self.whole.shape
+        return f"{rows} x {columns}, {self.dtype}"
+
+
+class Int8Linear(Int8Matrix):
     """A linear layer, K inputs and N outputs. Forwards keep nothing, so that any number of threads may run them.
 
     Attributes:
-        weight: (N, K) int8.
-        scale: (N,) float32.
         bias: (N,) or None.
         integers: whether inputs become integers, see `multiplies_integers`.
     """
 
-    weight: Tensor
-    scale: Tensor
     bias: Tensor | None
 
     def __init__(self, weight: Tensor, bias: Tensor | None, *, integers: bool) -> None:
         """Of a floating-point weight (N, K)."""
-        super().__init__()
-        whole, scale = rounded(weight)
-        self.register_buffer("weight", whole)
-        self.register_buffer("scale", scale)
+        super().__init__(*rounded(weight), weight.dtype)
         self.register_buffer("bias", None if bias is None else bias.detach())
         self.integers = integers
 
@@ -146,33 +170,23 @@ class Int8Linear(nn.Module):
         rows = states.reshape(-1, states.shape[-1]).float()
         if self.integers:
             both, scales = digits(rows)
-            higher, lower = torch._int_mm(both.flatten(0, 1), self.weight.t()).chunk(2)
+            higher, lower = torch._int_mm(both.flatten(0, 1), self.whole.t()).chunk(2)
             found = higher.float().mul_(BASE).add_(lower).mul_(scales)
         else:
-            found = nn.functional.linear(rows, self.weight.float())
+            found = nn.functional.linear(rows, self.whole.float())
         found = found.mul_(self.scale) if self.bias is None else torch.addcmul(self.bias.float(), found, self.scale)
-        return found.to(states.dtype).reshape(*states.shape[:-1], -1)
-
-    def extra_repr(self) -> str:
-        """What stands in the brackets when a model is printed."""
-        return f"in_features={self.weight.shape[1]}, out_features={self.weight.shape[0]}, integers={self.integers}"
+        return found.to(states.dtype).reshape(*states.shape[:-1], len(self.whole))
 
 
-class Int8Embedding(nn.Module):
+class Int8Embedding(Int8Matrix):
     """The embedding of a model whose output head is the same matrix: it looks up the head's integers."""
 
-    weight: Tensor
-    scale: Tensor
-
-    def __init__(self, head: Int8Linear, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.register_buffer("weight", head.weight)
-        self.register_buffer("scale", head.scale)
-        self.dtype = dtype
+    def __init__(self, head: Int8Linear) -> None:
+        super().__init__(head.whole, head.scale, head.dtype)
 
     def forward(self, ids: Tensor) -> Tensor:
         """(...) tokens -> (..., K)."""
-        return (self.weight[ids] * self.scale[ids].unsqueeze(-1)).to(self.dtype)
+        return (self.whole[ids] * self.scale[ids].unsqueeze(-1)).to(self.dtype)
 
 
 def _with_own_modules(model: PreTrainedModel) -> None:
@@ -182,19 +196,30 @@ def _with_own_modules(model: PreTrainedModel) -> None:
     embedding: Any = model.get_input_embeddings()
     tied = head is not None and embedding is not None and head.weight is embedding.weight
     plain = type(embedding) is nn.Embedding  # others do more than to look up
-    for name, layer in list(model.named_modules()):
-        if not _is_linear(layer) or (layer is head and tied and not plain):
+    names = [
+        name for name, layer in model.named_modules() if type(layer) in {nn.Linear, Conv1D}
+    ]  # not what extends them
+    for name in names:
+        layer: Any = model.get_submodule(name)
+        if layer is head and tied and not plain:
             continue
         weight = layer.weight.t() if isinstance(layer, Conv1D) else layer.weight
         made = Int8Linear(weight, layer.bias, integers=integers)
         model.set_submodule(name, made)
         if layer is head and tied:
-            model.set_input_embeddings(Int8Embedding(made, embedding.weight.dtype))  # type: ignore[arg-type]
+            model.set_input_embeddings(Int8Embedding(made))  # type: ignore[arg-type]
 
 
-def _is_linear(layer: nn.Module) -> bool:
-    """Whether a layer is one of the two kinds of linear layers; what is made from them may do more."""
-    return type(layer) in {nn.Linear, Conv1D}
+@torch.inference_mode()
+def _try_out(model: PreTrainedModel) -> None:
+    """See whether the model's own code is content with layers whose weights are integers."""
+    try:
+        model(**model.dummy_inputs)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{type(model).__name__} can't run with 8-bit weights: {str(error).partition(chr(10))[0]}",
+            hint="leave quantization out",
+        ) from error
 
 
 def _as_linear(layer: Conv1D) -> nn.Linear:
