@@ -234,7 +234,7 @@ def _as_linear(layer: Conv1D) -> nn.Linear:
 def _with_torchao(model: PreTrainedModel) -> None:
     if find_spec("torchao") is None:
         raise ModelError("quantization=int8 on cuda needs torchao, which is not installed", hint=INSTALL)
-    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_  # type: ignore[import-not-found, unused-ignore]
 
     for name, layer in list(model.named_modules()):
         if isinstance(layer, Conv1D):  # which torchao does not know
