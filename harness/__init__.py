@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Fetchable,
         Metric,
         Model,
+        RefusesTraining,
         Report,
         Reporter,
         Scenario,
@@ -94,9 +95,9 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself Fetchable Metric Model Report "
-    "Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays Trained TrainingJob "
-    "Worker Workload",
+    "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself Fetchable Metric Model "
+    "RefusesTraining Report Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays Trained "
+    "TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
     "TaskSpec Trial TrialResult Usage Written",
@@ -142,6 +143,7 @@ __all__ = [
     "Prediction",
     "Prompt",
     "PromptSpec",
+    "RefusesTraining",
     "Register",
     "Report",
     "Reporter",

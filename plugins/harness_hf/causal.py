@@ -17,6 +17,7 @@ from harness_hf.generation import generate
 from harness_hf.loading import load_model, load_tokenizer
 from harness_hf.prefixes import Prefixes
 from harness_hf.prompts import PromptEncoder
+from harness_hf.quantization import floating
 from harness_hf.scoring import score
 from harness_hf.writing import begun, ending_tokens, generated, named
 
@@ -33,11 +34,12 @@ class CausalEngine:
     """A causal language model in memory."""
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
-        self._decoder = Decoder(model)
+        with floating(model):  # while it is tried out
+            self._decoder = Decoder(model)
         self._tokenizer = tokenizer
         window = settings.window(window_of(model.config))
         self._prompts = PromptEncoder(tokenizer, window=window, chat=settings.chat)
-        self._budget = TokenBudget(settings.batch_tokens)
+        self._budget = TokenBudget.on(model.device, settings.batch_tokens)
         self._prefixes = Prefixes()
 
     @classmethod

@@ -17,6 +17,7 @@ from harness_hf.cascade import Call, KeyValues, Packed
 from harness_hf.counters import Counters
 from harness_hf.linear import quicken
 from harness_hf.packing import layout
+from harness_hf.transfer import on_device
 from harness_hf.trie import build
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ class Decoder:
             yield torch.cat([above, *parts])
 
     def _tensor(self, ids: Sequence[Sequence[int]]) -> Tensor:
-        return torch.tensor(ids, device=self.model.device)
+        return on_device(ids, self.model.device)
 
     def _goes_on(self, ids: Tensor, states: Tensor, *, cached: int, gap: int) -> bool:
         """Whether two rows come to the states of the whole text, given cached tokens and with padding behind them."""

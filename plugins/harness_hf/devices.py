@@ -11,6 +11,8 @@ import transformers
 
 from harness.errors import UsageError
 from harness_hf.linear import linear_of
+from harness_hf.quantization import is_quantized
+from harness_hf.size import weight_bytes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -70,10 +72,12 @@ def name_of(dtype: torch.dtype) -> str:
 
 def provenance(model: PreTrainedModel) -> dict[str, str]:
     """What stands beside the results of a loaded model."""
-    device = model.device
+    places = {torch.device(place) for place in getattr(model, "hf_device_map", {}).values()} or {model.device}
     return {
-        "device": str(device) if device.type == "cpu" else f"{device} ({_card(device)})",
+        "device": ", ".join(map(_named, sorted(places, key=str))),
         "dtype": name_of(model.dtype),
+        **({"quantization": "int8"} if is_quantized(model) else {}),
+        "weights_mb": f"{weight_bytes(model) / 1e6:.1f}",
         "threads": str(torch.get_num_threads()),
         "cores": str(os.cpu_count()),
         "attention": str(model.config._attn_implementation),
@@ -83,5 +87,7 @@ def provenance(model: PreTrainedModel) -> dict[str, str]:
     }
 
 
-def _card(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+def _named(device: torch.device) -> str:
+    if device.type == "cpu":
+        return str(device)
+    return f"{device} ({torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type})"

@@ -17,6 +17,7 @@ from harness_hf.batching import TokenBudget
 from harness_hf.devices import provenance
 from harness_hf.linear import quicken
 from harness_hf.loading import load_model, load_tokenizer
+from harness_hf.quantization import floating
 from harness_hf.tokens import token_ids
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ class TextEngine(ABC):
         self._model = model
         self._tokenizer = tokenizer
         self._window = settings.window(window_of(model.config, tokenizer))
-        self._budget = TokenBudget(settings.batch_tokens)
+        self._budget = TokenBudget.on(model.device, settings.batch_tokens)
         ids = torch.arange(8, device=model.device)[None] % model.config.vocab_size
-        with torch.inference_mode():
+        with torch.inference_mode(), floating(model):
             quicken(model, lambda: model(input_ids=ids, attention_mask=torch.ones_like(ids))[0])
 
     @property

@@ -11,6 +11,8 @@ import transformers
 
 from harness.errors import HarnessError, ModelError
 from harness_hf.devices import pick_device, pick_dtype
+from harness_hf.quantization import quantize
+from harness_hf.spreading import gather, placement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -66,29 +68,39 @@ def load_model(
     Args:
         auto: `AutoModelForCausalLM` and the like.
         folder: of the checkpoint.
-        settings: dtype and whether its code may run.
+        settings: dtype, quantization, over how many cards, and whether its code may run.
         device: see `pick_device`.
         labels: for a classifier that is to be trained; the head for them is new.
 
     Raises:
-        ModelError: when it can't be loaded, or weights are missing and would be random.
+        ModelError: when it can't be loaded, weights are missing and would be random, or the device has no int8.
         UsageError: when there is no such device.
     """
     place = pick_device(device)
     common = {"trust_remote_code": settings.trust_remote_code, "local_files_only": True}
     with quiet(), _explained(folder, "model", trust_remote_code=settings.trust_remote_code):
         config = transformers.AutoConfig.from_pretrained(folder, **common, **_classes(labels))
+        stored = getattr(config, "dtype", None)
+        dtype = pick_dtype(settings.dtype, place, stored)
+        spread = placement(folder, place, dtype, stored) if settings.device_map == "auto" else {}
         model, report = auto.from_pretrained(
             folder,
             config=config,
-            dtype=pick_dtype(settings.dtype, place, getattr(config, "dtype", None)),
+            dtype=dtype,
             use_safetensors=True,
             output_loading_info=True,
             ignore_mismatched_sizes=bool(labels),
             **common,
+            **spread,
         )
         _refuse_random_weights(model, report["missing_keys"], folder)
-        return model.to(place).eval()  # type: ignore[no-any-return]
+        if spread:
+            gather(model)
+        else:
+            model.to(place)
+        if settings.quantization == "int8":
+            quantize(model)
+        return model.eval()  # type: ignore[no-any-return]
 
 
 def _classes(labels: Sequence[str]) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from pydantic import Field
 
 from harness.assets import Assets  # noqa: TC001 - the core evaluates the annotations of registered functions
 from harness.collector import large_import
-from harness.errors import ParameterError, UsageError
+from harness.errors import ParameterError, TrainingError, UsageError
 from harness_hf.checkpoints import Checkpoint, Gguf, HubRepository, PackagedFolder, find, memo_of, read_config
 from harness_hf.families import family_of
 from harness_hf.identity import fingerprint
 from harness_hf.masked_head import NO_HEAD, architectures_with_head, has_head
-from harness_hf.settings import BATCH_TOKENS, Dtype, Pooling, Settings
+from harness_hf.settings import DeviceMap, Dtype, Pooling, Quantization, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,12 +157,22 @@ class EncoderModel(CheckpointModel):
 
         return EmbeddingEngine.load(self.fetch(), self.settings, device)
 
+    def refuses_training(self) -> str | None:
+        """Integers have no gradients, and training moves a model about as a whole."""
+        if self.settings.quantization != "none":
+            return f"weights with quantization={self.settings.quantization} can't be trained"
+        if self.settings.device_map != "none":
+            return f"a model with device_map={self.settings.device_map} can't be trained"
+        return None
+
     def train(self, job: TrainingJob) -> Trained:
         """Fine-tune all weights and a new head on the job's examples (Devlin et al. 2019), or take what is kept of it.
 
         Raises:
-            TrainingError: when there is nothing to learn from, or the loss is not finite.
+            TrainingError: when it refuses, there is nothing to learn from, or the loss is not finite.
         """
+        if reason := self.refuses_training():
+            raise TrainingError(reason)
         with large_import():
             from harness_hf.training import train
 
@@ -180,9 +190,11 @@ def hf(  # noqa: PLR0913 - the parameters that people can write
     revision: str | None = None,
     trust_remote_code: bool = False,
     max_length: Positive | None = None,
-    batch_tokens: Positive = BATCH_TOKENS,
+    batch_tokens: Positive | None = None,
     chat: bool = False,
     pooling: Pooling = "mean",
+    quantization: Quantization = "none",
+    device_map: DeviceMap = "none",
 ) -> CausalModel | Seq2SeqModel | EncoderModel:
     """A checkpoint in a local folder or on the hub; its config.json tells which kind it is.
 
@@ -192,9 +204,11 @@ def hf(  # noqa: PLR0913 - the parameters that people can write
     """
     checkpoint = find(reference, revision, assets, code=trust_remote_code)
     where = checkpoint.name if isinstance(checkpoint, HubRepository) else str(checkpoint.path)
+    if device_map != "none" and quantization != "none":
+        raise ParameterError("device_map=auto and quantization=int8 don't go together", hint="leave one of them out")
     config = read_config(checkpoint)
     family = family_of(config, where)
-    settings = Settings(dtype, max_length, batch_tokens, trust_remote_code, chat, pooling)
+    settings = Settings(dtype, max_length, batch_tokens, trust_remote_code, chat, pooling, quantization, device_map)
     if family == "encoder":
         if chat:
             raise ParameterError(f"{reference!r} is an encoder: it has no chat", hint="leave chat out")
@@ -205,14 +219,15 @@ def hf(  # noqa: PLR0913 - the parameters that people can write
     return Seq2SeqModel(checkpoint, settings) if family == "seq2seq" else CausalModel(checkpoint, settings)
 
 
-def gguf(
+def gguf(  # noqa: PLR0913 - the parameters that people can write
     reference: str,
     assets: Assets,
     *,
     dtype: Dtype = "auto",
     max_length: Positive | None = None,
-    batch_tokens: Positive = BATCH_TOKENS,
+    batch_tokens: Positive | None = None,
     chat: bool = False,
+    quantization: Quantization = "none",
 ) -> CausalModel:
     """A causal language model in a GGUF file.
 
@@ -222,7 +237,7 @@ def gguf(
     file = Path(reference).expanduser()
     if not file.is_file():
         raise UsageError(f"there is no GGUF file {reference!r}", hint="write gguf:FILE.gguf")
-    settings = Settings(dtype, max_length, batch_tokens, chat=chat)
+    settings = Settings(dtype, max_length, batch_tokens, chat=chat, quantization=quantization)
     return CausalModel(Gguf(file.resolve(), assets, memo_of(assets)), settings)
 
 
@@ -231,11 +246,12 @@ def smollm2_135m(
     *,
     dtype: Dtype = "auto",
     max_length: Positive | None = None,
-    batch_tokens: Positive = BATCH_TOKENS,
+    batch_tokens: Positive | None = None,
     chat: bool = False,
+    quantization: Quantization = "none",
 ) -> CausalModel:
     """SmolLM2-135M-Instruct (Allal et al. 2025), 4-bit weights de-quantised to float32."""
-    settings = Settings(dtype, max_length, batch_tokens, chat=chat)
+    settings = Settings(dtype, max_length, batch_tokens, chat=chat, quantization=quantization)
     return CausalModel(Gguf(None, assets, memo_of(assets), *SMOLLM2), settings)
 
 
@@ -244,9 +260,10 @@ def minilm_l6(
     *,
     dtype: Dtype = "auto",
     max_length: Positive | None = None,
-    batch_tokens: Positive = BATCH_TOKENS,
+    batch_tokens: Positive | None = None,
     pooling: Pooling = "mean",
+    quantization: Quantization = "none",
 ) -> EncoderModel:
     """all-MiniLM-L6-v2 (Wang et al. 2020; Reimers & Gurevych 2019), 22 M parameters."""
-    settings = Settings(dtype, max_length, batch_tokens, pooling=pooling)
+    settings = Settings(dtype, max_length, batch_tokens, pooling=pooling, quantization=quantization)
     return EncoderModel(PackagedFolder(*MINILM, assets), settings)

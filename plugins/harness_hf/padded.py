@@ -9,6 +9,7 @@ import torch
 from harness_hf.batching import CACHED_TOKENS
 from harness_hf.decoder import expanded
 from harness_hf.sharing import shared_length
+from harness_hf.transfer import on_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ def _scores(decoder: Decoder, batch: Sequence[Input], shared: int, cache: Dynami
     device = decoder.model.device
     longest = max(len(one.ids) for one in batch) - shared
     padded = [list(one.ids[shared:]) + [0] * (longest + shared - len(one.ids)) for one in batch]
-    ids = torch.tensor(padded, device=device)  # (B, L)
+    ids = on_device(padded, device)  # (B, L)
     wanted = [
         (number, lookup.place - shared, lookup.token) for number, one in enumerate(batch) for lookup in one.lookups
     ]

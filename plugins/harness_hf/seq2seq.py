@@ -16,6 +16,7 @@ from harness.records import Generate, LogLikelihood, LogLikelihoods, Request, Re
 from harness_hf.batching import TokenBudget
 from harness_hf.devices import provenance
 from harness_hf.loading import load_model, load_tokenizer
+from harness_hf.quantization import floating
 from harness_hf.seq2seq_generation import generate
 from harness_hf.seq2seq_model import EncoderDecoder
 from harness_hf.seq2seq_prompts import Seq2SeqPrompts
@@ -41,9 +42,10 @@ class Seq2SeqEngine:
         self._prompts = Seq2SeqPrompts(
             tokenizer, window=window, target_window=min(limits, default=None), chat=settings.chat
         )
-        self._model = EncoderDecoder(model)
+        with floating(model):  # while it is tried out
+            self._model = EncoderDecoder(model)
         self._tokenizer = tokenizer
-        self._budget = TokenBudget(settings.batch_tokens)
+        self._budget = TokenBudget.on(model.device, settings.batch_tokens)
 
     @classmethod
     def load(cls, folder: Path, settings: Settings, device: str) -> Seq2SeqEngine:

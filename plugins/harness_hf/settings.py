@@ -9,9 +9,8 @@ from harness.errors import ModelError
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Pooling = Literal["mean", "cls"]
-
-BATCH_TOKENS = 1024
-"""Tokens a forward: matrix products are at full speed from about 256 on; 2,000 only take more memory on a CPU."""
+Quantization = Literal["none", "int8"]
+DeviceMap = Literal["none", "auto"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +20,22 @@ class Settings:
     Attributes:
         dtype: of the weights in memory; `auto`: float32 on CPUs without native bfloat16, the checkpoint's own on cuda.
         max_length: the window in tokens, of either side of an encoder-decoder; None for what the configuration says.
-        batch_tokens: most tokens in one forward; changes speed and memory, never an answer.
+        batch_tokens: most tokens in one forward; None: see `TokenBudget.on`. Changes speed and memory, never an answer.
         trust_remote_code: whether Python files of the checkpoint may be run.
         chat: whether the whole prompt becomes one message of a user, in the checkpoint's chat template (not encoders).
         pooling: how an encoder's states become one vector (encoders).
+        quantization: `int8`: linear layers have 8-bit weights, see `harness_hf.quantization`; all else is of the dtype.
+        device_map: `auto`: on cuda, over several cards where one is too small; changes no answer.
     """
 
     dtype: Dtype = "auto"
     max_length: int | None = None
-    batch_tokens: int = BATCH_TOKENS
+    batch_tokens: int | None = None
     trust_remote_code: bool = False
     chat: bool = False
     pooling: Pooling = "mean"
+    quantization: Quantization = "none"
+    device_map: DeviceMap = "none"
 
     def window(self, positions: int | None) -> int | None:
         """How many tokens are read at once, of a model with so many positions (None: without a limit of its own).
@@ -45,5 +48,6 @@ class Settings:
         return self.max_length or positions
 
     def answers_depend_on(self) -> dict[str, Any]:
-        """The settings that belong to a model's identity."""
-        return {"dtype": self.dtype, "max_length": self.max_length, "chat": self.chat, "pooling": self.pooling}
+        """The settings that belong to a model's identity; of later ones, those that are in use: others keep theirs."""
+        known = {"dtype": self.dtype, "max_length": self.max_length, "chat": self.chat, "pooling": self.pooling}
+        return known if self.quantization == "none" else {**known, "quantization": self.quantization}

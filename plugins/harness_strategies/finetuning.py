@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from harness.answers import classify, decide
-from harness.interfaces import Adapted, Trainable, TrainingJob
+from harness.interfaces import Adapted, RefusesTraining, Trainable, TrainingJob
 from harness.sampling import draw
 from harness.templates import render_input
 
@@ -55,6 +55,8 @@ class FineTune:
         """Needs a model that can be trained, and labels."""
         if not isinstance(model, Trainable):
             return "the model can't be trained"
+        if isinstance(model, RefusesTraining) and (reason := model.refuses_training()):
+            return reason
         if spec.kind != "classification":
             return f"only classification is fine-tuned, not {spec.kind}"
         return None
