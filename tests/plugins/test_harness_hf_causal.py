@@ -539,6 +539,17 @@ def test_dtype_is_what_was_asked_for(load):
 
 
 @pytest.mark.model
+def test_smollm2_runs_as_a_trie_in_half_precision_too(assets):
+    prompts = [few_shot(text) for text in articles(4, seed=3, words=(5, 9))]
+    requests = [LogLikelihood(prompt, (" business", " world news")) for prompt in prompts]
+    engine = smollm2_135m(assets, dtype="bfloat16").load("cpu")
+    assert engine._decoder.cascades(500)
+    exact = smollm2_135m(assets, dtype="float32").load("cpu").run(requests)
+    for half, whole in zip(engine.run(requests), exact, strict=True):
+        assert half.values == pytest.approx(whole.values, abs=0.5)
+
+
+@pytest.mark.model
 def test_smollm2_equals_plain_transformers(assets):
     model = smollm2_135m(assets)
     engine = model.load("cpu")
