@@ -45,7 +45,7 @@ def quantize(model: PreTrainedModel) -> None:
     On a CPU: those of all linear layers, the output head too; where the head is the embedding as well, both look into
     the same integers (or stay as they are, where the embedding does more than to look up). On cuda: those of all
     linear layers but the head, by torchao. Embeddings of their own, norms and all that is computed between stay of the
-    model's dtype.
+    model's dtype. The model has to fit into memory before, too.
 
     Raises:
         ModelError: on other devices, on cuda without torchao, and when the model can't do with such layers.
@@ -196,18 +196,17 @@ def _with_own_modules(model: PreTrainedModel) -> None:
     embedding: Any = model.get_input_embeddings()
     tied = head is not None and embedding is not None and head.weight is embedding.weight
     plain = type(embedding) is nn.Embedding  # others do more than to look up
-    names = [
-        name for name, layer in model.named_modules() if type(layer) in {nn.Linear, Conv1D}
-    ]  # not what extends them
+    # Not what extends these classes: it may do more.
+    names = [name for name, layer in model.named_modules() if type(layer) in {nn.Linear, Conv1D}]
     for name in names:
-        layer: Any = model.get_submodule(name)
+        layer: Any = model.get_submodule(name)  # not kept in the list, which would keep its floats
         if layer is head and tied and not plain:
             continue
         weight = layer.weight.t() if isinstance(layer, Conv1D) else layer.weight
         made = Int8Linear(weight, layer.bias, integers=integers)
         model.set_submodule(name, made)
         if layer is head and tied:
-            model.set_input_embeddings(Int8Embedding(made))  # type: ignore[arg-type]
+            model.set_input_embeddings(Int8Embedding(made))
 
 
 @torch.inference_mode()
