@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 import torch
 import transformers
-from hypothesis import given as drawn_by, strategies as st
+from hypothesis import given as drawn_by
+from hypothesis import strategies as st
 
 from harness.errors import TrainingError
 from harness.interfaces import TrainingJob

@@ -130,7 +130,7 @@ def test_answers_that_share_their_first_token_are_told_apart(name, model, job):
 
 def test_answers_of_different_lengths_are_learnt_too(model, job):
     answers = {"sport": " two goals", "business": " one"}
-    assert accuracy(model("bert").train(job(answers=answers)).engine, "bert", answers) >= 0.95
+    assert accuracy(model("bert").train(job(answers=answers, epochs=40, patience=40)).engine, "bert", answers) >= 0.95
 
 
 # --- the loss ----------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def test_without_validation_the_last_epoch_is_kept_and_that_is_said(model, job):
 
 
 def test_prompts_are_cut_in_training_and_answering(model, job):
-    trained = model("bert").train(job(examples=rows(8) + [("the " * 60 + "is", "sport")], epochs=1, max_tokens=16))
+    trained = model("bert").train(job(examples=[*rows(8), ("the " * 60 + "is", "sport")], epochs=1, max_tokens=16))
     assert "1 training and validation prompts were cut to 16 tokens" in trained.notes
     (answer,) = trained.engine.run(asked("bert", [("the " * 60 + "is", "sport")]))
     assert answer.usage.cut_tokens > 0
