@@ -3,6 +3,7 @@
 import dataclasses
 import random
 from collections import Counter
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ class Recorder(ToyModel):
 class Lengths:
     """The vector of a text: its length and its number of vowels."""
 
-    provenance = {"device": "none"}
+    provenance: ClassVar = {"device": "none"}
 
     def run(self, requests):
         return [Embedded((float(len(one.text)), float(sum(map(one.text.count, "aeiou"))))) for one in requests]
@@ -136,9 +137,9 @@ def test_all_few_shot_strategies_draw_the_same_rows(tmp_path):
 
 
 @pytest.mark.parametrize("strategy", ["prompt-finetune", "setfit", "linear-probe"])
-def test_two_sizes_at_once_are_refused(strategy, tmp_path):
+def test_two_sizes_at_once_are_refused(strategy, planted, tmp_path):
     with pytest.raises(ParameterError, match="two sizes of one draw"):
-        harness.run("toy", "toy", f"{strategy},shots=2,train_size=8", store=str(tmp_path / "r.db"))
+        harness.run("majority", str(planted), f"{strategy},shots=2,train_size=8", store=str(tmp_path / "r.db"))
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -219,12 +220,12 @@ def test_setfit_answers_by_scikit_learns_regression_on_unit_vectors(tmp_path):
     assert done.trained.notes == ("trained",)
 
 
-def test_they_are_shown_without_training(empty_assets):
+def test_they_are_shown_without_training(planted, empty_assets):
     catalogue = Catalogue(Plugins(), empty_assets)
-    shown = preview(catalogue, "toy", strategy="prompt-finetune,shots=2", count=1)
+    shown = preview(catalogue, str(planted), strategy="prompt-finetune,shots=2", count=1)
     assert shown.notes == ("4 training rows, 2 a label", "4 validation rows")
     assert shown.samples[0].requests[0].kind == "LogLikelihood"
-    shown = preview(catalogue, "toy", strategy="setfit,shots=2", count=1)
+    shown = preview(catalogue, str(planted), strategy="setfit,shots=2", count=1)
     assert shown.notes == ("4 training rows, 2 a label",)
     assert shown.samples[0].requests[0].kind == "Classify"
 
