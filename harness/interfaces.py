@@ -90,7 +90,9 @@ class TrainingJob:
         hyperparameters: those of the strategy that the model declares in `hyperparameters`.
         folder: where the result is kept; content-addressed, so what stands there complete may be used as it is.
         method: what is trained and how; one of the model's `methods`. `head`: all weights, and a new head.
-        answers: label -> how it is said after a prompt, for methods whose examples are prompts.
+        answers: label -> how it is said after a prompt, where the examples' texts are questions of prompts.
+        instruction: what stands before each question, its separator included.
+        ordinary: bare text and label, for methods that learn from prompts and such examples together.
     """
 
     examples: Sequence[tuple[str, str]]
@@ -102,6 +104,8 @@ class TrainingJob:
     folder: Path
     method: str = "head"
     answers: Mapping[str, str] = field(default_factory=dict)
+    instruction: str = ""
+    ordinary: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,12 @@ class Trainable(Protocol):
 
 @runtime_checkable
 class TrainableInWays(Trainable, Protocol):
-    """A model that can be trained by several methods; other `Trainable` ones by `head` alone."""
+    """A model that can be trained by several methods; other `Trainable` ones by `head` alone.
+
+    What a trained engine answers follows from the method: after `head` it answers `Classify`, after `prompt` (examples
+    are prompts, see `TrainingJob.answers`) whatever the model is prompted with, after `contrastive` (rows of a label
+    come to lie close) `Embed`. Hyperparameters of the last two belong to the method and are all passed on.
+    """
 
     @property
     def methods(self) -> frozenset[str]:

@@ -104,6 +104,7 @@ class StandIn:
         self._real = real
         self.answers: frozenset[RequestKind] = real.answers if real else frozenset(get_args(RequestKind))
         self.hyperparameters: frozenset[str] = getattr(real, "hyperparameters", frozenset())
+        self.methods: frozenset[str] = getattr(real, "methods", frozenset({"head", "prompt", "contrastive"}))
 
     def fingerprint(self) -> str:
         """Nothing is kept under it."""

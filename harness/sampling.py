@@ -154,6 +154,20 @@ def draw(samples: Sequence[Sample], n: int, stratum: Callable[[Sample], Hashable
     return Selected(samples, array("q", sorted(chosen)))
 
 
+def draw_each(samples: Sequence[Sample], n: int, seed: int = 0) -> Sequence[Sample]:
+    """A seeded draw of n samples of each target, in their original order; all of a target that has no more.
+
+    A smaller draw is part of a larger one.
+    """
+    lowest: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for index, sample in enumerate(samples):
+        found = lowest[sample.target]
+        found.append((_digest(seed, sample.id), index))
+        if len(found) > 2 * n + BLOCK:  # no more is held than what may be drawn
+            found[:] = sorted(found)[:n]
+    return Selected(samples, array("q", sorted(index for found in lowest.values() for _, index in sorted(found)[:n])))
+
+
 def _quotas(sizes: Mapping[str, int], n: int) -> dict[str, int]:
     """Shares of n in proportion to the sizes, rounded down; the rest goes to the largest remainders."""
     total = sum(sizes.values())

@@ -165,7 +165,7 @@ def check_model(model: Model, *, device: str = "cpu") -> None:
             _check_engine(engine, kind)
         if "Generate" in model.answers:
             _check_several(engine)
-    if isinstance(model, Trainable):
+    if isinstance(model, Trainable) and "head" in getattr(model, "methods", {"head"}):
         _check_training(model, device)
 
 

@@ -117,11 +117,16 @@ class EmbeddingEngine(TextEngine):
         return [Embedded(tuple(vector.tolist()), usage) for vector, usage in zip(vectors, usages, strict=True)]
 
     def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        states: Tensor = self._model.base_model(**inputs).last_hidden_state.float()  # (B, L, D)
-        if self._pooling == "cls":
-            return states[:, 0]
-        mask = inputs["attention_mask"][:, :, None]  # (B, L, 1)
-        return (states * mask).sum(1) / mask.sum(1)
+        return embedded(self._model, inputs, self._pooling)
+
+
+def embedded(model: PreTrainedModel, inputs: Mapping[str, Tensor], pooling: Pooling) -> Tensor:
+    """(B, L) tokens and mask -> (B, D) float32: the mean of the states (padding left out), or that of the first."""
+    states: Tensor = model.base_model(**inputs).last_hidden_state.float()  # (B, L, D)
+    if pooling == "cls":
+        return states[:, 0]
+    mask = inputs["attention_mask"][:, :, None]  # (B, L, 1)
+    return (states * mask).sum(1) / mask.sum(1)
 
 
 class ClassifierEngine(TextEngine):

@@ -1,4 +1,4 @@
-"""Logits of a masked language model at some places only: its head, as wide as the vocabulary, is what costs."""
+"""Logits of a language model at some places only: its head, as wide as the vocabulary, is what costs."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ class MaskLogits:
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
         self._alone = self._head_works_alone()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self._model.device
 
     def at(self, inputs: Mapping[str, Tensor], rows: Tensor, columns: Tensor) -> Tensor:
         """(B, L) tokens and mask, (M,) rows and columns -> (M, V) float32."""

@@ -80,6 +80,8 @@ class CausalModel(CheckpointModel):
     __slots__ = ()
 
     answers: ClassVar[frozenset[RequestKind]] = frozenset({"LogLikelihood", "Generate"})
+    methods: ClassVar[frozenset[str]] = frozenset({"prompt"})
+    hyperparameters: ClassVar[frozenset[str]] = frozenset()
 
     def load(self, device: str) -> Engine:
         """Bring it into memory.
@@ -91,6 +93,19 @@ class CausalModel(CheckpointModel):
             from harness_hf.causal import CausalEngine
 
         return CausalEngine.load(self.fetch(), self.settings, device)
+
+    def train(self, job: TrainingJob) -> Trained:
+        """Fine-tune all weights on prompts, or take what is kept of it.
+
+        Raises:
+            TrainingError: when there is nothing to learn from, or the loss is not finite.
+        """
+        if job.method != "prompt":
+            raise TrainingError(f"a causal language model is not trained by {job.method!r}")
+        with large_import():
+            from harness_hf.prompt_training import CAUSAL, train
+
+        return train(job, self.fetch(), self.settings, CAUSAL)
 
 
 class Seq2SeqModel(CheckpointModel):
@@ -115,8 +130,8 @@ class Seq2SeqModel(CheckpointModel):
 class EncoderModel(CheckpointModel):
     """An encoder: embeds as it is, fills blanks where it has the head for it, classifies once it is trained.
 
-    A `harness.interfaces.Trainable` and `ExplainsItself`. Where `config.json` names no masked language model, its files
-    are not looked at to tell what it answers.
+    A `harness.interfaces.TrainableInWays` and `ExplainsItself`. Where `config.json` names no masked language
+    model, its files are not looked at to tell what it answers.
 
     Attributes:
         masked: whether `config.json` names a masked language model.
@@ -136,6 +151,15 @@ class EncoderModel(CheckpointModel):
             ModelError: when its files are damaged.
         """
         return frozenset({"Embed", "FillMask"} if self.masked and has_head(self.fetch()) else {"Embed"})
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """`head` and `contrastive`, and `prompt` where it fills blanks. May fetch, never loads.
+
+        Raises:
+            ModelError: when its files are damaged.
+        """
+        return frozenset({"head", "contrastive", *({"prompt"} if "FillMask" in self.answers else ())})
 
     def lacks(self, kind: RequestKind) -> str | None:
         """Why it fills no blanks."""
@@ -166,13 +190,26 @@ class EncoderModel(CheckpointModel):
         return None
 
     def train(self, job: TrainingJob) -> Trained:
-        """Fine-tune all weights and a new head on the job's examples (Devlin et al. 2019), or take what is kept of it.
+        """Fine-tune all weights by the job's method, or take what is kept of it.
+
+        `head`: with a new head (Devlin et al. 2019); `prompt`: as a cloze (Schick & Schuetze 2021); `contrastive`: on
+        pairs (Tunstall et al. 2022).
 
         Raises:
             TrainingError: when it refuses, there is nothing to learn from, or the loss is not finite.
         """
         if reason := self.refuses_training():
             raise TrainingError(reason)
+        if job.method == "prompt":
+            with large_import():
+                from harness_hf import prompt_training
+
+            return prompt_training.train(job, self.fetch(), self.settings, prompt_training.MASKED)
+        if job.method == "contrastive":
+            with large_import():
+                from harness_hf import contrastive
+
+            return contrastive.train(job, self.fetch(), self.settings)
         with large_import():
             from harness_hf.training import train
 

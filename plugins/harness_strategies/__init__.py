@@ -23,5 +23,15 @@ def register_strategies(register: Register) -> None:
         summary="logistic regression on the frozen model's embeddings",
     )
     register(
+        "prompt-finetune",
+        "harness_strategies.promptfinetuning:PromptFineTune",
+        summary="train the model to answer the task's prompt with the labels' words",
+    )
+    register(
+        "setfit",
+        "harness_strategies.contrastivetuning:SetFit",
+        summary="tune an encoder on pairs of a few rows, then logistic regression on its embeddings",
+    )
+    register(
         "finetune", "harness_strategies.finetuning:FineTune", summary="train the model on the task's training rows"
     )

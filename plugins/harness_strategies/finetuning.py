@@ -53,7 +53,7 @@ class FineTune:
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs a model that can be trained, and labels."""
-        if not isinstance(model, Trainable):
+        if not isinstance(model, Trainable) or "head" not in getattr(model, "methods", {"head"}):
             return "the model can't be trained"
         if isinstance(model, RefusesTraining) and (reason := model.refuses_training()):
             return reason

@@ -12,8 +12,9 @@ from pydantic import Field
 from harness.answers import classify, decide
 from harness.errors import PluginError
 from harness.interfaces import Adapted
-from harness.sampling import draw
+from harness.records import LabelBudget
 from harness.templates import render_input
+from harness_strategies.drawing import drawn, one_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,18 +32,22 @@ class LinearProbe:
 
     Args:
         train_size: a seeded stratified draw of this many training rows; all where it is not given.
+        shots: instead, this many training rows of each label, and as many validation rows at most.
         max_iter: iterations of the solver (L-BFGS) at most.
 
     Raises:
+        ParameterError: when both `shots` and `train_size` are given.
         PluginError: when scikit-learn is not installed.
     """
 
     train_size: Annotated[int, Field(ge=1)] | None = None
     max_iter: Annotated[int, Field(ge=1)] = 2000
+    shots: Annotated[int, Field(ge=1)] | None = None
 
     reads: ClassVar[frozenset[str]] = frozenset({"train", "validation"})
 
     def __post_init__(self) -> None:
+        one_size(self.shots, self.train_size)
         if find_spec("sklearn") is None:
             raise PluginError("linear-probe needs scikit-learn", hint="pip install 'adapt-harness[baselines]'")
 
@@ -59,17 +64,15 @@ class LinearProbe:
             TrainingError: when the training rows have fewer than two labels.
         """
         spec = task.spec
-        train, validation = task.samples("train"), task.samples("validation")
-        if self.train_size is not None:
-            train = draw(
-                train, self.train_size, lambda sample: (sample.target, sample.context or ""), seed=setting.seed
-            )
+        train = drawn(task.samples("train"), self.shots, self.train_size, setting.seed)
+        validation = drawn(task.samples("validation"), self.shots, None, setting.seed)
         notes = (
             f"{len(train)} training rows, {len(validation)} validation rows: {len(train) + len(validation)} labels",
         )
         asked = partial(classify, spec), partial(decide, spec)
+        budget = LabelBudget(train=len(train), validation=len(validation))
         if setting.dry:
-            return Adapted(*asked, notes=notes)
+            return Adapted(*asked, notes=notes, budget=budget)
         from harness_strategies.probe import Rows, fit
 
         def rows(samples: Sequence[Sample]) -> Rows:
@@ -78,4 +81,4 @@ class LinearProbe:
         trained = fit(
             rows(train), rows(validation), tuple(spec.labels), model=model, setting=setting, max_iter=self.max_iter
         )
-        return Adapted(*asked, trained, notes)
+        return Adapted(*asked, trained, notes, budget)

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.records import Sample
-from harness.sampling import balanced, cut, draw, duplicate_key, normalised, without
+from harness.sampling import balanced, cut, draw, draw_each, duplicate_key, normalised, without
 
 
 def samples_of(targets):
@@ -186,3 +186,16 @@ def test_what_no_question_shows_makes_no_difference_between_duplicates():
     assert duplicate_key(one, {"question"}) == duplicate_key(other, {"question"})
     assert without([other], [one], {"question"}) == ([], 1)
     assert duplicate_key(one, {"elsewhere"}) == duplicate_key(one), "a question that shows no field is told by all"
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=40), st.integers(1, 6), st.integers(0, 9))
+def test_so_many_of_each_target_are_drawn(targets, n, seed):
+    samples = [Sample(str(at), {"text": str(at)}, target) for at, target in enumerate(targets)]
+    drawn = list(draw_each(samples, n, seed))
+    whole, part = Counter(targets), Counter(map(of_target, drawn))
+    assert part == {target: min(n, size) for target, size in whole.items()}
+    assert drawn == [sample for sample in samples if sample in drawn]
+    more = {sample.id for sample in draw_each(samples, n + 1, seed)}
+    assert {sample.id for sample in drawn} <= more
+    alone = [sample for sample in samples if sample.target == "a"]
+    assert list(draw_each(alone, n, seed)) == [sample for sample in drawn if sample.target == "a"]

@@ -13,7 +13,7 @@ from huggingface_hub import constants
 
 from harness.components import build, parse_component
 from harness.errors import ModelError, OfflineError, ParameterError, UsageError
-from harness.interfaces import CountsTokens, Fetchable, Trainable
+from harness.interfaces import CountsTokens, Fetchable, Trainable, TrainableInWays
 from harness.plugins import Plugins
 from harness_hf.families import family_of
 from harness_hf.identity import DigestMemo
@@ -62,7 +62,8 @@ def test_models_know_what_they_are_without_heavy_libraries(tiny_checkpoint, tmp_
 def test_interfaces(tiny_checkpoint, empty_assets):
     causal, encoder = (hf(str(tiny_checkpoint(name)), empty_assets) for name in ("llama", "bert"))
     assert isinstance(causal, CausalModel)
-    assert not isinstance(causal, Trainable)
+    assert isinstance(causal, TrainableInWays)
+    assert causal.methods == {"prompt"}
     assert isinstance(encoder, EncoderModel)
     assert isinstance(encoder, Trainable)
     for model in (causal, encoder):

@@ -244,7 +244,7 @@ def test_it_reads_contexts_where_it_is_given_them(tmp_path):
     adapted = strategy.adapt(model, view, Setting(0, "cpu", tmp_path))
     assert {text.partition(": ")[0] for text in model.texts} == {"day", "night"}
     assert adapted.requests(ToyTask().samples("test")[0])[0].text == "night: test 0: the snow falls"
-    assert strategy.baseline == Component("linear-probe", None, {"train_size": 8, "max_iter": 2000})
+    assert strategy.baseline == Component("linear-probe", None, {"train_size": 8, "max_iter": 2000, "shots": None})
 
 
 @pytest.mark.model

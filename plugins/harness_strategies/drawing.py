@@ -1,0 +1,51 @@
+"""Which training rows a strategy takes: all, so many in all, or so many of each label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from harness.errors import ParameterError
+from harness.sampling import draw, draw_each
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.records import Sample, TaskSpec
+
+SHOTS = 16
+"""Rows of each label for methods made for few, unless told (Gao et al. 2021)."""
+
+
+def one_size(shots: int | None, train_size: int | None) -> None:
+    """Only one of the two may be given.
+
+    Raises:
+        ParameterError: when both are.
+    """
+    if shots is not None and train_size is not None:
+        raise ParameterError(
+            f"shots={shots} and train_size={train_size} are two sizes of one draw",
+            hint="give shots (rows of each label) or train_size (rows in all)",
+        )
+
+
+def drawn(samples: Sequence[Sample], shots: int | None, train_size: int | None, seed: int) -> Sequence[Sample]:
+    """A seeded draw: `shots` rows of each label, or `train_size` stratified by label and context; all without both."""
+    if shots is not None:
+        return draw_each(samples, shots, seed)
+    if train_size is not None:
+        return draw(samples, train_size, lambda sample: (sample.target, sample.context or ""), seed=seed)
+    return samples
+
+
+def said_of(spec: TaskSpec, rows: Sequence[Sample], shots: int | None, train_size: int | None) -> str:
+    """How many training rows there are, and where the data have fewer than asked for."""
+    said = f"{len(rows)} training rows"
+    if train_size is not None and len(rows) < train_size:
+        return f"{said}: {spec.name} has no {train_size}"
+    if shots is None:
+        return said
+    counts = Counter(sample.target for sample in rows)
+    short = [f"{label} has {counts[label]}" for label in spec.labels if counts[label] < shots]
+    return f"{said}, {shots} a label" + (f", but {', '.join(short)}" if short else "")
