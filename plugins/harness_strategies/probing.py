@@ -12,7 +12,8 @@ from pydantic import Field
 from harness.answers import classify, decide
 from harness.errors import PluginError
 from harness.interfaces import Adapted
-from harness.sampling import draw
+from harness.records import LabelBudget
+from harness.sampling import few
 from harness.templates import render_input
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class LinearProbe:
     cross-entropy on the validation rows; where there are none, over folds of the training rows.
 
     Args:
-        train_size: a seeded stratified draw of this many training rows; all where it is not given.
+        train_size: a seeded stratified draw of this many training rows, and of as many validation rows at most; all
+            where it is not given.
         max_iter: iterations of the solver (L-BFGS) at most.
 
     Raises:
@@ -59,17 +61,14 @@ class LinearProbe:
             TrainingError: when the training rows have fewer than two labels.
         """
         spec = task.spec
-        train, validation = task.samples("train"), task.samples("validation")
-        if self.train_size is not None:
-            train = draw(
-                train, self.train_size, lambda sample: (sample.target, sample.context or ""), seed=setting.seed
-            )
+        train, validation = few(task.samples("train"), task.samples("validation"), self.train_size, setting.seed)
         notes = (
             f"{len(train)} training rows, {len(validation)} validation rows: {len(train) + len(validation)} labels",
         )
+        budget = LabelBudget(len(train), len(validation))
         asked = partial(classify, spec), partial(decide, spec)
         if setting.dry:
-            return Adapted(*asked, notes=notes)
+            return Adapted(*asked, notes=notes, budget=budget)
         from harness_strategies.probe import Rows, fit
 
         def rows(samples: Sequence[Sample]) -> Rows:
@@ -78,4 +77,4 @@ class LinearProbe:
         trained = fit(
             rows(train), rows(validation), tuple(spec.labels), model=model, setting=setting, max_iter=self.max_iter
         )
-        return Adapted(*asked, trained, notes)
+        return Adapted(*asked, trained, notes, budget)
