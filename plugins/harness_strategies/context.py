@@ -164,7 +164,8 @@ class Context:
         notes, budget = adapted.notes, adapted.budget
         if isinstance(giver, Retrieved):
             notes = (*notes, f"{self.retrieval.k} of {giver.size} passages before each input, by {self.retrieval.by}")
-            budget = dataclasses.replace(budget, unlabelled=max(budget.unlabelled, giver.unlabelled))
+        if giver.unlabelled > budget.unlabelled + budget.train:
+            budget = dataclasses.replace(budget, unlabelled=giver.unlabelled - budget.train)
         return dataclasses.replace(adapted, requests=requests, notes=notes, budget=budget)
 
     def _giver(self, model: Model, task: TaskView, setting: Setting) -> Giver:
@@ -173,7 +174,8 @@ class Context:
             return Retrieved(task, kept.passages, kept.k, kept.by, model, setting)
         if not self.shuffled:
             return Labels({}, setting.seed)
-        known = {row.context for row in task.samples("train") if row.context is not None}
+        rows = task.samples("train")
+        known = {row.context for row in rows if row.context is not None}
         if self.source == "description":
             known = {context for context in known if context in task.spec.contexts}
         if len(known) < 2:
@@ -181,4 +183,4 @@ class Context:
                 f"there are no wrong contexts to hand out: the training rows have {len(known)}",
                 hint="leave out shuffle=yes",
             )
-        return Labels(exchange(known, setting.seed), setting.seed)
+        return Labels(exchange(known, setting.seed), setting.seed, len(rows))

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class Giver(Protocol):
-    """Gives samples their contexts."""
+    """Gives samples their contexts; `unlabelled` is how many rows it has looked at without their labels for that."""
+
+    @property
+    def unlabelled(self) -> int:
+        """How many rows it has looked at."""
 
     def own(self, sample: Sample) -> Sample:
         """The sample with the context that belongs to it."""
@@ -37,10 +41,12 @@ class Labels:
     Attributes:
         exchanged: context -> the one that the control gives in its place; a permutation without a fixed point.
         seed: draws for contexts that are not among these.
+        unlabelled: rows that the contexts come from.
     """
 
     exchanged: Mapping[str, str]
     seed: int
+    unlabelled: int = 0
 
     def own(self, sample: Sample) -> Sample:
         """As it is."""
