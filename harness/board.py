@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.records import Costs, Coverage, Estimate, TrialResult, TrialStatus
+from harness.records import Costs, Coverage, Estimate, LabelBudget, TrialResult, TrialStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Worst:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """How much more of the samples a row has right than its baseline, paired on the same samples."""
+    """How much more of the samples a row has right than one of its baselines, paired on the same samples."""
 
     over: str
     difference: Estimate
@@ -63,7 +63,10 @@ class Row:
         p_value: of the hypothesis that the best row answers no more samples right (`Pairing.versus`, Holm over the
             table).
         tied_with_best: whether that hypothesis stands (p >= 0.05); False for the best row itself.
+        gains: over each of its baselines that is known, the most important one first.
+        control: whether it is one that others are measured by; it has no rank.
         costs: means over seeds.
+        budget: the labels that it was given, the most of its seeds; None where that is not known.
         cached: whether nothing of it was run by the run that is shown.
     """
 
@@ -79,11 +82,13 @@ class Row:
     metrics: Mapping[str, Estimate] = field(default_factory=dict)
     seed_sd: Mapping[str, float] = field(default_factory=dict)
     worst: Worst | None = None
-    gain: Gain | None = None
+    gains: tuple[Gain, ...] = ()
+    control: bool = False
     p_value: float | None = None
     tied_with_best: bool = False
     speed: Speed = Speed()
     costs: Costs = field(default_factory=Costs)
+    budget: LabelBudget | None = None
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False
@@ -122,6 +127,7 @@ class Table:
         discordance: the share of samples on which the two best rows disagree about being right (with several seeds
             the mean squared difference of their shares of right answers).
         detectable: the smallest difference in accuracy that such a table can tell from chance (80% power).
+        budgets: those of the ranked rows, where they are not all alike (`harness.budgets.differing`).
     """
 
     task: str
@@ -134,6 +140,7 @@ class Table:
     contexts: ContextTable | None = None
     discordance: float | None = None
     detectable: float | None = None
+    budgets: tuple[LabelBudget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from harness.errors import StoreError
-from harness.schema import SCHEMA_VERSION, metadata, versions
+from harness.schema import SCHEMA_VERSION, UPGRADES, metadata, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,8 @@ REMEDIES = {
 def open_database(address: str) -> Engine:
     """Open the database at a SQLAlchemy URL or a file's path (SQLite), and make the tables where there are none.
 
+    Tables of an earlier version are brought up to date, unless that is too old.
+
     Connections with the execution option `writes` wait for other writers when they begin.
 
     Raises:
@@ -48,6 +50,7 @@ def open_database(address: str) -> Engine:
     with store_errors(shown(url)):
         engine = _engine(url)
         try:
+            _upgrade(engine)
             if not _is_ready(engine):
                 _create(engine)
         except BaseException:
@@ -146,6 +149,28 @@ def _is_ready(engine: Engine) -> bool:
     raise StoreError(
         f"{name} was written by {relation} adapt-harness: {schemas}", hint=f"{advice}, or name another store"
     )
+
+
+def _upgrade(engine: Engine) -> None:
+    """Bring our tables up to date, version by version, in one transaction; leave what is none of ours alone."""
+    if _outdated(engine) not in UPGRADES:
+        return
+    with engine.execution_options(writes=True).begin() as connection:
+        version = connection.execute(sa.select(versions.c.version)).scalar_one()  # somebody else may have been faster
+        while version in UPGRADES:
+            for statement in UPGRADES[version]:
+                connection.exec_driver_sql(statement)
+            version += 1
+            connection.execute(versions.update().values(version=version))
+
+
+def _outdated(engine: Engine) -> int | None:
+    """The version of tables that an earlier harness made."""
+    with engine.begin() as connection:
+        if versions.name not in sa.inspect(connection).get_table_names():
+            return None
+        version: int = connection.execute(sa.select(versions.c.version)).scalar_one()
+    return version if version < SCHEMA_VERSION else None
 
 
 def _create(engine: Engine) -> None:

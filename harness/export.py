@@ -93,6 +93,9 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "metrics": _estimates(result.metrics),
         "contexts": {name: {"n": one.n, "metrics": _estimates(one.metrics)} for name, one in result.contexts.items()},
         "gains": _estimates(result.gains),
+        "gains_over": {over: _estimates(gains) for over, gains in result.gains_over.items()},
+        "control": trial.control,
+        "budget": None if result.budget is None else dataclasses.asdict(result.budget),
         "latency": {
             name: {what: _finite(value) for what, value in found.items()} for name, found in result.latency.items()
         },

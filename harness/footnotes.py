@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.board import THIN, TIED
+from harness.budgets import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +23,12 @@ MEANINGS = {
     TIED: "can't be told from the best row (p ≥ 0.05)",
     "gain": """the share of samples answered right minus that of the baseline (what the strategy is to be compared
         with), on the same samples, with its 95% interval""",
+    "further gains": "the same over the strategy's other baselines, controls among them",
+    "control": """no contender, so it has no rank: what others are measured by, such as the same strategy given wrong
+        contexts""",
+    "labels": """how many labelled rows a strategy was given, to adapt on (train; demonstrations are among them) and to
+        choose by (validation)""",
+    "different labels": "where one row was given more labels than another, its rank may be owed to these: {budgets}",
     "worst context": "the worst of the scores within each context, and which context that is",
     "spread": "the largest of a row's scores in the contexts minus the smallest",
     "p50, p95, p99": "milliseconds for one sample at a time: half of the samples, 95% and 99% of them took no longer",
@@ -48,7 +55,12 @@ def explain(tables: Sequence[Table]) -> Iterator[tuple[str, str]]:
         there.add("spread")
     if any(table.detectable is not None for table in tables):
         there.add("smallest difference")
-    yield from ((term, " ".join(meaning.split())) for term, meaning in MEANINGS.items() if term in there)
+    mixed = [f"{table.task}: {'; '.join(map(labels, table.budgets))}" for table in tables if table.budgets]
+    if mixed:
+        there.add("different labels")
+    for term, meaning in MEANINGS.items():
+        if term in there:
+            yield term, " ".join(meaning.replace("{budgets}", ". ".join(mixed)).split())
 
 
 def _terms(row: Row) -> dict[str, object]:
@@ -60,7 +72,10 @@ def _terms(row: Row) -> dict[str, object]:
         "rank": row.rank,
         "p": row.p_value is not None,
         TIED: row.tied_with_best,
-        "gain": row.gain,
+        "gain": row.gains,
+        "further gains": len(row.gains) > 1,
+        "control": row.control,
+        "labels": row.budget,
         "worst context": row.worst,
         "p50, p95, p99": speed.p50_ms is not None,
         THIN: speed.thin,

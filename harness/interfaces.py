@@ -263,8 +263,9 @@ class Strategy(Protocol):
     """A way to adapt a model to a task.
 
     A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
-    looks at; its trials' keys cover these and it is shown no others; without it: all) and `baseline` (a `Component`:
-    the strategy it is to be compared with).
+    looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
+    the strategy it is to be compared with) or `baselines` (several, the most important one first), and `control` (True
+    for one that others are measured by: its rows get no rank).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
@@ -396,3 +397,19 @@ class BaselineOf(Protocol):
     @property
     def baseline(self) -> Component | None:
         """The strategy to compare with."""
+
+
+class BaselinesOf(Protocol):
+    """A strategy that names several strategies it should be compared with."""
+
+    @property
+    def baselines(self) -> tuple[Component, ...]:
+        """The strategies to compare with, the most important one first."""
+
+
+class Control(Protocol):
+    """A strategy that is there for others to be measured by, such as one with wrong contexts."""
+
+    @property
+    def control(self) -> bool:
+        """Whether it is a control: shown, and never ranked."""

@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from harness.board import ContextRow, ContextTable, Gain, Leaderboard, Row, Speed, Table, Worst
+from harness.budgets import differing, largest
 from harness.footnotes import explain
 from harness.pairing import Pairing
 from harness.records import Costs, Coverage, Estimate, TrialResult, TrialStatus
@@ -28,6 +29,9 @@ LOSSES = frozenset({"cross_entropy"})
 
 UNRANKED: tuple[TrialStatus, ...] = ("partial", "failed", "running", "planned", "not-applicable")
 """In the order in which they stand below the ranked rows."""
+
+CONTROL = "a control: others are measured by it"
+"""Why it is not ranked."""
 
 Seeds = list[TrialResult]
 """One row's trials, one a seed."""
@@ -50,13 +54,27 @@ def build(
         losses: metrics of which less is better.
     """
     pairing = Pairing(answers)
-    gained = tuple(dataclasses.replace(result, gains=pairing.gains(result)) for result in results)
+    gained = _gained(results, pairing)
     groups: dict[tuple[str, str, str], list[TrialResult]] = {}
     for result in gained:
         trial = result.trial
         groups.setdefault((str(trial.task), trial.split, trial.samples), []).append(result)
     tables = tuple(_table(group, pairing, frozenset(losses)) for group in groups.values())
     return Leaderboard(title, tables, _environment(gained), tuple(explain(tables)), gained)
+
+
+def _gained(results: Sequence[TrialResult], pairing: Pairing) -> tuple[TrialResult, ...]:
+    """The trials with their gains; a baseline that is shown has the name under which it is shown."""
+    shown = {result.trial.key: str(result.trial.strategy) for result in results}
+
+    def with_gains(result: TrialResult) -> TrialResult:
+        over = result.trial.baselines
+        gains = {shown.get(over[name], name): gain for name, gain in pairing.gains(result).items()}
+        # `gains` is over the first baseline alone: without that it is empty, whatever is known of the others.
+        first = next((shown.get(key, name) for name, key in over.items()), "")
+        return dataclasses.replace(result, gains=gains.get(first, {}), gains_over=gains)
+
+    return tuple(map(with_gains, results))
 
 
 def _environment(results: Iterable[TrialResult]) -> tuple[tuple[str, str], ...]:
@@ -79,9 +97,8 @@ def _environment(results: Iterable[TrialResult]) -> tuple[tuple[str, str], ...]:
 def _table(results: Sequence[TrialResult], pairing: Pairing, losses: frozenset[str]) -> Table:
     first = results[0].trial
     metrics = _metrics(results)
-    strategies = {result.trial.key: str(result.trial.strategy) for result in results}
     seeds_of = {seeds[0].trial.key: seeds for seeds in _by_row(results)}
-    rows = [_row(seeds, metrics, losses, strategies) for seeds in seeds_of.values()]
+    rows = [_row(seeds, metrics, losses) for seeds in seeds_of.values()]
     ranked = _ranked([row for row in rows if row.status == "finished"], metrics, losses)
     ranked, discordance = _tested(ranked, pairing)
     others = sorted((row for row in rows if row.status != "finished"), key=lambda row: UNRANKED.index(row.status))
@@ -97,6 +114,7 @@ def _table(results: Sequence[TrialResult], pairing: Pairing, losses: frozenset[s
         contexts=_contexts([seeds_of[row.keys[0]] for row in ranked], metrics, losses),
         discordance=discordance,
         detectable=detectable,
+        budgets=differing(row.budget for row in ranked if row.rank is not None),
     )
 
 
@@ -118,15 +136,18 @@ def _by_row(results: Iterable[TrialResult]) -> list[Seeds]:
 
 
 def _ranked(rows: Iterable[Row], metrics: Sequence[str], losses: frozenset[str]) -> list[Row]:
-    """Finished rows, the best first; those without the first metric stand last and have no rank."""
+    """Finished rows, the best first; controls and those without the first metric stand last and have no rank."""
     by = metrics[0] if metrics else ""
     sign = 1 if by in losses else -1
+    rows = list(rows)
     scored = [row for row in rows if by in row.metrics and not isnan(row.metrics[by].value)]
     scored.sort(key=lambda row: sign * row.metrics[by].value)
-    values = [row.metrics[by].value for row in scored]
-    ranked = [dataclasses.replace(row, rank=values.index(row.metrics[by].value) + 1) for row in scored]
+    contenders = [row for row in scored if not row.control]
+    values = [row.metrics[by].value for row in contenders]
+    ranked = [dataclasses.replace(row, rank=values.index(row.metrics[by].value) + 1) for row in contenders]
+    controls = [dataclasses.replace(row, reason=CONTROL) for row in scored if row.control]
     unscored = [row for row in rows if row not in scored]
-    return [*ranked, *(dataclasses.replace(row, reason=f"it has no {by or 'score'}") for row in unscored)]
+    return [*ranked, *controls, *(dataclasses.replace(row, reason=f"it has no {by or 'score'}") for row in unscored)]
 
 
 def _tested(rows: Sequence[Row], pairing: Pairing) -> tuple[list[Row], float | None]:
@@ -152,11 +173,10 @@ def _tested(rows: Sequence[Row], pairing: Pairing) -> tuple[list[Row], float | N
 # --- rows --------------------------------------------------------------------------------------------
 
 
-def _row(seeds: Seeds, metrics: Sequence[str], losses: frozenset[str], strategies: Mapping[str, str]) -> Row:
+def _row(seeds: Seeds, metrics: Sequence[str], losses: frozenset[str]) -> Row:
     first = seeds[0].trial
     status, reason = _status(seeds)
     scores = {name: [seed.metrics[name] for seed in seeds if name in seed.metrics] for name in metrics}
-    gains = [gain for seed in seeds for gain in seed.gains.values()]
     contexts = _context_scores(seeds, metrics)
     return Row(
         rank=None,
@@ -171,13 +191,24 @@ def _row(seeds: Seeds, metrics: Sequence[str], losses: frozenset[str], strategie
         metrics={name: _average(estimates) for name, estimates in scores.items() if estimates},
         seed_sd={name: stdev(one.value for one in several) for name, several in scores.items() if len(several) > 1},
         worst=_worst(contexts, metrics, losses) if len(contexts) > 1 else None,
-        gain=Gain(strategies.get(first.baseline or "", "its baseline"), _average(gains)) if gains else None,
+        gains=_gains(seeds),
+        control=first.control,
         speed=_speed(seeds),
         costs=Costs(_mean(seed.costs.load_s for seed in seeds), _mean(seed.costs.train_s for seed in seeds)),
+        budget=largest(seed.budget for seed in seeds),
         notes=tuple(dict.fromkeys(note for seed in seeds for note in seed.notes)),
         provenance=dict(_environment(seeds)),
         cached=all(seed.cached for seed in seeds),
     )
+
+
+def _gains(seeds: Seeds) -> tuple[Gain, ...]:
+    """Over each baseline, averaged over the seeds for which it is known."""
+    over: dict[str, list[Estimate]] = {}
+    for seed in seeds:
+        for name, gains in seed.gains_over.items():
+            over.setdefault(name, []).extend(gains.values())
+    return tuple(Gain(name, _average(gains)) for name, gains in over.items())
 
 
 def _status(seeds: Seeds) -> tuple[TrialStatus, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.packed import Places
+from harness.records import LabelBudget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ class TrialStarted:
     costs: Costs
     notes: tuple[str, ...]
     provenance: Mapping[str, str]
+    budget: LabelBudget = field(default_factory=LabelBudget)
 
 
 @dataclass(frozen=True, slots=True)

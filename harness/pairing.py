@@ -77,11 +77,10 @@ class Pairing:
             return sign_flip(differences), disagreement
         return mcnemar(int((differences == 1).sum()), int((differences == -1).sum())), disagreement
 
-    def gains(self, result: TrialResult) -> Mapping[str, Estimate]:
-        """A finished trial's gain in right answers over its baseline, if that has answered the same samples."""
-        trial = result.trial
-        if result.status != "finished" or trial.baseline is None:
+    def gains(self, result: TrialResult) -> Mapping[str, Mapping[str, Estimate]]:
+        """A finished trial's gain in right answers over each of its baselines that has answered the same samples."""
+        if result.status != "finished":
             return {}
-        paired = self.compare(trial.key, trial.baseline)
         name = next((name for name in RIGHT_ANSWERS if name in result.metrics), RIGHT_ANSWERS[0])
-        return {} if paired is None else {name: paired.difference}
+        compared = {over: self.compare(result.trial.key, key) for over, key in result.trial.baselines.items()}
+        return {over: {name: paired.difference} for over, paired in compared.items() if paired is not None}

@@ -114,11 +114,9 @@ class Planner:
         )
         split, limit = self.experiment.split, self.experiment.limit
         refusal = self._refusal(model, data, strategy)
-        versions = self.catalogue.versions(model_component, task_component, strategy_component)
         scored = data.scored_facts(split, limit)
-        fingerprint = "" if refusal else self._fingerprint(model_component, model)
         return Trial(
-            key=digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, versions]),
+            key=self._key(cell),
             model=model_component,
             task=Component(data.spec.name, None, task_component.params),
             strategy=strategy_component,
@@ -127,10 +125,23 @@ class Planner:
             limit=limit,
             samples=scored.digest,
             n=scored.n,
-            plugins=versions,
-            baseline=None if refusal else self._baseline(cell),
+            plugins=self.catalogue.versions(model_component, task_component, strategy_component),
+            baselines={} if refusal else self._baselines(cell),
+            control=bool(getattr(strategy, "control", False)),
             refusal=refusal,
         )
+
+    def _key(self, cell: Cell) -> str:
+        (model_component, model), (task_component, data), (strategy_component, strategy) = (
+            cell.model,
+            cell.task,
+            cell.strategy,
+        )
+        versions = self.catalogue.versions(model_component, task_component, strategy_component)
+        scored = data.scored_facts(self.experiment.split, self.experiment.limit)
+        refused = self._refusal(model, data, strategy)
+        fingerprint = "" if refused else self._fingerprint(model_component, model)
+        return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, versions])
 
     def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
@@ -177,12 +188,15 @@ class Planner:
             return "the task has no training rows beside those that are scored"
         return strategy.refuses(model, data.spec) or ""
 
-    def _baseline(self, cell: Cell) -> str | None:
-        """The key of the strategy's baseline on the same model, task and seed; None where its plugin is left out."""
-        baseline: Component | None = getattr(cell.strategy[1], "baseline", None)
-        if baseline is None or baseline.name not in self.catalogue.plugins.registry("strategy"):
-            return None
-        return self.trial(dataclasses.replace(cell, strategy=(baseline, self.catalogue.strategy(baseline)))).key
+    def _baselines(self, cell: Cell) -> dict[str, str]:
+        """Strategy -> key of its trial on the same model, task and seed, for each baseline whose plugin is there."""
+        known = self.catalogue.plugins.registry("strategy")
+        found: dict[str, str] = {}
+        for baseline in baselines(cell.strategy[1]):
+            if baseline.name in known:
+                strategy = self.catalogue.strategy(baseline)
+                found[str(baseline)] = self._key(dataclasses.replace(cell, strategy=(baseline, strategy)))
+        return found
 
 
 def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
@@ -208,3 +222,12 @@ def reads(strategy: Strategy) -> frozenset[str]:
     """The parts of a task that a strategy reads."""
     declared: frozenset[str] = getattr(strategy, "reads", PARTS)
     return declared
+
+
+def baselines(strategy: Strategy) -> tuple[Component, ...]:
+    """What a strategy is to be compared with: its `baselines`, or the one `baseline` that it names."""
+    several: tuple[Component, ...] | None = getattr(strategy, "baselines", None)
+    if several is not None:
+        return tuple(several)
+    one: Component | None = getattr(strategy, "baseline", None)
+    return () if one is None else (one,)

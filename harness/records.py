@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["classification", "multiple-choice", "generation"]
 Split: TypeAlias = Literal["train", "validation", "test"]
-Condition: TypeAlias = Literal["none", "label", "description"]
+Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -67,7 +67,8 @@ class PromptSpec:
         answer: how a demonstration's answer is said (generation); `{{ target }}` unless told.
         input: the text that a trained classifier or an embedding reads.
         context: what is put before template and input when a strategy conditions on the context.
-        condition: what `{{ context }}` means in `context`: the label or its description.
+        condition: what `{{ context }}` means in `context`: the label or its description. `retrieved`: passages, which
+            `harness.templates.with_passages` gave the sample, stand before it instead, a line each.
     """
 
     template: str
@@ -243,7 +244,9 @@ class Trial:
         key: SHA-256 (hexadecimal) over everything that can change its result.
         samples: digest of the rows that are scored: trials with the same digest can be compared sample by sample.
         n: how many rows are scored.
-        baseline: key of the trial that this one is to be compared with (the same strategy without context ...), if any.
+        baselines: those that this one is to be compared with (the same strategy without context ...), the first before
+            all: strategy -> key of the trial by it.
+        control: whether its strategy is one that others are measured by, and no contender.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
     """
@@ -258,7 +261,8 @@ class Trial:
     samples: str
     n: int
     plugins: Mapping[str, str]
-    baseline: str | None = None
+    baselines: Mapping[str, str] = field(default_factory=dict)
+    control: bool = False
     refusal: str = ""
 
 
@@ -296,8 +300,10 @@ class TrialResult:
 
     Attributes:
         contexts: the scores within each context, where the task has contexts.
-        gains: metric -> paired difference to the baseline trial, where that has been run on the same samples.
+        gains: metric -> paired difference to the first baseline's trial, where that has been run on the same samples.
+        gains_over: the same for each baseline: its strategy -> metric -> paired difference.
         latency: scenario -> measured quantity -> value.
+        budget: the labels it was given; None until it has adapted.
         notes: what a reader has to know (ignored parameters, excluded duplicates ...).
         provenance: device, dtype, threads, library versions.
         cached: whether this run found it finished.
@@ -310,8 +316,10 @@ class TrialResult:
     metrics: Mapping[str, Estimate] = field(default_factory=dict)
     contexts: Mapping[str, ContextScore] = field(default_factory=dict)
     gains: Mapping[str, Estimate] = field(default_factory=dict)
+    gains_over: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
     latency: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     costs: Costs = Costs()
+    budget: LabelBudget | None = None
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False

@@ -168,6 +168,24 @@ def draw_each(samples: Sequence[Sample], n: int, seed: int = 0) -> Sequence[Samp
     return Selected(samples, array("q", sorted(index for found in lowest.values() for _, index in sorted(found)[:n])))
 
 
+def few(
+    train: Sequence[Sample], validation: Sequence[Sample], n: int | None, seed: int
+) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """Training and validation rows of a strategy that is to learn from n training rows; all of both where n is None.
+
+    Both are drawn, seeded and stratified by target and context, and no more validation rows are left than training
+    rows: a few-shot claim that is chosen by a large validation set is none (Perez et al. 2021, arXiv:2105.11447).
+    """
+    if n is None:
+        return train, validation
+
+    def stratum(sample: Sample) -> Hashable:
+        return sample.target, sample.context or ""
+
+    drawn = draw(train, n, stratum, seed)
+    return drawn, draw(validation, len(drawn), stratum, seed)
+
+
 def _quotas(sizes: Mapping[str, int], n: int) -> dict[str, int]:
     """Shares of n in proportion to the sizes, rounded down; the rest goes to the largest remainders."""
     total = sum(sizes.values())

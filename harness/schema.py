@@ -14,8 +14,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when the tables change their meaning."""
+
+UPGRADES = {2: ("ALTER TABLE trials ADD COLUMN budget TEXT",)}
+"""Version -> statements, in every database's SQL, that make the next version of it. Older ones can't be upgraded."""
 
 KEY = sa.String(64)
 SAMPLE_ID = sa.String(512)
@@ -89,6 +92,7 @@ trials = sa.Table(
     sa.Column("train_s", sa.Double),
     sa.Column("notes", Json),
     sa.Column("provenance", Json),
+    sa.Column("budget", Json),
 )
 
 # How a run named a trial: two spellings (`few-shot`, `few-shot,k=8`) and two limits can mean the same trial.

@@ -290,6 +290,7 @@ def _start(connection: Connection, trial: int, message: TrialStarted) -> None:
         "traceback": "",
         "notes": message.notes,
         "provenance": message.provenance,
+        "budget": message.budget,
         **{name: seconds for name, seconds in spent.items() if seconds is not None},
     }
     # A finished trial that only lacks a latency figure stays finished, whatever comes of measuring it.

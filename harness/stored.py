@@ -15,6 +15,7 @@ from harness.records import (
     Costs,
     Coverage,
     Estimate,
+    LabelBudget,
     Prediction,
     Trial,
     TrialResult,
@@ -132,6 +133,7 @@ def _result(row: AnyRow, latency: Mapping[str, Mapping[str, float | None]], *, c
         contexts={name: ContextScore(score["n"], _estimates(score["metrics"])) for name, score in contexts.items()},
         latency=latency,
         costs=Costs(row.load_s, row.train_s),
+        budget=None if row.budget is None else LabelBudget(**row.budget),
         notes=tuple(row.notes or ()),
         provenance=row.provenance or {},
         cached=cached,
@@ -139,8 +141,10 @@ def _result(row: AnyRow, latency: Mapping[str, Mapping[str, float | None]], *, c
 
 
 def _trial(description: Mapping[str, Any]) -> Trial:
-    components = {name: Component(**description[name]) for name in ("model", "task", "strategy")}
-    return Trial(**{**description, **components})
+    told = dict(description)
+    components = {name: Component(**told[name]) for name in ("model", "task", "strategy")}
+    before = told.pop("baseline", None)  # in schema 2 there was one, without its name
+    return Trial(**({"baselines": {"its baseline": before} if before else {}} | told | components))
 
 
 def _estimates(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.checking import render_all
@@ -33,6 +34,7 @@ class TaskData:
         self.task = task
         self._memory = memory or Memory()
         self._scored: dict[tuple[Split, int | None], Sequence[Sample]] = {}
+        self._unseen: dict[tuple[Split, int | None], dict[str, int]] = {}
         self._pools: dict[tuple[Split, Split], tuple[Sequence[Sample], int]] = {}
 
     @property
@@ -67,6 +69,14 @@ class TaskData:
                 self.task.samples(split), self.task.samples(scored), shown_fields(self.spec)
             )
         return self._pools[split, scored]
+
+    def unseen_contexts(self, split: Split, limit: int | None) -> dict[str, int]:
+        """Context -> scored rows that have it, of those contexts that no row to train on has."""
+        if (split, limit) not in self._unseen:
+            seen = {row.context for row in self.pool("train", split)[0]}
+            counts = Counter(row.context for row in self.scored(split, limit) if row.context is not None)
+            self._unseen[split, limit] = {name: n for name, n in sorted(counts.items()) if name not in seen}
+        return self._unseen[split, limit]
 
     def scored_facts(self, split: Split, limit: int | None) -> Facts:
         """About the scored rows; every template has been rendered on every one of them.
@@ -108,12 +118,16 @@ class TaskData:
 
 @dataclass(frozen=True, slots=True)
 class GuardedView:
-    """The rule 'never adapt on what is scored' in one place; a `harness.TaskView`."""
+    """The rule 'never adapt on what is scored' in one place; a `harness.TaskView`.
+
+    `shown` keeps which splits were asked for, through this view and all that were made of it.
+    """
 
     data: TaskData
     scored: Split
     reads: frozenset[str]
     spec: TaskSpec
+    shown: set[Split] = field(default_factory=set, compare=False)
 
     def samples(self, split: Split) -> Sequence[Sample]:
         """Rows to adapt on.
@@ -127,6 +141,7 @@ class GuardedView:
             raise HarnessError(
                 f"the strategy reads split {split!r} without declaring it in `reads`: its key would not cover it"
             )
+        self.shown.add(split)
         return self.data.pool(split, self.scored)[0]
 
     def conditioned(self, condition: Condition) -> GuardedView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from harness.errors import TemplateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from jinja2.runtime import Context
 
@@ -84,6 +85,22 @@ def shown_fields(spec: TaskSpec) -> frozenset[str]:
     return frozenset(undeclared(spec.prompt.template) | undeclared(spec.prompt.input) | {"choices"})
 
 
+# --- what stands before a sample -----------------------------------------------------------------
+
+PASSAGES, UNSAID = "retrieved passages", "context unsaid"
+"""Fields that no template can name, since they have a space."""
+
+
+def with_passages(sample: Sample, passages: Sequence[str]) -> Sample:
+    """The sample with passages that stand before it, a line each, where `prompt.condition` is `retrieved`."""
+    return dataclasses.replace(sample, fields={**sample.fields, PASSAGES: tuple(passages)})
+
+
+def unsaid(sample: Sample) -> Sample:
+    """The sample as it is, with a context that is not said whatever `prompt.condition` asks for."""
+    return dataclasses.replace(sample, fields={**sample.fields, UNSAID: True})
+
+
 # --- what a task's samples look like to a model --------------------------------------------------
 
 
@@ -126,6 +143,10 @@ def render_instruction(spec: TaskSpec) -> str:
 
 def _context(spec: TaskSpec, sample: Sample) -> str:
     """The sample's context as it is said; a context that the task does not describe is said by its label."""
+    if sample.fields.get(UNSAID):
+        return ""
+    if spec.prompt.condition == "retrieved":
+        return "".join(f"{passage}\n" for passage in sample.fields.get(PASSAGES, ()))
     if spec.prompt.condition == "none" or sample.context is None:
         return ""
     described = spec.prompt.condition == "description"

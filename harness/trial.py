@@ -9,6 +9,7 @@ from itertools import compress, count
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from harness.budgets import stated
 from harness.errors import HarnessError, ModelError
 from harness.interfaces import CountsWork
 from harness.latency import PeakMemory, give_back_memory
@@ -133,10 +134,21 @@ class LiveTrial:
             for split, count in self._view.excluded.items()
             if count
         ]
-        notes = (*self._adapted.notes, *(() if trained is None else trained.notes), *excluded)
+        budget, unstated = stated(self._adapted.budget, self._view)
+        learned = () if trained is None else trained.notes
+        notes = (*self._adapted.notes, *learned, *unstated, *self._unseen(), *excluded)
         costs = Costs(self._load_s, None if trained is None else trained.train_s)
         self._said = True
-        yield TrialStarted(self._job.trial.key, costs, notes, here() | dict(engine.provenance))
+        yield TrialStarted(self._job.trial.key, costs, notes, here() | dict(engine.provenance), budget)
+
+    def _unseen(self) -> list[str]:
+        """What is to be said of contexts that a strategy with training rows has not met."""
+        data, trial = self._parts.data, self._job.trial
+        if not data.spec.has_context or "train" not in self._view.shown:
+            return []
+        unseen = data.unseen_contexts(trial.split, trial.limit)
+        rows = sum(unseen.values())
+        return [f"{rows} scored rows are of contexts without training rows: {', '.join(unseen)}"] if unseen else []
 
     # --- answering -----------------------------------------------------------------------------------
 

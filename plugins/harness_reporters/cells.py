@@ -10,11 +10,13 @@ from math import floor, isfinite
 from typing import TYPE_CHECKING
 
 from harness.board import THIN, TIED
+from harness.budgets import caveat, labels
+from harness.records import LabelBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.board import ContextTable, Row, Table
+    from harness.board import ContextTable, Gain, Row, Table
     from harness.records import Estimate
 
 NONE = "—"
@@ -22,7 +24,19 @@ NONE = "—"
 METRIC_WEIGHTS = ((100, 100), (78, 38), (56, 30))
 """Of a table's first metrics: how much they matter, and how much their intervals do."""
 
-OTHERS = {"rank", "model", "strategy", "seeds", "answered", "gain", "p", "worst context", "cached"}
+OTHERS = {
+    "rank",
+    "model",
+    "strategy",
+    "seeds",
+    "answered",
+    "gain",
+    "further gains",
+    "p",
+    "worst context",
+    "labels",
+    "cached",
+}
 """Headings that a metric's name could be."""
 
 PERCENTILES = ("p50", "p95", "p99")
@@ -59,6 +73,7 @@ def columns(table: Table) -> list[Column]:
     compared = [
         Column("answered", coverage, 46 if complete else 72, answered, 36),
         Column("gain", gain, 70, gain_alone, 34),
+        Column("further gains", further_gains, 26, numeric=False),
         Column("p", lambda row: p_value(row.p_value), 40),
         Column("worst context", worst, 55, numeric=False),
     ]
@@ -72,6 +87,7 @@ def columns(table: Table) -> list[Column]:
         Column("peak MB", lambda row: quantity(row.speed.peak_mb), 24),
         Column("train s", lambda row: quantity(row.costs.train_s), 50),
         Column("load s", lambda row: quantity(row.costs.load_s), 12),
+        *([Column("labels", budget, 21)] if any(row.budget not in (None, LabelBudget()) for row in table.rows) else []),
         Column("cached", lambda row: "yes" if row.cached else NONE, 8, numeric=False),
     ]
     told = [*named, *metrics, *compared, *measured]
@@ -126,6 +142,8 @@ def headline(table: Table) -> str:
     if table.detectable is not None:
         near = f" less than {table.detectable:.3f} apart" if table.detectable < 1 else ""
         said += f" {table.n:,} samples can't tell accuracies{near} from chance."
+    if table.budgets:
+        said += f" {caveat(table.budgets)}"
     return said
 
 
@@ -155,6 +173,8 @@ def context_cells(contexts: ContextTable) -> tuple[list[str], list[list[str]]]:
 
 def rank(row: Row) -> str:
     """The rank, marked where the row can't be told from the best."""
+    if row.control:
+        return "control"
     return NONE if row.rank is None else f"{row.rank}{TIED if row.tied_with_best else ''}"
 
 
@@ -173,15 +193,27 @@ def metric_alone(row: Row, name: str) -> str:
 
 def gain(row: Row) -> str:
     """The gain over the baseline with its interval."""
-    if row.gain is None:
-        return NONE
-    difference = row.gain.difference
-    return f"{signed(difference.value)} [{signed(difference.low)}, {signed(difference.high)}]"
+    return _difference(row.gains[0]) if row.gains else NONE
 
 
 def gain_alone(row: Row) -> str:
     """The gain by itself."""
-    return NONE if row.gain is None else signed(row.gain.difference.value)
+    return signed(row.gains[0].difference.value) if row.gains else NONE
+
+
+def further_gains(row: Row) -> str:
+    """The gains over other baselines than the first one, and which these are."""
+    return "; ".join(f"{_difference(one)} over {visible(one.over)}" for one in row.gains[1:]) or NONE
+
+
+def _difference(one: Gain) -> str:
+    difference = one.difference
+    return f"{signed(difference.value)} [{signed(difference.low)}, {signed(difference.high)}]"
+
+
+def budget(row: Row) -> str:
+    """The labels that it was given."""
+    return NONE if row.budget is None else labels(row.budget)
 
 
 def worst(row: Row) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.board import Row, Table
 from harness.interfaces import Report
+from harness.records import LabelBudget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +33,15 @@ class Csv:
     def render(self, board: Leaderboard) -> Report:
         """Render it."""
         metrics = dict.fromkeys(name for table in board.tables for name in table.metrics)
+        gains = max((len(row.gains) for table in board.tables for row in table.rows), default=1)
         rows = [
-            _before(table, row) | _scores(row, metrics) | _after(row) for table in board.tables for row in table.rows
+            _before(table, row) | _scores(row, metrics) | _after(row, gains)
+            for table in board.tables
+            for row in table.rows
         ]
         file = io.StringIO(newline="")
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_before(NO_TABLE, NO_ROW) | _scores(NO_ROW, metrics) | _after(NO_ROW))
+        writer.writerow(_before(NO_TABLE, NO_ROW) | _scores(NO_ROW, metrics) | _after(NO_ROW, gains))
         writer.writerows([_cell(value) for value in row.values()] for row in rows)
         text = file.getvalue()
         return Report({"leaderboard.csv": text.encode("utf-8", "replace")}, text)
@@ -54,6 +58,7 @@ def _before(table: Table, row: Row) -> dict[str, Any]:
         "seeds": " ".join(map(str, row.seeds)),
         "status": row.status,
         "reason": row.reason,
+        "control": row.control,
         "tied_with_best": row.tied_with_best,
         "p_value": row.p_value,
     }
@@ -66,20 +71,35 @@ def _scores(row: Row, metrics: Mapping[str, None]) -> dict[str, Any]:
     return scores
 
 
-def _after(row: Row) -> dict[str, Any]:
+def _gains(row: Row, count: int) -> dict[str, Any]:
+    """Over the first baseline as `gain_over`, `gain` ...; over the second as `gain_2_over`, `gain_2` ..."""
+    cells: dict[str, Any] = {}
+    for place in range(max(count, 1)):
+        name = f"gain_{place + 1}" if place else "gain"
+        gain = row.gains[place] if place < len(row.gains) else None
+        cells |= {f"{name}_over": gain.over if gain else None} | _bounds(name, gain.difference if gain else None)
+    return cells
+
+
+def _after(row: Row, gains: int) -> dict[str, Any]:
     return {
         "worst_context": row.worst.context if row.worst else None,
         **_bounds("worst_context_score", row.worst.score if row.worst else None),
-        "gain_over": row.gain.over if row.gain else None,
-        **_bounds("gain", row.gain.difference if row.gain else None),
+        **_gains(row, gains),
         **dataclasses.asdict(dataclasses.replace(row.speed, thin=frozenset())),
         "thin": " ".join(sorted(row.speed.thin)),
         **dataclasses.asdict(row.costs),
         **dataclasses.asdict(row.coverage),
+        **_budget(row.budget),
         "cached": row.cached,
         "notes": "; ".join(row.notes),
         "trials": " ".join(row.keys),
     }
+
+
+def _budget(budget: LabelBudget | None) -> dict[str, Any]:
+    names = {"train": "labels_train", "validation": "labels_validation"}
+    return {names.get(one.name, one.name): getattr(budget, one.name, None) for one in dataclasses.fields(LabelBudget)}
 
 
 def _bounds(name: str, estimate: Estimate | None) -> dict[str, float | None]:

@@ -102,12 +102,13 @@ def _row(row: Row, columns: Mapping[str, cells.Column], bar: dict[str, str] | No
             texts[heading] = parts | {"numeric": column.numeric, "bar": None if texts else bar}
     details = {
         "seeds": ", ".join(map(str, row.seeds)),
-        "gain over": row.gain.over if row.gain else "",
+        "gain over": "; ".join(gain.over for gain in row.gains),
+        "labels": cells.budget(row) if row.budget else "",
         **row.provenance,
         "trials": " ".join(key[:12] for key in row.keys),
     }
     return {
-        "rank": cells.NONE if row.rank is None else row.rank,
+        "rank": cells.rank(row).removesuffix(TIED),
         "tied": row.tied_with_best,
         "kind": "partial" if row.rank is None else "best" if row.rank == 1 else "",
         "model": _breakable(row.model),

@@ -1,24 +1,33 @@
 """Context conditioning: each sample's context stands before its input, in prompting and in training alike.
 
-P(c, x) with c the label of x's context or its description (control codes: Keskar et al. 2019). Compared, on the same
-samples, with the strategy it changes.
+P(c, x) with c the label of x's context or its description (control codes: Keskar et al. 2019, arXiv:1909.05858), or
+passages retrieved for x (Lewis et al. 2020, arXiv:2005.11401). Compared, on the same samples, with the strategy it
+changes and with wrong contexts: the one says what contexts are worth, the other whether it is they that are used.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
 
 from harness.components import build
+from harness.errors import DataError, UsageError
 from harness.records import Component
 from harness_strategies.finetuning import FineTune
+from harness_strategies.given import GivenView, Labels, Retrieved, exchange
+from harness_strategies.passages import check_installed, digest_of
 from harness_strategies.probing import LinearProbe
 from harness_strategies.prompting import FewShot, ZeroShot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.interfaces import Adapted, Model, Setting, TaskView
-    from harness.records import TaskSpec
+    from harness.records import Request, Sample, TaskSpec
+    from harness_strategies.given import Giver
 
 CHANGED: dict[str, Any] = {
     "zero-shot": ZeroShot,
@@ -27,51 +36,151 @@ CHANGED: dict[str, Any] = {
     "finetune": FineTune,
 }
 
+YesNo = Literal["yes", "no"]
 
-def context(
+
+def context(  # noqa: PLR0913 - what people can write
     of: Literal["zero-shot", "few-shot", "linear-probe", "finetune"] = "zero-shot",
-    source: Literal["label", "description"] = "label",
+    source: Literal["label", "description", "retrieved"] = "label",
+    *,
+    train: YesNo = "yes",
+    shuffle: YesNo = "no",
+    passages: str | None = None,
+    passages_k: Annotated[int, Field(ge=1)] = 1,
+    retriever: Literal["bm25", "embeddings"] = "bm25",
     **parameters: Any,  # noqa: ANN401 - those of the strategy `of`, which checks them
 ) -> Context:
     """Make the strategy.
 
     Args:
         of: the strategy that is given the context.
-        source: put the context's `label` or its `description` before the input.
+        source: put the context's `label` or its `description` before the input, or passages `retrieved` for it.
+        train: `no`: demonstrations and training rows have no context, scored rows have.
+        shuffle: `yes` makes it the control: each scored row is given the context of another one.
+        passages: a file to retrieve from, JSONL with `text` or texts with blank lines between; unless told, the
+            training texts of the same context.
+        passages_k: how many passages stand before an input.
+        retriever: by words (`bm25`), or by the model's own `embeddings`.
         **parameters: those of the strategy `of`.
 
     Raises:
         ParameterError: for a parameter that `of` does not have.
+        UsageError: for parameters of retrieval where nothing is retrieved, and of training where nothing is shown.
+        DataError: when the file of passages can't be read.
+        PluginError: when bm25s is needed and not installed.
     """
-    return Context(source, of, build(CHANGED[of], Component(of, None, parameters), kind="strategy"))
+    if of == "zero-shot" and train == "no":
+        raise UsageError("zero-shot trains on nothing: train=no means nothing there", hint="leave it out")
+    retrieval = Retrieval(passages, passages_k, retriever, digest_of(passages) if passages else "")
+    if source == "retrieved":
+        check_installed(retriever)
+    elif retrieval != Retrieval():
+        raise UsageError("passages are retrieved with source=retrieved alone", hint="add source=retrieved")
+    changed = build(CHANGED[of], Component(of, None, parameters), kind="strategy")
+    return Context(source, of, changed, train == "yes", shuffle == "yes", retrieval)
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """Where passages come from, how many, and how they are found; the digest of the file is part of a trial's key."""
+
+    passages: str | None = None
+    k: int = 1
+    by: Literal["bm25", "embeddings"] = "bm25"
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A strategy given the contexts; `baseline` is the same strategy without them."""
+    """A strategy given the contexts, or wrong ones; its baselines are the same strategy without, and with wrong ones.
 
-    source: Literal["label", "description"]
+    What is given stands in the text, so a strategy has to see how the two work together where a label depends on both:
+    models that attend do; a linear probe does as far as the embedding of the joined text holds their interaction. The
+    mean of vectors of single words doesn't: it adds them up.
+    """
+
+    source: Literal["label", "description", "retrieved"]
     of: str
     changed: ZeroShot | FewShot | LinearProbe | FineTune
+    trained: bool = True
+    shuffled: bool = False
+    retrieval: Retrieval = field(default_factory=Retrieval)
 
     @property
     def reads(self) -> frozenset[str]:
-        """What the changed strategy reads."""
-        return self.changed.reads
+        """What the changed strategy reads; the training rows too where contexts or passages come from them."""
+        own = self.source == "retrieved" and self.retrieval.passages is None
+        return self.changed.reads | ({"train"} if own or self._exchanges else set())
 
     @property
-    def baseline(self) -> Component:
-        """The strategy to compare with: the gain over it is what the context is worth."""
-        return Component(self.of, None, dataclasses.asdict(self.changed))
+    def control(self) -> bool:
+        """Whether it hands out wrong contexts."""
+        return self.shuffled
+
+    @property
+    def baselines(self) -> tuple[Component, ...]:
+        """The strategy without contexts, whose gain is what contexts are worth; and the one with wrong contexts."""
+        changed = dataclasses.asdict(self.changed)
+        without = Component(self.of, None, changed)
+        if self.shuffled:
+            return (without,)
+        told: dict[str, Any] = {"of": self.of, "source": self.source, "train": "yes" if self.trained else "no"}
+        if self.source == "retrieved":
+            kept = self.retrieval
+            file = {} if kept.passages is None else {"passages": kept.passages}
+            told |= {**file, "passages_k": kept.k, "retriever": kept.by}
+        return without, Component("context", None, {**told, "shuffle": "yes", **changed})
+
+    @property
+    def _exchanges(self) -> bool:
+        return self.shuffled and self.source != "retrieved"
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
-        """Needs samples with a context (described, for `source=description`) and a pair that works without it."""
-        if not spec.has_context:
+        """Needs samples with a context (or to retrieve one) and a pair that works without it."""
+        if self.source != "retrieved" and not spec.has_context:
             return "the task's samples have no context"
         if self.source == "description" and not spec.contexts:
             return "the task does not describe its contexts"
+        if self.source == "retrieved" and self.retrieval.by == "embeddings" and "Embed" not in model.answers:
+            return "the model gives no embeddings to retrieve by"
         return self.changed.refuses(model, spec)
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
-        """Adapt the changed strategy to the conditioned task: demonstrations and training rows have contexts too."""
-        return self.changed.adapt(model, task.conditioned(self.source), setting)
+        """Adapt the changed strategy to the conditioned task, and give the scored samples their contexts.
+
+        Raises:
+            DataError: when there is nothing to retrieve from, or no context to exchange for another.
+        """
+        if setting.dry and self.source == "retrieved" and self.retrieval.by == "embeddings":
+            raise UsageError("passages found by embeddings are not shown: that would load the model")
+        giver = self._giver(model, task, setting)
+        view = GivenView(task.conditioned(self.source), giver, self.trained)
+        adapted = self.changed.adapt(model, view, setting)
+        give = giver.wrong if self.shuffled else giver.own
+
+        def requests(sample: Sample) -> Sequence[Request]:
+            return adapted.requests(give(sample))
+
+        notes, budget = adapted.notes, adapted.budget
+        if isinstance(giver, Retrieved):
+            notes = (*notes, f"{self.retrieval.k} of {giver.size} passages before each input, by {self.retrieval.by}")
+        if giver.unlabelled > budget.unlabelled + budget.train:
+            budget = dataclasses.replace(budget, unlabelled=giver.unlabelled - budget.train)
+        return dataclasses.replace(adapted, requests=requests, notes=notes, budget=budget)
+
+    def _giver(self, model: Model, task: TaskView, setting: Setting) -> Giver:
+        if self.source == "retrieved":
+            kept = self.retrieval
+            return Retrieved(task, kept.passages, kept.k, kept.by, model, setting)
+        if not self.shuffled:
+            return Labels({}, setting.seed)
+        rows = task.samples("train")
+        known = {row.context for row in rows if row.context is not None}
+        if self.source == "description":
+            known = {context for context in known if context in task.spec.contexts}
+        if len(known) < 2:
+            raise DataError(
+                f"there are no wrong contexts to hand out: the training rows have {len(known)}",
+                hint="leave out shuffle=yes",
+            )
+        return Labels(exchange(known, setting.seed), setting.seed, len(rows))

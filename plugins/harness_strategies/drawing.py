@@ -6,11 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.errors import ParameterError
-from harness.sampling import draw, draw_each
+from harness.sampling import draw, draw_each, few
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.interfaces import TaskView
     from harness.records import Sample, TaskSpec
 
 SHOTS = 16
@@ -37,6 +38,17 @@ def drawn(samples: Sequence[Sample], shots: int | None, train_size: int | None, 
     if train_size is not None:
         return draw(samples, train_size, lambda sample: (sample.target, sample.context or ""), seed=seed)
     return samples
+
+
+def drawn_both(
+    task: TaskView, shots: int | None, train_size: int | None, seed: int
+) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """Training rows by `drawn`, and of the validation rows no more than that, see `harness.sampling.few`."""
+    train, validation = task.samples("train"), task.samples("validation")
+    if shots is None:
+        return few(train, validation, train_size, seed)
+    learned = draw_each(train, shots, seed)
+    return learned, drawn(draw_each(validation, shots, seed), None, len(learned), seed)
 
 
 def said_of(spec: TaskSpec, rows: Sequence[Sample], shots: int | None, train_size: int | None) -> str:

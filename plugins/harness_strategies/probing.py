@@ -14,7 +14,7 @@ from harness.errors import PluginError
 from harness.interfaces import Adapted
 from harness.records import LabelBudget
 from harness.templates import render_input
-from harness_strategies.drawing import drawn, one_size
+from harness_strategies.drawing import drawn_both, one_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,8 @@ class LinearProbe:
     cross-entropy on the validation rows; where there are none, over folds of the training rows.
 
     Args:
-        train_size: a seeded stratified draw of this many training rows; all where it is not given.
+        train_size: a seeded stratified draw of this many training rows, and of as many validation rows at most; all
+            where it is not given.
         shots: instead, this many training rows of each label, and as many validation rows at most.
         max_iter: iterations of the solver (L-BFGS) at most.
 
@@ -64,13 +65,12 @@ class LinearProbe:
             TrainingError: when the training rows have fewer than two labels.
         """
         spec = task.spec
-        train = drawn(task.samples("train"), self.shots, self.train_size, setting.seed)
-        validation = drawn(task.samples("validation"), self.shots, None, setting.seed)
+        train, validation = drawn_both(task, self.shots, self.train_size, setting.seed)
         notes = (
             f"{len(train)} training rows, {len(validation)} validation rows: {len(train) + len(validation)} labels",
         )
+        budget = LabelBudget(len(train), len(validation))
         asked = partial(classify, spec), partial(decide, spec)
-        budget = LabelBudget(train=len(train), validation=len(validation))
         if setting.dry:
             return Adapted(*asked, notes=notes, budget=budget)
         from harness_strategies.probe import Rows, fit

@@ -16,7 +16,7 @@ from harness.answers import ask, decide
 from harness.interfaces import Adapted, ExplainsItself, TrainableInWays, TrainingJob
 from harness.records import LabelBudget, Prompt
 from harness.templates import render_input, render_instruction, render_query
-from harness_strategies.drawing import SHOTS, drawn, one_size, said_of
+from harness_strategies.drawing import SHOTS, drawn_both, one_size, said_of
 from harness_strategies.whereabouts import placed
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class PromptFineTune:
         """
         assert isinstance(model, TrainableInWays)  # noqa: S101 - refuses() has seen to it
         spec, answers = task.spec, model.answers
-        train, validation = self._rows(task, setting.seed)
+        train, validation = drawn_both(task, *self._size, setting.seed)
         instruction = render_instruction(spec)
         head = instruction + spec.prompt.separator if instruction else ""
 
@@ -105,13 +105,6 @@ class PromptFineTune:
     @property
     def _size(self) -> tuple[int | None, int | None]:
         return (SHOTS if self.shots is None and self.train_size is None else self.shots), self.train_size
-
-    def _rows(self, task: TaskView, seed: int) -> tuple[Sequence[Sample], Sequence[Sample]]:
-        """Training rows, and no more validation rows: choosing by many would not be learning from few."""
-        shots, train_size = self._size
-        train = drawn(task.samples("train"), shots, train_size, seed)
-        held_out = drawn(task.samples("validation"), shots, None, seed)
-        return train, drawn(held_out, None, len(train), seed)
 
     def _job(
         self, spec: TaskSpec, train: Sequence[Sample], validation: Sequence[Sample], head: str, setting: Setting

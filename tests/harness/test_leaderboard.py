@@ -17,6 +17,7 @@ from harness.records import (
     Costs,
     Coverage,
     Estimate,
+    LabelBudget,
     Trial,
     TrialResult,
 )
@@ -229,23 +230,26 @@ def test_rows_are_paired_on_the_first_seed_that_both_have():
 
 def test_a_gain_is_the_paired_difference_to_the_baseline():
     plain = a_result(strategy="zero-shot", score=0.6)
-    context = a_result(strategy="context", score=0.7, baseline=plain.trial.key)
+    context = a_result(strategy="context", score=0.7, baselines={"zero-shot": plain.trial.key})
     right = {plain.trial.key: np.arange(N) < 60, context.trial.key: (np.arange(N) < 50) | (np.arange(N) >= 80)}
     board = build([plain, context], lambda key: answers(right[key]))
     row = next(row for row in only_table(board).rows if row.strategy == "context")
-    assert row.gain.over == "zero-shot"
-    assert row.gain.difference.value == pytest.approx(0.1)
+    assert row.gains[0].over == "zero-shot"
+    assert row.gains[0].difference.value == pytest.approx(0.1)
     # 20 won, 10 lost: the plain normal interval of a paired difference is close by
     half = 1.96 * np.sqrt((0.3 - 0.1**2) / N)
-    assert (row.gain.difference.low, row.gain.difference.high) == pytest.approx((0.1 - half, 0.1 + half), abs=0.02)
-    assert board.results[1].gains == {"accuracy": row.gain.difference}
+    assert (row.gains[0].difference.low, row.gains[0].difference.high) == pytest.approx(
+        (0.1 - half, 0.1 + half), abs=0.02
+    )
+    assert board.results[1].gains == {"accuracy": row.gains[0].difference}
     assert board.results[0].gains == {}
 
 
 def test_a_gain_has_the_name_of_the_trials_own_metric():
     plain = a_result(strategy="zero-shot", metrics={"exact_match": Estimate(0.5, 0.4, 0.6)})
     better = replace(
-        plain, trial=replace(plain.trial, key="x", strategy=Component("few-shot"), baseline=plain.trial.key)
+        plain,
+        trial=replace(plain.trial, key="x", strategy=Component("few-shot"), baselines={"zero-shot": plain.trial.key}),
     )
     assert list(build([plain, better], lambda _: answers([True] * N)).results[1].gains) == ["exact_match"]
 
@@ -260,19 +264,19 @@ def test_a_gain_has_the_name_of_the_trials_own_metric():
     ids=["missing", "short", "other"],
 )
 def test_there_is_no_gain_over_a_baseline_that_lacks_samples(baseline):
-    result = a_result(baseline="before")
+    result = a_result(baselines={"plain": "before"})
     board = build([result], lambda key: baseline if key == "before" else answers([True] * N))
     assert board.results[0].gains == {}
-    assert only_table(board).rows[0].gain is None
+    assert only_table(board).rows[0].gains == ()
 
 
 def test_gains_over_seeds_are_averaged():
     plain = [a_result(strategy="zero-shot", seed=seed) for seed in (0, 1)]
-    better = [a_result(strategy="context", seed=seed, baseline=f"m/zero-shot/{seed}") for seed in (0, 1)]
+    better = [a_result(strategy="context", seed=seed, baselines={"plain": f"m/zero-shot/{seed}"}) for seed in (0, 1)]
     right = {"zero-shot/0": 50, "zero-shot/1": 50, "context/0": 60, "context/1": 80}
     board = build([*plain, *better], lambda key: answers(np.arange(N) < right[key.removeprefix("m/")]))
     row = next(row for row in only_table(board).rows if row.strategy == "context")
-    assert row.gain.difference.value == pytest.approx(0.2)
+    assert row.gains[0].difference.value == pytest.approx(0.2)
 
 
 def test_predictions_are_asked_for_once_and_only_where_needed():
@@ -282,9 +286,86 @@ def test_predictions_are_asked_for_once_and_only_where_needed():
         asked.append(key)
         return answers([True] * N)
 
-    failed = a_result("failed", status="failed", metrics={}, baseline="before")
+    failed = a_result("failed", status="failed", metrics={}, baselines={"plain": "before"})
     build([a_result("a", score=0.9), a_result("b"), a_result("c"), failed], predictions)
     assert sorted(asked) == ["a/zero-shot/0", "b/zero-shot/0", "c/zero-shot/0"]
+
+
+def test_a_row_has_a_gain_over_each_of_its_baselines():
+    plain = a_result(strategy="zero-shot", score=0.5)
+    wrong = a_result(strategy="wrong", score=0.3, control=True)
+    better = a_result(
+        strategy="context", score=0.8, baselines={"zero-shot,k=1": plain.trial.key, "lost": "x", "w": wrong.trial.key}
+    )
+    right = {plain.trial.key: 50, wrong.trial.key: 30, better.trial.key: 80}
+    board = build([plain, wrong, better], lambda key: answers(np.arange(N) < right.get(key, 0)) if key in right else [])
+    row = only_table(board).rows[0]
+    assert [(gain.over, round(gain.difference.value, 9)) for gain in row.gains] == [("zero-shot", 0.3), ("wrong", 0.5)]
+    assert board.results[2].gains == {"accuracy": row.gains[0].difference}
+    assert board.results[2].gains_over["wrong"] == {"accuracy": row.gains[1].difference}
+    assert "further gains" in dict(board.footnotes)
+
+
+def test_gains_are_over_the_first_baseline_and_empty_where_that_is_not_known():
+    wrong = a_result(strategy="wrong", control=True)
+    better = a_result(strategy="context", baselines={"zero-shot": "never run", "wrong": wrong.trial.key})
+    board = build([wrong, better], lambda key: [] if key == "never run" else answers([True] * N))
+    assert board.results[1].gains == {}
+    assert list(board.results[1].gains_over) == ["wrong"]
+
+
+def test_a_control_is_shown_and_has_no_rank_however_good_it_is():
+    board = build(
+        [a_result("a", score=0.4), a_result("b", score=0.9, control=True), a_result("c", score=0.6)],
+        lambda _: answers([True] * N),
+    )
+    rows = only_table(board).rows
+    assert [(row.model, row.rank, row.control) for row in rows] == [("c", 1, False), ("a", 2, False), ("b", None, True)]
+    assert rows[2].metrics["accuracy"].value == 0.9
+    assert (rows[2].p_value, rows[2].reason) == (None, "a control: others are measured by it")
+    assert "control" in dict(board.footnotes)
+
+
+# --- labels -----------------------------------------------------------------------------------------------
+
+
+def test_ranked_rows_with_different_budgets_are_never_ranked_in_silence():
+    board = build(
+        [
+            a_result("a", budget=LabelBudget()),
+            a_result("b", budget=LabelBudget(1200, 150)),
+            a_result("c", budget=LabelBudget(8, unlabelled=60, transductive=True)),
+        ],
+        nothing,
+    )
+    budgets = (LabelBudget(), LabelBudget(8, unlabelled=60, transductive=True), LabelBudget(1200, 150))
+    assert only_table(board).budgets == budgets
+    said = dict(board.footnotes)["different labels"]
+    assert "bbc-news: 0; 8 train + 0 validation, 60 unlabelled, scored rows among them; 1,200 train + 150 v" in said
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [{"budget": LabelBudget(8, 2)}],
+        [{"budget": None}],
+        [{"budget": LabelBudget(9), "control": True}],
+        [{"budget": LabelBudget(9), "status": "partial"}],
+    ],
+    ids=["same", "unknown", "control", "unranked"],
+)
+def test_rows_that_are_not_ranked_against_each_other_need_no_caveat(others):
+    results = [a_result("a", budget=LabelBudget(8, 2)), *(a_result("b", **other) for other in others)]
+    board = build(results, nothing)
+    assert only_table(board).budgets == ()
+    assert "different labels" not in dict(board.footnotes)
+
+
+def test_a_row_has_the_largest_budget_of_its_seeds_or_none_where_one_is_unknown():
+    several = [a_result(seed=seed, budget=LabelBudget(*labels)) for seed, labels in enumerate([(7, 2), (8, 1)])]
+    assert only_table(build(several, nothing)).rows[0].budget == LabelBudget(8, 2)
+    unknown = [several[0], a_result(seed=1)]
+    assert only_table(build(unknown, nothing)).rows[0].budget is None
 
 
 # --- contexts, speed, machine ------------------------------------------------------------------------------

@@ -7,7 +7,24 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.records import Sample
-from harness.sampling import balanced, cut, draw, draw_each, duplicate_key, normalised, without
+from harness.sampling import balanced, cut, draw, draw_each, duplicate_key, few, normalised, without
+
+
+@given(st.integers(1, 30), st.integers(0, 40), st.integers(0, 40), st.integers(0, 9))
+def test_few_shot_validation_is_no_larger_than_training(n, train, validation, seed):
+    def rows(split, count):
+        return [Sample(f"{split}{at}", {"text": f"{split} {at}"}, "ab"[at % 2]) for at in range(count)]
+
+    learned, held_out = few(rows("t", train), rows("v", validation), n, seed)
+    assert len(learned) == min(n, train)
+    assert len(held_out) == min(len(learned), validation)
+    assert {row.id[0] for row in learned} <= {"t"}
+    assert {row.id[0] for row in held_out} <= {"v"}
+
+
+def test_without_a_size_all_rows_are_learned_from():
+    rows = [Sample("1", {"text": "a"}, "x")]
+    assert few(rows, rows * 3, None, 0) == (rows, rows * 3)
 
 
 def samples_of(targets):

@@ -19,10 +19,22 @@ from sqlalchemy.dialects import mysql, postgresql
 from harness import database, schema
 from harness.errors import StoreError, UsageError
 from harness.messages import ChunkScored, ChunkTiming, LatencyMeasured, TrialEnded, TrialStarted
-from harness.records import Component, ContextScore, Costs, Coverage, Estimate, Experiment, Prediction, Trial, Usage
+from harness.records import (
+    Component,
+    ContextScore,
+    Costs,
+    Coverage,
+    Estimate,
+    Experiment,
+    LabelBudget,
+    Prediction,
+    Trial,
+    Usage,
+)
 from harness.store import Store
 
 EXPERIMENT = Experiment((Component("m"),), (Component("t"),), (Component("s"),), name="first")
+NO_LABELS = LabelBudget()
 
 
 def a_trial(key="a", model="tfidf-lr", strategy="finetune", **changes):
@@ -47,8 +59,8 @@ def a_chunk(trial, index, *, size=2, **changes):
     return ChunkScored(trial.key, positions, predictions, ChunkTiming(index, size, 0.5, 10, 2, 1_000))
 
 
-def started(trial, load_s=None, train_s=None, notes=()):
-    return TrialStarted(trial.key, Costs(load_s, train_s), notes, {"device": "cpu"})
+def started(trial, load_s=None, train_s=None, notes=(), budget=NO_LABELS):
+    return TrialStarted(trial.key, Costs(load_s, train_s), notes, {"device": "cpu"}, budget)
 
 
 def finish(store, trial, value=0.5, status="finished", reason=""):
@@ -80,10 +92,10 @@ def plan(store, *trials, rerun=False):
 
 def test_a_finished_trial_is_read_back_whole(store):
     few_shot = Component("few-shot", None, {"k": 8, "select": "first"})
-    trial = a_trial(strategy="x", baseline="b" * 64, limit=4)
+    trial = a_trial(strategy="x", baselines={"plain": "b" * 64}, limit=4)
     trial = replace(trial, strategy=few_shot, model=Component("hf", "org/name", {"dtype": "float32"}))
     run = plan(store, trial)
-    store.apply(started(trial, load_s=1.5, train_s=20.0, notes=("17 train rows left out",)))
+    store.apply(started(trial, 1.5, 20.0, ("17 train rows left out",), LabelBudget(8, 2)))
     store.apply(a_chunk(trial, 0))
     store.apply(LatencyMeasured(trial.key, "single-stream", {"p50_ms": 12.5, "p99_ms": None}, {"row-1": 12.0}))
     store.apply(TrialEnded(trial.key))
@@ -99,6 +111,7 @@ def test_a_finished_trial_is_read_back_whole(store):
     assert result.contexts == {"films": ContextScore(2, {"accuracy": Estimate(1.0, 0.3, 1.0)})}
     assert result.latency == {"single-stream": {"p50_ms": 12.5, "p99_ms": None}}
     assert result.costs == Costs(1.5, 20.0)
+    assert result.budget == LabelBudget(8, 2)
     assert result.notes == ("17 train rows left out",)
     assert result.coverage == Coverage(answered=4)
     assert result.provenance == {"device": "cpu"}
@@ -371,6 +384,39 @@ def refusal(work):
         work()
     assert "\n" not in str(raised.value)
     return str(raised.value)
+
+
+def test_a_store_of_schema_2_is_upgraded_and_keeps_its_results(tmp_path):
+    """As the version before wrote it: no budgets, one baseline without its name."""
+    path = tmp_path / "harness.db"
+    trial = a_trial()
+    with Store(str(path)) as store:
+        plan(store, trial)
+        store.apply(started(trial))
+        store.apply(a_chunk(trial, 0))
+        finish(store, trial)
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE harness_schema SET version = 2")
+        raw.execute("ALTER TABLE trials DROP COLUMN budget")
+        removed = "json_remove(description, '$.baselines', '$.control')"
+        raw.execute(f"UPDATE run_trials SET description = json_set({removed}, '$.baseline', 'before')")
+    for _ in range(2):
+        with Store(str(path)) as store:
+            (result,) = store.results()
+            assert result.budget is None
+            assert result.trial == replace(trial, baselines={"its baseline": "before"})
+            assert result.metrics["accuracy"] == Estimate(0.75, 0.3, 0.95)
+    with Store(str(path)) as store:
+        store.apply(started(trial, budget=LabelBudget(8, 2, transductive=True)))
+        assert store.results()[0].budget == LabelBudget(8, 2, 0, True)
+
+
+def test_a_store_of_a_version_too_old_is_left_alone(tmp_path):
+    path = tmp_path / "harness.db"
+    Store(str(path)).close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE harness_schema SET version = 1")
+    assert "written by an older adapt-harness: it has schema 1" in refusal(lambda: Store(str(path)))
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path):

@@ -84,7 +84,13 @@ def a_rich_board():
 
     results = [
         a_result("minilm-l6", "finetune", score=0.912, costs=Costs(0.4, 184.0), contexts=contexts(0.95, 0.85)),
-        a_result("minilm-l6", "context", score=0.95, baseline="minilm-l6/finetune/0", contexts=contexts(0.93, 0.97)),
+        a_result(
+            "minilm-l6",
+            "context",
+            score=0.95,
+            baselines={"finetune": "minilm-l6/finetune/0"},
+            contexts=contexts(0.93, 0.97),
+        ),
         a_result("smollm2-135m", "few-shot,k=8", seed=0, score=0.6, notes=("7 rows left out",)),
         a_result("smollm2-135m", "few-shot,k=8", seed=1, score=0.7, notes=("7 rows left out",)),
         a_result(

@@ -1,5 +1,6 @@
 """Strategies: what they ask, what they train on, what they never see."""
 
+import dataclasses
 import random
 from pathlib import Path
 
@@ -149,7 +150,11 @@ def test_context_may_be_the_description():
 
 def test_context_names_the_strategy_it_changes_and_its_reads():
     strategy = context(of="few-shot", k="2")
-    assert strategy.baseline == Component("few-shot", None, {"k": 2, "select": "balanced"})
+    without, wrong = strategy.baselines
+    assert without == Component("few-shot", None, dataclasses.asdict(FewShot(k=2)))
+    assert (wrong.name, wrong.params["shuffle"], wrong.params["k"]) == ("context", "yes", 2)
+    assert context(**wrong.params) == dataclasses.replace(strategy, shuffled=True)
+    assert context(**wrong.params).baselines == (without,)
     assert reads(strategy) == frozenset({"prompt", "train"})
 
 

@@ -225,7 +225,7 @@ def test_it_keeps_the_contract_of_strategies():
 
 def test_it_is_shown_without_a_model_being_asked(catalogue):
     shown = preview(catalogue, "toy", strategy="linear-probe,train_size=6", count=1)
-    assert shown.notes == ("6 training rows, 12 validation rows: 18 labels",)
+    assert shown.notes == ("6 training rows, 6 validation rows: 12 labels",)
     assert [(request.kind, request.text) for request in shown.samples[0].requests] == [
         ("Classify", "test 0: the snow falls")
     ]
@@ -244,7 +244,7 @@ def test_it_reads_contexts_where_it_is_given_them(tmp_path):
     adapted = strategy.adapt(model, view, Setting(0, "cpu", tmp_path))
     assert {text.partition(": ")[0] for text in model.texts} == {"day", "night"}
     assert adapted.requests(ToyTask().samples("test")[0])[0].text == "night: test 0: the snow falls"
-    assert strategy.baseline == Component("linear-probe", None, {"train_size": 8, "max_iter": 2000, "shots": None})
+    assert strategy.baselines[0] == Component("linear-probe", None, {"train_size": 8, "max_iter": 2000, "shots": None})
 
 
 @pytest.mark.model
