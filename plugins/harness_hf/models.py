@@ -5,7 +5,7 @@ Weights are read, and libraries imported, by `load`, `train` and `count_tokens`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -19,6 +19,7 @@ from harness_hf.checkpoints import Checkpoint, Gguf, HubRepository, PackagedFold
 from harness_hf.families import family_of
 from harness_hf.identity import fingerprint
 from harness_hf.masked_head import NO_HEAD, architectures_with_head, has_head
+from harness_hf.plan import METHODS, NEED_PEFT, Plan, why_not
 from harness_hf.settings import BATCH_TOKENS, Dtype, Pooling, Settings
 
 if TYPE_CHECKING:
@@ -45,10 +46,15 @@ MINILM = (
 
 @dataclass(frozen=True, slots=True)
 class CheckpointModel:
-    """What causal models, encoder-decoders and encoders share; a `harness.interfaces.CountsTokens`."""
+    """What causal models, encoder-decoders and encoders share.
+
+    A `harness.interfaces.CountsTokens`, `TrainableInWays` and `ExplainsTraining`.
+    """
 
     checkpoint: Checkpoint
     settings: Settings = field(default_factory=Settings)
+
+    hyperparameters: ClassVar[frozenset[str]] = frozenset(one.name for one in fields(Plan))
 
     def fingerprint(self) -> str:
         """Weights, tokenizer, configuration and settings, wherever the files lie; neither device nor batch size."""
@@ -73,6 +79,32 @@ class CheckpointModel:
         tokenizer = load_tokenizer(folder, trust_remote_code=self.settings.trust_remote_code)
         return [len(ids) for ids in tokenizer(list(texts))["input_ids"]] if texts else []
 
+    @property
+    def methods(self) -> frozenset[str]:
+        """What can be trained of it, see `harness_hf.plan.METHODS`. May fetch, never loads.
+
+        Raises:
+            ModelError: when its files are damaged.
+        """
+        return frozenset(method for method in METHODS if self.cannot(method) is None)
+
+    def cannot(self, method: str) -> str | None:
+        """Why it can't be trained by one of `harness_hf.plan.METHODS`, as far as its files tell."""
+        if method in NEED_PEFT and find_spec("peft") is None:
+            return f"{method} needs peft: pip install 'adapt-harness[peft]'"
+        return why_not(method, self.fetch()) if method in METHODS else f"no method {method!r}"
+
+    def train(self, job: TrainingJob) -> Trained:
+        """Train it as a classifier on the job's examples by the job's method, or take what is kept of it.
+
+        Raises:
+            TrainingError: when there is nothing to learn from, or the loss is not finite.
+        """
+        with large_import():
+            from harness_hf.training import train
+
+        return train(job, self.fetch(), self.settings)
+
 
 class CausalModel(CheckpointModel):
     """A causal language model."""
@@ -94,7 +126,7 @@ class CausalModel(CheckpointModel):
 
 
 class Seq2SeqModel(CheckpointModel):
-    """An encoder-decoder: the encoder reads the prompt, the decoder writes; it can't be trained yet."""
+    """An encoder-decoder: the encoder reads the prompt, the decoder writes."""
 
     __slots__ = ()
 
@@ -115,7 +147,7 @@ class Seq2SeqModel(CheckpointModel):
 class EncoderModel(CheckpointModel):
     """An encoder: embeds as it is, fills blanks where it has the head for it, classifies once it is trained.
 
-    A `harness.interfaces.Trainable` and `ExplainsItself`. Where `config.json` names no masked language model, its files
+    An `ExplainsItself`. Where `config.json` names no masked language model, its files
     are not looked at to tell what it answers.
 
     Attributes:
@@ -123,10 +155,6 @@ class EncoderModel(CheckpointModel):
     """
 
     masked: bool = False
-
-    hyperparameters: ClassVar[frozenset[str]] = frozenset(
-        {"epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "max_tokens", "patience"}
-    )
 
     @property
     def answers(self) -> frozenset[RequestKind]:
@@ -156,17 +184,6 @@ class EncoderModel(CheckpointModel):
             from harness_hf.encoder import EmbeddingEngine
 
         return EmbeddingEngine.load(self.fetch(), self.settings, device)
-
-    def train(self, job: TrainingJob) -> Trained:
-        """Fine-tune all weights and a new head on the job's examples (Devlin et al. 2019), or take what is kept of it.
-
-        Raises:
-            TrainingError: when there is nothing to learn from, or the loss is not finite.
-        """
-        with large_import():
-            from harness_hf.training import train
-
-        return train(job, self.fetch(), self.settings)
 
 
 # --- what is registered ----------------------------------------------------------------------------
