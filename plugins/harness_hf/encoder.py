@@ -44,7 +44,10 @@ class TextEngine(ABC):
         self._tokenizer = tokenizer
         self._window = settings.window(window_of(model.config, tokenizer))
         self._budget = TokenBudget(settings.batch_tokens)
-        ids = torch.arange(8, device=model.device)[None] % model.config.get_text_config().vocab_size
+        ids = (
+            torch.arange(min(8, self._window or 8), device=model.device)[None]
+            % model.config.get_text_config().vocab_size
+        )
         if model.config.is_encoder_decoder:
             ids[0, -1] = int(model.config.eos_token_id)  # without one there is no place that its head reads
         with torch.inference_mode():

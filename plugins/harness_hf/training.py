@@ -197,8 +197,10 @@ def _fit(job: TrainingJob, folder: Path, settings: Settings, plan: Plan, work: P
 
 
 def _checkpoint(model: PreTrainedModel) -> None:
+    # transformers 5 renames it in between
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
     try:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        enable({"use_reentrant": False})
     except ValueError as error:
         hint = "leave gradient_checkpointing out"
         raise TrainingError(f"{type(model).__name__} can't compute activations anew", hint=hint) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal  # noqa: F401 - annotations of inherited parameters are read here
 
 from pydantic import Field
 
