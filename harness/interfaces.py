@@ -156,6 +156,14 @@ class RefusesTraining(Protocol):
 
 
 @runtime_checkable
+class ExplainsTraining(Protocol):
+    """A model that can tell why it can't be trained by a method."""
+
+    def cannot(self, method: str) -> str | None:
+        """Why not, in words for the table; None where it can. May fetch, never loads."""
+
+
+@runtime_checkable
 class CountsTokens(Protocol):
     """A model that can tell how many tokens texts have, without loading its weights."""
 

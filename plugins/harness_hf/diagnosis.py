@@ -16,6 +16,7 @@ def findings() -> Iterator[tuple[str, str]]:
     """Pairs of subject and finding."""
     for library in LIBRARIES:
         yield library, version(library) or INSTALL
+    yield "peft", version("peft") or "not installed: no lora, no soft prompts; pip install 'adapt-harness[peft]'"
     if version("torch"):
         yield from _devices()
 

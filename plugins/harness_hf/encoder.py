@@ -1,4 +1,4 @@
-"""The engines of encoders: `EmbeddingEngine` answers `Embed`; `ClassifierEngine`, once trained, answers `Classify`.
+"""Engines that read texts whole: `EmbeddingEngine` (encoders) answers `Embed`; `ClassifierEngine`, trained, `Classify`.
 
 Blanks are filled in `harness_hf.cloze`.
 """
@@ -13,10 +13,12 @@ from transformers import AutoModel, AutoModelForSequenceClassification
 
 from harness.errors import ModelError
 from harness.records import Classified, Classify, Embed, Embedded, Usage
+from harness_hf.adapters import bare
 from harness_hf.batching import TokenBudget
+from harness_hf.classifier import class_ids, let_pad, read_last
 from harness_hf.devices import provenance
 from harness_hf.linear import quicken
-from harness_hf.loading import load_model, load_tokenizer
+from harness_hf.loading import load_model, load_tokenizer, quiet
 from harness_hf.quantization import floating
 from harness_hf.tokens import token_ids
 
@@ -43,7 +45,12 @@ class TextEngine(ABC):
         self._tokenizer = tokenizer
         self._window = settings.window(window_of(model.config, tokenizer))
         self._budget = TokenBudget.on(model.device, settings.batch_tokens)
-        ids = torch.arange(8, device=model.device)[None] % model.config.vocab_size
+        ids = (
+            torch.arange(min(8, self._window or 8), device=model.device)[None]
+            % model.config.get_text_config().vocab_size
+        )
+        if model.config.is_encoder_decoder:
+            ids[0, -1] = int(model.config.eos_token_id)  # without one there is no place that its head reads
         with torch.inference_mode(), floating(model):
             quicken(model, lambda: model(input_ids=ids, attention_mask=torch.ones_like(ids))[0])
 
@@ -60,9 +67,9 @@ class TextEngine(ABC):
         """The vector of each text and its tokens; what the window does not hold is cut on the right and counted."""
         if not texts:
             return [], []
-        whole = kept = token_ids(self._tokenizer, texts)
+        whole = kept = self._ids(texts)
         if self._window is not None and max(map(len, whole)) > self._window:
-            kept = token_ids(self._tokenizer, texts, truncation=True, max_length=self._window)
+            kept = self._ids(texts, truncation=True, max_length=self._window)
         found: dict[int, Tensor] = {}
 
         @torch.inference_mode()
@@ -73,6 +80,9 @@ class TextEngine(ABC):
         self._budget.run(range(len(texts)), lambda at: len(kept[at]), forward)
         usages = [Usage(len(short), cut_tokens=len(long) - len(short)) for short, long in zip(kept, whole, strict=True)]
         return [self._finite(at, found[at], texts[at]) for at in range(len(texts))], usages
+
+    def _ids(self, texts: Sequence[str], **options: Any) -> list[list[int]]:  # noqa: ANN401 - the tokenizer's own
+        return token_ids(self._tokenizer, texts, **options)
 
     def _padded(self, rows: list[list[int]]) -> Mapping[str, Tensor]:
         """Token ids of several texts -> (B, L) tokens and mask, on the model's device."""
@@ -130,9 +140,11 @@ def embedded(model: PreTrainedModel, inputs: Mapping[str, Tensor], pooling: Pool
 
 
 class ClassifierEngine(TextEngine):
-    """A trained classifier."""
+    """A trained classifier: an encoder, a decoder or an encoder-decoder; `model` may be wrapped by peft."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
+    def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:  # noqa: ANN401
+        let_pad(model.config, tokenizer)
+        read_last(bare(model))
         super().__init__(model, tokenizer, settings)
         names: Any = model.config.id2label  # number -> label
         self._labels = [str(names[number]) for number in range(len(names))]
@@ -168,8 +180,12 @@ class ClassifierEngine(TextEngine):
             raise ModelError(f"the model was not trained on label {unknown[0]!r}, only on {', '.join(self._labels)}")
         return [self._labels.index(label) for label in labels]
 
+    def _ids(self, texts: Sequence[str], **options: Any) -> list[list[int]]:  # noqa: ANN401 - the tokenizer's own
+        return class_ids(self._tokenizer, self._model.config, texts, **options)
+
     def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        logits: Tensor = self._model(**inputs).logits.float()  # (B, labels)
+        with quiet():  # of decoders' warning that padding is not seen among vectors: the mask shows it
+            logits: Tensor = self._model(**inputs).logits.float()  # (B, labels)
         return logits.log_softmax(-1)
 
 

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
     from harness_hf.settings import Settings
 
-NEW_IN_FINE_TUNING = ("classifier", "pre_classifier", "score", "head", "pooler", "pooling", "pooled_projection")
+NEW_IN_FINE_TUNING = (
+    "classifier",
+    "classification_head",
+    "pre_classifier",
+    "score",
+    "head",
+    "pooler",
+    "pooling",
+    "pooled_projection",
+)
 """Parts that a checkpoint need not have: a classifier's head and poolers, which the embeddings do not use."""
 
 

@@ -5,7 +5,7 @@ Weights are read, and libraries imported, by `load`, `train` and `count_tokens`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -19,6 +19,7 @@ from harness_hf.checkpoints import Checkpoint, Gguf, HubRepository, PackagedFold
 from harness_hf.families import family_of
 from harness_hf.identity import fingerprint
 from harness_hf.masked_head import NO_HEAD, architectures_with_head, has_head
+from harness_hf.plan import METHODS, NEED_PEFT, Plan, why_not
 from harness_hf.settings import DeviceMap, Dtype, Pooling, Quantization, Settings
 
 if TYPE_CHECKING:
@@ -45,10 +46,22 @@ MINILM = (
 
 @dataclass(frozen=True, slots=True)
 class CheckpointModel:
-    """What causal models, encoder-decoders and encoders share; a `harness.interfaces.CountsTokens`."""
+    """What causal models, encoder-decoders and encoders share.
+
+    A `harness.interfaces.CountsTokens`, `TrainableInWays` and `ExplainsTraining`.
+    """
 
     checkpoint: Checkpoint
     settings: Settings = field(default_factory=Settings)
+
+    hyperparameters: ClassVar[frozenset[str]] = frozenset(one.name for one in fields(Plan))
+    own_methods: ClassVar[frozenset[str]] = frozenset()
+    """Ways to train that are not those of every checkpoint."""
+
+    @property
+    def fills_blanks(self) -> bool:
+        """Whether it has a masked-language-model head. May fetch, never loads."""
+        return False
 
     def fingerprint(self) -> str:
         """Weights, tokenizer, configuration and settings, wherever the files lie; neither device nor batch size."""
@@ -73,6 +86,52 @@ class CheckpointModel:
         tokenizer = load_tokenizer(folder, trust_remote_code=self.settings.trust_remote_code)
         return [len(ids) for ids in tokenizer(list(texts))["input_ids"]] if texts else []
 
+    @property
+    def methods(self) -> frozenset[str]:
+        """What can be trained of it, see `harness_hf.plan.METHODS` and `own_methods`. May fetch, never loads.
+
+        Raises:
+            ModelError: when its files are damaged.
+        """
+        return frozenset(method for method in METHODS | self.own_methods if self.cannot(method) is None)
+
+    def cannot(self, method: str) -> str | None:
+        """Why it can't be trained by a method, as far as its settings and files tell."""
+        if reason := self.refuses_training():
+            return reason
+        if method in NEED_PEFT and find_spec("peft") is None:
+            return f"{method} needs peft: pip install 'adapt-harness[peft]'"
+        if method in METHODS:
+            return why_not(method, self.fetch())
+        return None if method in self.own_methods else f"the model can't be trained by {method}"
+
+    def refuses_training(self) -> str | None:
+        """Integers have no gradients, and training moves a model about as a whole."""
+        if self.settings.quantization != "none":
+            return f"weights with quantization={self.settings.quantization} can't be trained"
+        if self.settings.device_map != "none":
+            return f"a model with device_map={self.settings.device_map} can't be trained"
+        return None
+
+    def train(self, job: TrainingJob) -> Trained:
+        """Train it on the job's examples by the job's method, or take what is kept of it.
+
+        `prompt`: on prompts (Schick & Schuetze 2021); `contrastive`: on pairs (Tunstall et al. 2022); others: as a
+        classifier, with a new head (Devlin et al. 2019).
+
+        Raises:
+            TrainingError: when it refuses, there is nothing to learn from, or the loss is not finite.
+        """
+        if reason := self.cannot(job.method):
+            raise TrainingError(reason)
+        folder = self.fetch()
+        with large_import():
+            from harness_hf import contrastive, prompt_training, training
+
+        if job.method == "prompt":
+            return prompt_training.train(job, folder, self.settings, masked=self.fills_blanks)
+        return (contrastive if job.method == "contrastive" else training).train(job, folder, self.settings)
+
 
 class CausalModel(CheckpointModel):
     """A causal language model."""
@@ -80,8 +139,7 @@ class CausalModel(CheckpointModel):
     __slots__ = ()
 
     answers: ClassVar[frozenset[RequestKind]] = frozenset({"LogLikelihood", "Generate"})
-    methods: ClassVar[frozenset[str]] = frozenset({"prompt"})
-    hyperparameters: ClassVar[frozenset[str]] = frozenset()
+    own_methods: ClassVar[frozenset[str]] = frozenset({"prompt"})
 
     def load(self, device: str) -> Engine:
         """Bring it into memory.
@@ -94,22 +152,9 @@ class CausalModel(CheckpointModel):
 
         return CausalEngine.load(self.fetch(), self.settings, device)
 
-    def train(self, job: TrainingJob) -> Trained:
-        """Fine-tune all weights on prompts, or take what is kept of it.
-
-        Raises:
-            TrainingError: when there is nothing to learn from, or the loss is not finite.
-        """
-        if job.method != "prompt":
-            raise TrainingError(f"a causal language model is not trained by {job.method!r}")
-        with large_import():
-            from harness_hf.prompt_training import CAUSAL, train
-
-        return train(job, self.fetch(), self.settings, CAUSAL)
-
 
 class Seq2SeqModel(CheckpointModel):
-    """An encoder-decoder: the encoder reads the prompt, the decoder writes; it can't be trained yet."""
+    """An encoder-decoder: the encoder reads the prompt, the decoder writes."""
 
     __slots__ = ()
 
@@ -130,8 +175,8 @@ class Seq2SeqModel(CheckpointModel):
 class EncoderModel(CheckpointModel):
     """An encoder: embeds as it is, fills blanks where it has the head for it, classifies once it is trained.
 
-    A `harness.interfaces.TrainableInWays` and `ExplainsItself`. Where `config.json` names no masked language
-    model, its files are not looked at to tell what it answers.
+    An `ExplainsItself`. Where `config.json` names no masked language model, its files are not looked at to tell what it
+    answers.
 
     Attributes:
         masked: whether `config.json` names a masked language model.
@@ -139,9 +184,7 @@ class EncoderModel(CheckpointModel):
 
     masked: bool = False
 
-    hyperparameters: ClassVar[frozenset[str]] = frozenset(
-        {"epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "max_tokens", "patience"}
-    )
+    own_methods: ClassVar[frozenset[str]] = frozenset({"prompt", "contrastive"})
 
     @property
     def answers(self) -> frozenset[RequestKind]:
@@ -150,16 +193,17 @@ class EncoderModel(CheckpointModel):
         Raises:
             ModelError: when its files are damaged.
         """
-        return frozenset({"Embed", "FillMask"} if self.masked and has_head(self.fetch()) else {"Embed"})
+        return frozenset({"Embed", "FillMask"} if self.fills_blanks else {"Embed"})
 
     @property
-    def methods(self) -> frozenset[str]:
-        """`head` and `contrastive`, and `prompt` where it fills blanks. May fetch, never loads.
+    def fills_blanks(self) -> bool:
+        """Whether the weights of the head are there, and `config.json` names it."""
+        return self.masked and has_head(self.fetch())
 
-        Raises:
-            ModelError: when its files are damaged.
-        """
-        return frozenset({"head", "contrastive", *({"prompt"} if "FillMask" in self.answers else ())})
+    def cannot(self, method: str) -> str | None:
+        """Why it can't be trained by a method, as far as its settings and files tell."""
+        reason = CheckpointModel.cannot(self, method)
+        return reason or (NO_HEAD if method == "prompt" and not self.fills_blanks else None)
 
     def lacks(self, kind: RequestKind) -> str | None:
         """Why it fills no blanks."""
@@ -180,40 +224,6 @@ class EncoderModel(CheckpointModel):
             from harness_hf.encoder import EmbeddingEngine
 
         return EmbeddingEngine.load(self.fetch(), self.settings, device)
-
-    def refuses_training(self) -> str | None:
-        """Integers have no gradients, and training moves a model about as a whole."""
-        if self.settings.quantization != "none":
-            return f"weights with quantization={self.settings.quantization} can't be trained"
-        if self.settings.device_map != "none":
-            return f"a model with device_map={self.settings.device_map} can't be trained"
-        return None
-
-    def train(self, job: TrainingJob) -> Trained:
-        """Fine-tune all weights by the job's method, or take what is kept of it.
-
-        `head`: with a new head (Devlin et al. 2019); `prompt`: as a cloze (Schick & Schuetze 2021); `contrastive`: on
-        pairs (Tunstall et al. 2022).
-
-        Raises:
-            TrainingError: when it refuses, there is nothing to learn from, or the loss is not finite.
-        """
-        if reason := self.refuses_training():
-            raise TrainingError(reason)
-        if job.method == "prompt":
-            with large_import():
-                from harness_hf import prompt_training
-
-            return prompt_training.train(job, self.fetch(), self.settings, prompt_training.MASKED)
-        if job.method == "contrastive":
-            with large_import():
-                from harness_hf import contrastive
-
-            return contrastive.train(job, self.fetch(), self.settings)
-        with large_import():
-            from harness_hf.training import train
-
-        return train(job, self.fetch(), self.settings)
 
 
 # --- what is registered ----------------------------------------------------------------------------

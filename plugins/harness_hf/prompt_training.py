@@ -118,7 +118,7 @@ CAUSAL = Kind(
 )
 
 
-def train(job: TrainingJob, folder: Path, settings: Settings, kind: Kind) -> Trained:
+def train(job: TrainingJob, folder: Path, settings: Settings, *, masked: bool) -> Trained:
     """Train, or take the complete result in the job's folder; both give the engine that is loaded from there.
 
     The epoch with the lowest loss on the validation prompts is kept.
@@ -127,6 +127,7 @@ def train(job: TrainingJob, folder: Path, settings: Settings, kind: Kind) -> Tra
         TrainingError: when there is nothing to learn from, or a number is not finite.
         ModelError: when answers can't be scored.
     """
+    kind = MASKED if masked else CAUSAL
     known = kept(job.folder, job.labels)
     notes: tuple[str, ...] = ("trained in an earlier run",)
     if known is None:

@@ -1,4 +1,4 @@
-"""Strategies: zero-shot and few-shot prompting, context conditioning, linear probes, fine-tuning."""
+"""Strategies: zero-shot and few-shot prompting, contexts, linear probes, fine-tuning of all or few weights."""
 
 from __future__ import annotations
 
@@ -35,3 +35,13 @@ def register_strategies(register: Register) -> None:
     register(
         "finetune", "harness_strategies.finetuning:FineTune", summary="train the model on the task's training rows"
     )
+    register("lora", "harness_strategies.tuning:LoRA", summary="train low-rank updates of frozen weights, and a head")
+    register(
+        "prompt-tuning", "harness_strategies.tuning:PromptTuning", summary="train vectors before the text, and a head"
+    )
+    register(
+        "prefix-tuning",
+        "harness_strategies.tuning:PrefixTuning",
+        summary="train keys and values before the text in every layer, and a head",
+    )
+    register("bitfit", "harness_strategies.tuning:BitFit", summary="train the biases alone, and a head")

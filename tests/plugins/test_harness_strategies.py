@@ -11,20 +11,21 @@ from hypothesis import strategies as st
 from harness.errors import HarnessError, ParameterError
 from harness.interfaces import Setting
 from harness.planning import reads
-from harness.records import Component, FillMask, PromptSpec, Sample, TaskSpec
+from harness.records import Component, FillMask, LabelBudget, PromptSpec, Sample, TaskSpec
 from harness.taskdata import TaskData
 from harness.testing import ToyModel, ToyTask, check_strategy
 from harness_strategies.context import context
 from harness_strategies.finetuning import FineTune
 from harness_strategies.prompting import FewShot, ZeroShot
+from harness_strategies.tuning import BitFit, LoRA, PrefixTuning, PromptTuning
 
 
 class Rows:
     """A task of given rows."""
 
-    def __init__(self, train, test, spec=ToyTask.spec):
+    def __init__(self, train, test, spec=ToyTask.spec, validation=()):
         self.spec = spec
-        self._rows = {"train": train, "validation": [], "test": test}
+        self._rows = {"train": train, "validation": validation, "test": test}
 
     def samples(self, split):
         return self._rows[split]
@@ -207,6 +208,43 @@ def test_a_training_size_is_a_seeded_stratified_draw():
     assert [label for _, label in first.examples].count("warm") == 2
     assert (first.examples, first.folder) == (same.examples, same.folder)
     assert first.folder != other.folder
+
+
+def test_the_epoch_is_chosen_on_no_more_rows_than_one_trains_on():
+    train = [sample(number, f"a {number}", ("warm", "cold")[number % 2]) for number in range(20)]
+    validation = [sample(number, f"b {number}", ("warm", "cold")[number % 2]) for number in range(30, 60)]
+    task = Rows(train, [sample(90, "c")], validation=validation)
+    model = Recording()
+    few = adapted(FineTune(train_size=6), task, model=model)
+    whole = adapted(FineTune(), task, model=model)
+    cut, _ = model.jobs
+    assert [label for _, label in cut.validation].count("warm") == 3
+    assert few.budget == LabelBudget(train=6, validation=6)
+    assert "6 of 30 validation rows, no more than train_size" in few.notes
+    assert whole.budget == LabelBudget(train=20, validation=30)
+    assert whole.notes == ("20 training rows",)
+
+
+@pytest.mark.parametrize("made", [LoRA, PromptTuning, PrefixTuning, BitFit])
+def test_other_ways_to_train_need_a_model_that_knows_them(made):
+    assert made().refuses(ToyModel(), ToyTask.spec) == f"the model can't be trained by {made.method}"
+
+    class Able(Recording):
+        methods = frozenset({made.method})
+
+    class Explaining(Recording):
+        methods = frozenset({"head"})
+
+        def cannot(self, method):
+            return f"no {method} here"
+
+    model = Able()
+    assert made().refuses(model, ToyTask.spec) is None
+    assert FineTune().refuses(model, ToyTask.spec) == "the model can't be trained by head"
+    assert made().refuses(Explaining(), ToyTask.spec) == f"no {made.method} here"
+    adapted(made(epochs=7), model=model)
+    (job,) = model.jobs
+    assert (job.method, dict(job.hyperparameters)) == (made.method, {"epochs": 7})
 
 
 def test_a_checkpoint_is_named_by_all_that_made_it():

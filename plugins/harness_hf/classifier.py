@@ -1,0 +1,114 @@
+"""A language model of any family with a classifier's head: what it needs to read batches of texts of mixed lengths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from transformers import AutoModelForSequenceClassification
+from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
+
+from harness.errors import TrainingError
+from harness_hf.loading import load_model, load_tokenizer
+from harness_hf.tokens import token_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import Tensor, nn
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+    from harness_hf.settings import Settings
+
+
+def new_classifier(
+    folder: Path, settings: Settings, device: str, labels: Sequence[str]
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A checkpoint with a new head for these labels, and its tokenizer.
+
+    Encoders are read at their first token or pooler, decoders at their last token, and BART and T5 (which read the text
+    with both halves) at their last end-of-sequence token.
+
+    Raises:
+        TrainingError: when transformers has no classifier of that architecture.
+        ModelError: when it can't be loaded.
+    """
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=settings.trust_remote_code, local_files_only=True)
+    own_code = "AutoModelForSequenceClassification" in (getattr(config, "auto_map", None) or {})
+    if config.model_type not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES and not own_code:
+        raise TrainingError(f"transformers has no classifier for models of type {config.model_type!r}")
+    tokenizer = load_tokenizer(folder, trust_remote_code=settings.trust_remote_code)
+    model = load_model(AutoModelForSequenceClassification, folder, settings, device, labels=labels)
+    let_pad(model.config, tokenizer)
+    return model, tokenizer
+
+
+def let_pad(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Give a tokenizer without a padding token one that it has; masks hide it, so which one changes no answer."""
+    tokenizer.padding_side = "right"
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token or str(tokenizer.convert_ids_to_tokens(0))
+    for one in (config, config.get_text_config()):
+        if one.pad_token_id is None:
+            one.pad_token_id = tokenizer.pad_token_id
+
+
+def class_ids(
+    tokenizer: PreTrainedTokenizerBase,
+    config: PreTrainedConfig,
+    texts: Sequence[str],
+    **options: Any,  # noqa: ANN401 - the tokenizer's own options
+) -> list[list[int]]:
+    """The ids of each text: at least one token, and for an encoder-decoder exactly one that ends the text.
+
+    Raises:
+        ModelError: see `token_ids`.
+    """
+    found = token_ids(tokenizer, texts, **options)
+    if config.is_encoder_decoder:
+        return [_ended(ids, int(config.eos_token_id)) for ids in found]
+    return [ids or [int(tokenizer.pad_token_id)] for ids in found]
+
+
+def _ended(ids: list[int], end: int) -> list[int]:
+    """The head stands on the last of them, and every row of a batch has to have as many."""
+    last = max((at for at, token in enumerate(ids) if token == end), default=None)
+    if last is None:
+        return [*ids[:-1], end] if len(ids) > 1 else [*ids, end]
+    return [token for at, token in enumerate(ids) if token != end or at == last]
+
+
+def is_head(name: str, model: PreTrainedModel) -> bool:
+    """Whether a module or parameter is outside the pre-trained body, or a pooler (which many checkpoints lack)."""
+    return not name.startswith(f"{model.base_model_prefix}.") or "pool" in name
+
+
+def read_last(model: PreTrainedModel) -> None:
+    """Let a head that judges each token (decoders') be read at the last one that the mask shows.
+
+    transformers looks for the last token that is not padding instead, which fails for texts given as vectors (virtual
+    tokens), for models without a padding token, and for texts that end with it. Where a head gives one judgement a
+    text, nothing changes. To be called last: wrapping and merging would lose it.
+    """
+    shown: dict[str, Tensor | None] = {}
+
+    def remember(_: nn.Module, _args: tuple[Any, ...], inputs: dict[str, Any]) -> None:
+        shown["mask"] = inputs.get("attention_mask")
+
+    def everywhere(_: nn.Module, _args: tuple[Any, ...], judged: Any) -> Any:  # noqa: ANN401 - whatever the child gives
+        mask = shown.get("mask")
+        if mask is None or getattr(judged, "ndim", 0) != 3 or judged.shape[-1] != model.config.num_labels:
+            return judged
+        length = judged.shape[1]
+        places = mask[:, -length:].long().cumsum(-1).argmax(-1)  # the first of the largest sums
+        rows = judged.new_zeros(len(judged), dtype=places.dtype) + places
+        chosen = judged.gather(1, rows[:, None, None].expand(-1, 1, judged.shape[-1]))
+        return chosen.expand(-1, length, -1)
+
+    body: nn.Module = model.base_model
+    body.register_forward_pre_hook(remember, with_kwargs=True)
+    for child in model.children():
+        if child is not body:
+            child.register_forward_hook(everywhere)
