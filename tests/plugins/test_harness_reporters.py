@@ -28,6 +28,7 @@ from harness.records import (
     Costs,
     Coverage,
     Estimate,
+    LabelBudget,
     Trial,
     TrialResult,
 )
@@ -227,6 +228,44 @@ def test_coverage_counts_by_cause():
     partly = Coverage(answered=30, truncated=4, unparsed=5, failed=1, shortened=2)
     (table,) = a_board(a_result(coverage=partly)).tables
     assert cells.coverage(table.rows[0]) == "85%, 5 unparsed, 1 failed, 4 truncated, 2 shortened"
+
+
+def test_every_report_shows_labels_further_gains_and_controls_and_warns_of_different_labels():
+    """A context row with two baselines, of which one is a control with the best score of all."""
+    given = {"zero-shot": "m/zero-shot/0", "context,shuffle=yes": "m/context,shuffle=yes/0"}
+    board = a_board(
+        a_result("m", "zero-shot", score=0.5, budget=LabelBudget()),
+        a_result("m", "context,shuffle=yes", score=0.9, control=True, budget=LabelBudget(8)),
+        a_result("m", "context", score=0.75, baselines=given, budget=LabelBudget(8, 2)),
+        right={"m/zero-shot/0": 20, "m/context,shuffle=yes/0": 36, "m/context/0": 30},
+    )
+    (table,) = board.tables
+    first, _, control = table.rows
+    columns = {column.heading: column.text for column in cells.columns(table)}
+    assert columns["labels"](first) == "8 train + 2 validation"
+    assert columns["gain"](first).startswith("+0.250 [")
+    assert columns["further gains"](first).startswith("-0.150 [")
+    assert columns["further gains"](first).endswith("] over context,shuffle=yes")
+    assert (columns["rank"](first), columns["rank"](control)) == ("1", "control")
+    warning = "Ranked rows were given different labels (0; 8 train + 2 validation)."
+    assert cells.headline(table).endswith(warning)
+    for report in (Markdown().render(board), Html().render(board), Terminal().render(board)):
+        text = " ".join(" ".join(content.decode() for content in report.files.values()).split())
+        assert warning in text
+        assert "a control: others are measured by it" in text
+    assert warning in " ".join(Terminal().render(board).text.split())
+    frame = pd.read_csv(io.StringIO(Csv().render(board).text))
+    assert tuple(frame.loc[0, ["labels_train", "labels_validation", "unlabelled", "transductive"]]) == (8, 2, 0, False)
+    assert frame.loc[0, "gain_2_over"] == "context,shuffle=yes"
+    assert frame.loc[0, ["gain", "gain_2"]].tolist() == pytest.approx([0.25, -0.15])
+    assert frame["control"].tolist() == [False, False, True]
+    shown = {trial["strategy"]: trial for trial in json.loads(Json().render(board).text)["trials"]}
+    assert shown["context"]["budget"] == {"train": 8, "validation": 2, "unlabelled": 0, "transductive": False}
+
+
+def test_labels_have_no_column_where_nobody_used_any():
+    (table,) = a_board(a_result(budget=LabelBudget())).tables
+    assert "labels" not in [column.heading for column in cells.columns(table)]
 
 
 # --- terminal --------------------------------------------------------------------------------------------
