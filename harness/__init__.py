@@ -37,10 +37,10 @@ if TYPE_CHECKING:
         Engine,
         Executor,
         ExplainsItself,
+        ExplainsTraining,
         Fetchable,
         Metric,
         Model,
-        RefusesTraining,
         Report,
         Reporter,
         Scenario,
@@ -96,7 +96,7 @@ _HOMES = {
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
     "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself Fetchable Metric Model "
-    "RefusesTraining Report Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays Trained "
+    "Report Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays Trained "
     "TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
@@ -143,7 +143,6 @@ __all__ = [
     "Prediction",
     "Prompt",
     "PromptSpec",
-    "RefusesTraining",
     "Register",
     "Report",
     "Reporter",

@@ -148,14 +148,6 @@ class TrainableInWays(Trainable, Protocol):
 
 
 @runtime_checkable
-class RefusesTraining(Protocol):
-    """A trainable model that can't be trained with some of its parameters, such as weights that are integers."""
-
-    def refuses_training(self) -> str | None:
-        """Why it can't be trained as it is, or None: the trial is then not applicable."""
-
-
-@runtime_checkable
 class ExplainsTraining(Protocol):
     """A model that can tell why it can't be trained by a method."""
 

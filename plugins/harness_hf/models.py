@@ -97,7 +97,7 @@ class CheckpointModel:
 
     def cannot(self, method: str) -> str | None:
         """Why it can't be trained by a method, as far as its settings and files tell."""
-        if reason := self.refuses_training():
+        if reason := self._integers_or_spread():
             return reason
         if method in NEED_PEFT and find_spec("peft") is None:
             return f"{method} needs peft: pip install 'adapt-harness[peft]'"
@@ -105,7 +105,7 @@ class CheckpointModel:
             return why_not(method, self.fetch())
         return None if method in self.own_methods else f"the model can't be trained by {method}"
 
-    def refuses_training(self) -> str | None:
+    def _integers_or_spread(self) -> str | None:
         """Integers have no gradients, and training moves a model about as a whole."""
         if self.settings.quantization != "none":
             return f"weights with quantization={self.settings.quantization} can't be trained"

@@ -16,7 +16,6 @@ from harness.answers import classify, decide
 from harness.interfaces import (
     Adapted,
     ExplainsTraining,
-    RefusesTraining,
     Trainable,
     TrainableInWays,
     TrainingJob,
@@ -76,8 +75,6 @@ class FineTune:
         """Needs a model that can be trained that way, and labels."""
         if not isinstance(model, Trainable):
             return "the model can't be trained"
-        if isinstance(model, RefusesTraining) and (reason := model.refuses_training()):
-            return reason
         if spec.kind != "classification":
             return f"only classification is fine-tuned, not {spec.kind}"
         methods = model.methods if isinstance(model, TrainableInWays) else {"head"}

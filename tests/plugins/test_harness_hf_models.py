@@ -63,7 +63,8 @@ def test_interfaces(tiny_checkpoint, empty_assets):
     causal, encoder = (hf(str(tiny_checkpoint(name)), empty_assets) for name in ("llama", "bert"))
     assert isinstance(causal, CausalModel)
     assert isinstance(causal, TrainableInWays)
-    assert causal.methods == {"prompt"}
+    assert {"head", "prompt"} <= causal.methods
+    assert "contrastive" not in causal.methods
     assert isinstance(encoder, EncoderModel)
     assert isinstance(encoder, Trainable)
     for model in (causal, encoder):

@@ -12,7 +12,7 @@ from transformers.pytorch_utils import Conv1D
 
 from harness.components import build, parse_component
 from harness.errors import ModelError, TrainingError
-from harness.interfaces import RefusesTraining, Trainable, TrainingJob
+from harness.interfaces import ExplainsTraining, Trainable, TrainingJob
 from harness.plugins import Plugins
 from harness.records import Embed, Generate, LogLikelihood, Prompt, PromptSpec, TaskSpec
 from harness_hf import quantization
@@ -332,12 +332,12 @@ def test_models_by_name_take_it(tmp_path, empty_assets):
 def test_training_is_refused_with_the_reason(tiny_checkpoint, empty_assets, tmp_path):
     encoder = hf(str(tiny_checkpoint("bert")), empty_assets, quantization="int8")
     assert isinstance(encoder, Trainable)
-    assert isinstance(encoder, RefusesTraining)
+    assert isinstance(encoder, ExplainsTraining)
     job = TrainingJob([("a", "x"), ("b", "y")], [], ("x", "y"), 0, "cpu", {}, tmp_path / "kept")
     with pytest.raises(TrainingError, match="quantization=int8 can't be trained"):
         encoder.train(job)
     assert not (tmp_path / "kept").exists()
-    assert hf(str(tiny_checkpoint("bert")), empty_assets).refuses_training() is None
+    assert hf(str(tiny_checkpoint("bert")), empty_assets).cannot("head") is None
 
 
 @pytest.mark.parametrize("option", ["quantization=int8", "device_map=auto"])

@@ -134,7 +134,7 @@ def test_each_family_learns(name, model, job):
     ],
 )
 def test_few_weights_learn_and_what_is_kept_answers_the_same(name, method, rate, model, job, monkeypatch):
-    small = {"virtual_tokens": 4, "learning_rate": rate, "epochs": 10}
+    small = {"virtual_tokens": 4, "learning_rate": rate, "epochs": 24}
     fresh = model(name).train(job(method, **small))
     assert accuracy(fresh) >= (0.65 if method == "prompt-tuning" else 0.75)  # four standard errors above chance
     folder = job(method, **small).folder
@@ -322,12 +322,12 @@ def test_virtual_tokens_leave_less_place_for_the_text(model, job):
 
 
 def test_what_the_files_tell_is_refused(model, monkeypatch):
-    assert model("bert").methods == METHODS
-    assert model("llama").methods == METHODS - {"bitfit"}
+    assert model("bert").methods == METHODS | {"contrastive"}
+    assert model("llama").methods == METHODS - {"bitfit"} | {"prompt"}
     assert model("llama").cannot("bitfit") == "it has no biases: bitfit trains nothing else; take lora"
     assert model("bart").methods == {"head", "lora", "bitfit"}
     monkeypatch.setattr("harness_hf.models.find_spec", lambda _: None)
-    assert model("bert").methods == {"head", "bitfit"}
+    assert model("bert").methods == {"head", "bitfit", "contrastive"}
     assert model("bert").cannot("lora") == "lora needs peft: pip install 'adapt-harness[peft]'"
 
 
