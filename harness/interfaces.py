@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from harness.errors import ModelError
 from harness.records import LabelBudget
 
 if TYPE_CHECKING:
@@ -205,6 +206,7 @@ class Setting:
         versions: plugin -> version of those that take part; what is kept belongs to these versions.
         dry: somebody only looks at the requests: a strategy that asks its model while it adapts leaves that out.
         load: see `engine`.
+        find: see `model`.
     """
 
     seed: int
@@ -213,6 +215,17 @@ class Setting:
     versions: Mapping[str, str] = field(default_factory=dict)
     dry: bool = False
     load: Callable[[Model], Engine] | None = None
+    find: Callable[[Component], Model] | None = None
+
+    def model(self, component: Component) -> Model:
+        """A model that a strategy uses beside the one that it adapts, and names in its `models`.
+
+        Raises:
+            ModelError: where no models can be made, as in a test without a catalogue.
+        """
+        if self.find is None:
+            raise ModelError(f"there is no catalogue here to make {str(component)!r} from")
+        return self.find(component)
 
     def engine(self, model: Model) -> Engine:
         """The model in memory, for strategies that ask it while they adapt: the one that will answer, where it is that.
@@ -246,8 +259,9 @@ class Strategy(Protocol):
     """A way to adapt a model to a task.
 
     A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
-    looks at; its trials' keys cover these and it is shown no others; without it: all) and `baseline` (a `Component`:
-    the strategy it is to be compared with).
+    looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`: the
+    strategy it is to be compared with) and `models` (a tuple of `Component`: models that it uses beside the one that it
+    adapts; keys cover their fingerprints).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:

@@ -13,7 +13,7 @@ from harness.records import Component, Trial
 from harness.taskdata import PARTS, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.catalogue import Catalogue
     from harness.interfaces import Model, Strategy
@@ -114,7 +114,8 @@ class Planner:
         )
         split, limit = self.experiment.split, self.experiment.limit
         refusal = self._refusal(model, data, strategy)
-        versions = self.catalogue.versions(model_component, task_component, strategy_component)
+        others = used_models(strategy)
+        versions = self.catalogue.versions([model_component, *others], task_component, strategy_component)
         scored = data.scored_facts(split, limit)
         fingerprint = "" if refusal else self._fingerprint(model_component, model)
         return Trial(
@@ -136,13 +137,12 @@ class Planner:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
         (model_component, _), (_, data), (strategy_component, strategy) = cell.model, cell.task, cell.strategy
         read = reads(strategy)
+        others = [
+            self._model(other, self._fingerprint(other, self.catalogue.model(other))) for other in used_models(strategy)
+        ]
         return {
-            "model": [
-                model_component.name,
-                model_component.reference,
-                self.catalogue.settings("model", model_component),
-                fingerprint,
-            ],
+            "model": self._model(model_component, fingerprint),
+            **({"models": others} if others else {}),
             "task": task_identity(data.spec, read),
             "pools": {
                 part: data.pool_facts(part, self.experiment.split).digest
@@ -156,6 +156,9 @@ class Planner:
             **({} if self.experiment.device == "auto" else {"device": self.experiment.device}),
         }
 
+    def _model(self, component: Component, fingerprint: str) -> list[Any]:
+        return [component.name, component.reference, self.catalogue.settings("model", component), fingerprint]
+
     def _fingerprint(self, component: Component, model: Model) -> str:
         """The model's, asked for once: it may have to look at every file, or at the hub."""
         name = str(component)
@@ -166,7 +169,7 @@ class Planner:
     def _settings(self, component: Component, strategy: Strategy) -> dict[str, Any]:
         """All parameters with their defaults: a dataclass's fields, or what the target's signature declares."""
         if dataclasses.is_dataclass(strategy) and not isinstance(strategy, type):
-            return dataclasses.asdict(strategy)
+            return told(strategy)
         return self.catalogue.settings("strategy", component)
 
     def _refusal(self, model: Model, data: TaskData, strategy: Strategy) -> str:
@@ -198,10 +201,35 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
     }
     if "prompt" in read:
         identity |= {
-            "prompt": dataclasses.asdict(spec.prompt),
+            "prompt": {
+                name: value
+                for name, value in dataclasses.asdict(spec.prompt).items()
+                if name != "domain" or value is not None  # a later key: what leaves it out keeps its results
+            },
             "verbalizations": dict(spec.labels),
         }
     return identity
+
+
+LATER: Mapping[str, bool] = {"later": True}
+"""Metadata of a dataclass field that a strategy was given later: at its default it stands in no key, so that what was
+run before is found again."""
+
+
+def told(part: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    """The fields of a dataclass and of those within it, without `LATER` ones that have their defaults."""
+    return {
+        field.name: told(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
+        for field in dataclasses.fields(part)
+        for value in [getattr(part, field.name)]
+        if not (field.metadata.get("later") and value == field.default)
+    }
+
+
+def used_models(strategy: Strategy) -> tuple[Component, ...]:
+    """The models that a strategy uses beside the one that it adapts."""
+    declared: tuple[Component, ...] = getattr(strategy, "models", ())
+    return declared
 
 
 def reads(strategy: Strategy) -> frozenset[str]:
