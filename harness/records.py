@@ -148,8 +148,9 @@ class Prediction:
         status: `answered`; `truncated` (the question was cut or the token limit ended the answer; it still counts);
             `empty` and `unparsed` (no answer: counted as wrong); `failed` (an error: not scored, makes the trial
             partial).
-        scores: what decided, a number a choice in the order of labels or choices: its log-likelihood or log-probability,
-            unnormalised; under another scoring or a calibration what that makes of it (per token, less a prior ...).
+        scores: what decided, a number a choice, in the order of labels or choices: its log-likelihood or
+            log-probability, unnormalised, or what another scoring or a calibration makes of it (per token, less a
+            prior ...).
         text: the generated text, where there is one.
         latency_ms: the time this one sample took alone, where it was measured alone.
         reason: why it failed.

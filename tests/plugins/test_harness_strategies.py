@@ -1,5 +1,6 @@
 """Strategies: what they ask, what they train on, what they never see."""
 
+import dataclasses
 import random
 from pathlib import Path
 
@@ -149,7 +150,7 @@ def test_context_may_be_the_description():
 
 def test_context_names_the_strategy_it_changes_and_its_reads():
     strategy = context(of="few-shot", k="2")
-    assert strategy.baseline == Component("few-shot", None, {"k": 2, "select": "balanced"})
+    assert strategy.baseline == Component("few-shot", None, dataclasses.asdict(FewShot(k=2)))
     assert reads(strategy) == frozenset({"prompt", "train"})
 
 
