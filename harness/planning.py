@@ -7,13 +7,14 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.components import LATER
 from harness.errors import ConfigError
 from harness.messages import Job
 from harness.records import Component, Trial
 from harness.taskdata import PARTS, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from harness.catalogue import Catalogue
     from harness.interfaces import Model, Strategy
@@ -211,18 +212,13 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
     return identity
 
 
-LATER: Mapping[str, bool] = {"later": True}
-"""Metadata of a dataclass field that a strategy was given later: at its default it stands in no key, so that what was
-run before is found again."""
-
-
 def told(part: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
     """The fields of a dataclass and of those within it, without `LATER` ones that have their defaults."""
     return {
         field.name: told(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
         for field in dataclasses.fields(part)
         for value in [getattr(part, field.name)]
-        if not (field.metadata.get("later") and value == field.default)
+        if not (LATER.items() <= field.metadata.items() and value == field.default)
     }
 
 

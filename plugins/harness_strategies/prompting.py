@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from harness.answers import classify, decide, fills
+from harness.components import LATER
 from harness.errors import ParameterError
 from harness.interfaces import Adapted, ExplainsItself
-from harness.planning import LATER
 from harness.records import Component, LabelBudget
 from harness.templates import render_input
 from harness_strategies.calibration import Calibration, refuses_calibration
