@@ -139,7 +139,8 @@ class Planner:
         (model_component, _), (_, data), (strategy_component, strategy) = cell.model, cell.task, cell.strategy
         read = reads(strategy)
         others = [
-            self._model(other, self._fingerprint(other, self.catalogue.model(other))) for other in used_models(strategy)
+            self._model(other, self._fingerprint(other, self.catalogue.model(other)) if fingerprint else "")
+            for other in used_models(strategy)
         ]
         return {
             "model": self._model(model_component, fingerprint),

@@ -99,7 +99,7 @@ class NeighbourVote:
             votes[label] += max(cosine, 0.0) if self.weighted else 1.0
             similarity[label] += (cosine + 1) / 2
         total = sum(votes.values()) or 1.0
-        return tuple(votes[label] / total + 1e-6 * similarity[label] / len(near) for label in spec.labels)
+        return tuple(votes[label] / total + 1e-6 * similarity[label] / max(len(near), 1) for label in spec.labels)
 
 
 def _requests(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:

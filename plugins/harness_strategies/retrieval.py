@@ -125,8 +125,10 @@ class Lexical:
             raise PluginError("select=bm25 needs bm25s", hint="pip install 'adapt-harness[retrieval]'") from error
         self._rows = _Rows(spec, samples)
         self._index = bm25s.BM25(k1=1.5, b=0.75, method="lucene")
-        self._index.index([_words(text) for text in texts], show_progress=False)
-        self._known = set(self._index.vocab_dict)
+        found = [_words(text) for text in texts]
+        self._known = {word for words in found for word in words}
+        if self._known:
+            self._index.index(found, show_progress=False)
 
     def nearest(self, sample: Sample, text: str, k: int) -> list[int]:
         """Numbers of at most k rows, the most similar first; of rows that share no word the first ones."""

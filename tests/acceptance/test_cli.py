@@ -119,7 +119,7 @@ def test_show_trains_nothing(cli):
 
 def test_list_is_a_list(cli):
     names = [entry["name"] for entry in cli("list", "strategies", "--format", "json").json]
-    assert names == ["context", "few-shot", "finetune", "linear-probe", "zero-shot"]
+    assert names == ["context", "few-shot", "finetune", "knn", "linear-probe", "zero-shot"]
     plugins = {plugin["name"]: plugin for plugin in cli("list", "plugins", "--format", "json").json}
     assert plugins["faulty_parts"]["error"] is None
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 from sklearn.neighbors import KNeighborsClassifier
 
+import harness
 from harness.catalogue import Catalogue
 from harness.components import LATER, build
 from harness.errors import ModelError, ParameterError, PluginError, TemplateError, TrainingError
@@ -331,6 +332,10 @@ def test_bm25_finds_what_the_formula_ranks_first():
     assert shown(FewShot(k=3, select="bm25"), "Rain falls on snow!") == list(reversed(ranked[:3]))
 
 
+def test_bm25_of_texts_without_words_takes_the_first_rows():
+    assert shown(FewShot(k=2, select="bm25"), "snow", texts=["!!!", "???", "..."]) == ["???", "!!!"]
+
+
 def test_bm25_of_unknown_words_takes_the_first_rows():
     assert shown(FewShot(k=2, select="bm25", order="rows"), "zzz qqq") == TEXTS[:2]
 
@@ -598,23 +603,42 @@ def test_a_domain_that_is_not_told_stands_in_no_key():
     assert task_identity(told_one, read)["prompt"]["domain"] == "x"
 
 
-def test_the_key_covers_the_encoder_and_the_plugin_that_brings_it(catalogue: Catalogue, tmp_path, monkeypatch):
+@pytest.fixture
+def task_file(tmp_path):
     for split in ("train", "test"):
-        rows = [f'{{"text": "{split} {n}", "label": "{"ab"[n % 2]}"}}' for n in range(4)]
+        rows = [f'{{"text": "{split} {n} film", "label": "{"ab"[n % 2]}"}}' for n in range(8)]
         (tmp_path / f"{split}.jsonl").write_text("\n".join(rows))
     (tmp_path / "task.yaml").write_text(
         "name: t\nkind: classification\ndata:\n  files: {train: train.jsonl, test: test.jsonl}\n"
         "  fields: {text: text, target: label}\nlabels: {a: ' a', b: ' b'}\nprompt: {template: '{{ text }}:'}\n"
     )
+    return str(tmp_path / "task.yaml")
 
+
+def test_the_key_covers_the_encoder_and_the_plugin_that_brings_it(catalogue: Catalogue, task_file, monkeypatch):
     def trial(fingerprint):
         strategy = Component("knn", None, {"encoder": "random"})
-        models, tasks = (Component("smollm2-135m"),), (Component(str(tmp_path / "task.yaml")),)
+        models, tasks = (Component("smollm2-135m"),), (Component(task_file),)
         monkeypatch.setattr(
-            Planner, "_fingerprint", lambda self, component, model: fingerprint * (component.name == "random")
+            Planner, "_fingerprint", lambda self, component, _: fingerprint if component.name == "random" else "model"
         )
         (job,) = plan(Experiment(models, tasks, (strategy,)), catalogue)
         return job.trial
 
     assert trial("a").key == trial("a").key != trial("b").key
     assert set(trial("a").plugins) == {"hf", "strategies", "baselines"}
+
+
+def test_a_run_uses_an_encoder_beside_the_model_and_compares_with_its_vote(tiny_checkpoint, task_file, tmp_path):
+    model, encoder = f"hf:{tiny_checkpoint('llama')}", f"hf:{tiny_checkpoint('bert')}"
+    strategies = [
+        f"knn,k=3,encoder={encoder}",
+        f"few-shot,k=3,select=knn,encoder={encoder}",
+        f"few-shot,k=3,select=knn,encoder={encoder},calibrate=batch",
+    ]
+    store = f"{tmp_path / 'run.db'}"
+    vote, shown, less = harness.run(model, task_file, strategies, store=store, scenarios=()).trials
+    assert {one.status for one in (vote, shown, less)} == {"finished"}
+    assert (shown.trial.baseline, less.trial.baseline) == (vote.trial.key, shown.trial.key)
+    assert less.costs.train_s > 0
+    assert any("8 unlabelled training texts, 8 model calls" in note for note in less.notes)
