@@ -95,8 +95,8 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself Fetchable Metric Model "
-    "Report Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays Trained "
+    "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself ExplainsTraining Fetchable Metric "
+    "Model Report Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays Trained "
     "TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
@@ -124,6 +124,7 @@ __all__ = [
     "Executor",
     "Experiment",
     "ExplainsItself",
+    "ExplainsTraining",
     "Fetchable",
     "FillMask",
     "Filled",

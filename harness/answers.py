@@ -28,7 +28,7 @@ from harness.templates import render_choices, render_input
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from harness.records import Answered, Prompt, Request, RequestKind, Response, Sample, TaskSpec
+    from harness.records import Answered, Prompt, Request, RequestKind, Response, Sample, TaskSpec, Usage
 
 MINUS = "\u2212"
 _CURRENCY = r"(?:[$\u20ac\u00a3]\s?)?"
@@ -111,17 +111,31 @@ def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Pre
 
 
 def _choose(spec: TaskSpec, sample: Sample, response: LogLikelihoods | Classified | Filled) -> Prediction:
-    """The most likely choice; the first of several that are equally likely."""
-    scores = response.log_probs if isinstance(response, Classified) else response.values
+    """The most likely choice."""
+    return choose(
+        spec, sample, response.log_probs if isinstance(response, Classified) else response.values, response.usage
+    )
+
+
+def choose(spec: TaskSpec, sample: Sample, scores: tuple[float, ...], usage: Usage) -> Prediction:
+    """The choice with the highest score; the first of several that are equally high.
+
+    Args:
+        spec: of the task.
+        sample: whose choices were scored.
+        scores: one a label or choice, in their order.
+        usage: what all requests of the sample took.
+
+    Raises:
+        ModelError: when there are more or fewer scores than choices.
+    """
     names = tuple(spec.labels) or tuple(map(str, range(len(sample.choices))))
     if len(scores) != len(names):
         raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {len(scores)} scores for {len(names)} choices")
-    undecided = Prediction(
-        sample.id, sample.target, None, "failed", scores, context=sample.context, usage=response.usage
-    )
+    undecided = Prediction(sample.id, sample.target, None, "failed", scores, context=sample.context, usage=usage)
     if any(map(math.isnan, scores)) or not math.isfinite(max(scores)):
         return replace(undecided, reason=f"no choice can be the likeliest: {', '.join(map(str, scores))}")
-    status: Answered = "truncated" if response.usage.cut_tokens else "answered"
+    status: Answered = "truncated" if usage.cut_tokens else "answered"
     return replace(undecided, prediction=names[scores.index(max(scores))], status=status)
 
 

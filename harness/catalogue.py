@@ -99,9 +99,9 @@ class Catalogue:
         """All parameters that a component has, defaults included."""
         return settings(self._entry(kind, component).load(), component, kind=kind, provided=frozenset({"assets"}))
 
-    def versions(self, model: Component, task: Component, strategy: Component) -> dict[str, str]:
+    def versions(self, models: Sequence[Component], task: Component, strategy: Component) -> dict[str, str]:
         """Plugin -> version of those that take part in a trial; a task file of the user's has none."""
-        entries = [self._entry("model", model), self._entry("strategy", strategy)]
+        entries = [*(self._entry("model", model) for model in models), self._entry("strategy", strategy)]
         if not is_file(task):
             entries.append(self._entry("task", task))
         return {entry.plugin: entry.version for entry in sorted(entries, key=lambda entry: entry.plugin)}

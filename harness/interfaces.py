@@ -8,8 +8,22 @@ called `reference` takes one behind a colon: `hf:org/name`. Making a part is che
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
+from harness.errors import ModelError
+from harness.modelling import (
+    CountsTokens as CountsTokens,
+    CountsWork as CountsWork,
+    Engine as Engine,
+    ExplainsItself as ExplainsItself,
+    ExplainsTraining as ExplainsTraining,
+    Fetchable as Fetchable,
+    Model as Model,
+    Trainable as Trainable,
+    TrainableInWays as TrainableInWays,
+    Trained as Trained,
+    TrainingJob as TrainingJob,
+)
 from harness.records import LabelBudget
 
 if TYPE_CHECKING:
@@ -24,156 +38,11 @@ if TYPE_CHECKING:
         Estimate,
         Prediction,
         Request,
-        RequestKind,
         Response,
         Sample,
         Split,
         TaskSpec,
     )
-
-# --- models --------------------------------------------------------------------------------------
-
-
-class Engine(Protocol):
-    """A model in memory. It alone knows of batches, devices and caches."""
-
-    @property
-    def provenance(self) -> Mapping[str, str]:
-        """Device, dtype, threads, library versions: what stands beside its results."""
-
-    def run(self, requests: Sequence[Request]) -> Sequence[Response]:
-        """Answer each request, in the order given.
-
-        Raises:
-            ModelError: when an answer makes no sense.
-        """
-
-
-@runtime_checkable
-class CountsWork(Protocol):
-    """An engine that counts what it does: tokens forwarded, reused, padded; or whatever its work is made of."""
-
-    @property
-    def counters(self) -> Mapping[str, int]:
-        """Sums since it was loaded."""
-
-
-class Model(Protocol):
-    """A model as it lies on disk or behind an address. It knows what it is without loading its weights."""
-
-    @property
-    def answers(self) -> frozenset[RequestKind]:
-        """The kinds of requests that its engine answers as it is, without training."""
-
-    def fingerprint(self) -> str:
-        """A digest of weights, tokenizer and all settings that can change an answer. May fetch, never loads."""
-
-    def load(self, device: str) -> Engine:
-        """Bring it into memory on `auto`, `cpu`, `cuda`, `cuda:1` or `mps`."""
-
-
-@runtime_checkable
-class ExplainsItself(Protocol):
-    """A model that can tell why it does not answer a kind of request, where that is worth knowing."""
-
-    def lacks(self, kind: RequestKind) -> str | None:
-        """Why not, in words for the table; None where it answers the kind, or there is nothing to say."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingJob:
-    """Everything a model needs to be trained as a classifier.
-
-    Attributes:
-        examples: text and label.
-        validation: the same, for choosing the best epoch; may be empty.
-        hyperparameters: those of the strategy that the model declares in `hyperparameters`.
-        folder: where the result is kept; content-addressed, so what stands there complete may be used as it is.
-        method: what is trained and how; one of the model's `methods`. `head`: all weights, and a new head.
-        answers: label -> how it is said after a prompt, where the examples' texts are questions of prompts.
-        instruction: what stands before each question, its separator included.
-        ordinary: bare text and label, for methods that learn from prompts and such examples together.
-    """
-
-    examples: Sequence[tuple[str, str]]
-    validation: Sequence[tuple[str, str]]
-    labels: tuple[str, ...]
-    seed: int
-    device: str
-    hyperparameters: Mapping[str, Any]
-    folder: Path
-    method: str = "head"
-    answers: Mapping[str, str] = field(default_factory=dict)
-    instruction: str = ""
-    ordinary: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """A trained engine, the seconds its training took (when it took place) and what is worth saying of it."""
-
-    engine: Engine
-    train_s: float
-    notes: tuple[str, ...] = ()
-
-
-@runtime_checkable
-class Trainable(Protocol):
-    """A model that can be trained; its trained engine answers `Classify`."""
-
-    @property
-    def hyperparameters(self) -> frozenset[str]:
-        """The names of the training parameters that it understands; others are not passed on, and that is said."""
-
-    def train(self, job: TrainingJob) -> Trained:
-        """Train a classifier, or take it from the job's folder.
-
-        Raises:
-            TrainingError: when there is nothing to learn from, or the loss is not finite.
-        """
-
-
-@runtime_checkable
-class TrainableInWays(Trainable, Protocol):
-    """A model that can be trained by several methods; other `Trainable` ones by `head` alone.
-
-    What a trained engine answers follows from the method: after `head` it answers `Classify`, after `prompt` (examples
-    are prompts, see `TrainingJob.answers`) whatever the model is prompted with, after `contrastive` (rows of a label
-    come to lie close) `Embed`. Hyperparameters of the last two belong to the method and are all passed on.
-    """
-
-    @property
-    def methods(self) -> frozenset[str]:
-        """The values of `TrainingJob.method` that it understands."""
-
-
-@runtime_checkable
-class ExplainsTraining(Protocol):
-    """A model that can tell why it can't be trained by a method."""
-
-    def cannot(self, method: str) -> str | None:
-        """Why not, in words for the table; None where it can. May fetch, never loads."""
-
-
-@runtime_checkable
-class CountsTokens(Protocol):
-    """A model that can tell how many tokens texts have, without loading its weights."""
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """The number of tokens of each text."""
-
-
-@runtime_checkable
-class Fetchable(Protocol):
-    """A model or task made of files: what `harness fetch` brings into the cache."""
-
-    def fetch(self) -> Path:
-        """Bring and verify its files; the file or folder that other tools can load.
-
-        Raises:
-            AssetError, OfflineError: when they can't be had.
-        """
-
 
 # --- tasks and strategies ------------------------------------------------------------------------
 
@@ -222,6 +91,7 @@ class Setting:
         versions: plugin -> version of those that take part; what is kept belongs to these versions.
         dry: somebody only looks at the requests: a strategy that asks its model while it adapts leaves that out.
         load: see `engine`.
+        find: see `model`.
     """
 
     seed: int
@@ -230,6 +100,17 @@ class Setting:
     versions: Mapping[str, str] = field(default_factory=dict)
     dry: bool = False
     load: Callable[[Model], Engine] | None = None
+    find: Callable[[Component], Model] | None = None
+
+    def model(self, component: Component) -> Model:
+        """A model that a strategy uses beside the one that it adapts, and names in its `models`.
+
+        Raises:
+            ModelError: where no models can be made, as in a test without a catalogue.
+        """
+        if self.find is None:
+            raise ModelError(f"there is no catalogue here to make {str(component)!r} from")
+        return self.find(component)
 
     def engine(self, model: Model) -> Engine:
         """The model in memory, for strategies that ask it while they adapt: the one that will answer, where it is that.
@@ -264,8 +145,9 @@ class Strategy(Protocol):
 
     A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
     looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
-    the strategy it is to be compared with) or `baselines` (several, the most important one first), and `control` (True
-    for one that others are measured by: its rows get no rank).
+    the strategy it is to be compared with) or `baselines` (several, the most important one first), `control` (True
+    for one that others are measured by: its rows get no rank), and `models` (a tuple of `Component`: models that it
+    uses beside the one that it adapts; keys cover their fingerprints).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:

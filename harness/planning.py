@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.components import LATER
 from harness.errors import ConfigError
 from harness.messages import Job
 from harness.records import Component, Trial
@@ -125,35 +126,35 @@ class Planner:
             limit=limit,
             samples=scored.digest,
             n=scored.n,
-            plugins=self.catalogue.versions(model_component, task_component, strategy_component),
+            plugins=self._versions(cell),
             baselines={} if refusal else self._baselines(cell),
             control=bool(getattr(strategy, "control", False)),
             refusal=refusal,
         )
 
     def _key(self, cell: Cell) -> str:
-        (model_component, model), (task_component, data), (strategy_component, strategy) = (
-            cell.model,
-            cell.task,
-            cell.strategy,
-        )
-        versions = self.catalogue.versions(model_component, task_component, strategy_component)
+        (model_component, model), (_, data), (_, strategy) = cell.model, cell.task, cell.strategy
         scored = data.scored_facts(self.experiment.split, self.experiment.limit)
         refused = self._refusal(model, data, strategy)
         fingerprint = "" if refused else self._fingerprint(model_component, model)
-        return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, versions])
+        return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, self._versions(cell)])
+
+    def _versions(self, cell: Cell) -> dict[str, str]:
+        """Those of the plugins that take part, with a further model's."""
+        others = used_models(cell.strategy[1])
+        return self.catalogue.versions([cell.model[0], *others], cell.task[0], cell.strategy[0])
 
     def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
         (model_component, _), (_, data), (strategy_component, strategy) = cell.model, cell.task, cell.strategy
         read = reads(strategy)
+        others = [
+            self._model(other, self._fingerprint(other, self.catalogue.model(other)) if fingerprint else "")
+            for other in used_models(strategy)
+        ]
         return {
-            "model": [
-                model_component.name,
-                model_component.reference,
-                self.catalogue.settings("model", model_component),
-                fingerprint,
-            ],
+            "model": self._model(model_component, fingerprint),
+            **({"models": others} if others else {}),
             "task": task_identity(data.spec, read),
             "pools": {
                 part: data.pool_facts(part, self.experiment.split).digest
@@ -167,6 +168,9 @@ class Planner:
             **({} if self.experiment.device == "auto" else {"device": self.experiment.device}),
         }
 
+    def _model(self, component: Component, fingerprint: str) -> list[Any]:
+        return [component.name, component.reference, self.catalogue.settings("model", component), fingerprint]
+
     def _fingerprint(self, component: Component, model: Model) -> str:
         """The model's, asked for once: it may have to look at every file, or at the hub."""
         name = str(component)
@@ -177,7 +181,7 @@ class Planner:
     def _settings(self, component: Component, strategy: Strategy) -> dict[str, Any]:
         """All parameters with their defaults: a dataclass's fields, or what the target's signature declares."""
         if dataclasses.is_dataclass(strategy) and not isinstance(strategy, type):
-            return dataclasses.asdict(strategy)
+            return told(strategy)
         return self.catalogue.settings("strategy", component)
 
     def _refusal(self, model: Model, data: TaskData, strategy: Strategy) -> str:
@@ -212,10 +216,30 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
     }
     if "prompt" in read:
         identity |= {
-            "prompt": dataclasses.asdict(spec.prompt),
+            "prompt": {
+                name: value
+                for name, value in dataclasses.asdict(spec.prompt).items()
+                if name != "domain" or value is not None  # a later key: what leaves it out keeps its results
+            },
             "verbalizations": dict(spec.labels),
         }
     return identity
+
+
+def told(part: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    """The fields of a dataclass and of those within it, without `LATER` ones that have their defaults."""
+    return {
+        field.name: told(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
+        for field in dataclasses.fields(part)
+        for value in [getattr(part, field.name)]
+        if not (LATER.items() <= field.metadata.items() and value == field.default)
+    }
+
+
+def used_models(strategy: Strategy) -> tuple[Component, ...]:
+    """The models that a strategy uses beside the one that it adapts."""
+    declared: tuple[Component, ...] = getattr(strategy, "models", ())
+    return declared
 
 
 def reads(strategy: Strategy) -> frozenset[str]:

@@ -69,6 +69,8 @@ class PromptSpec:
         context: what is put before template and input when a strategy conditions on the context.
         condition: what `{{ context }}` means in `context`: the label or its description. `retrieved`: passages, which
             `harness.templates.with_passages` gave the sample, stand before it instead, a line each.
+        domain: a prompt that says what is asked for and shows no row's question, for PMI scoring; the last words of
+            `template`, behind whatever a row fills in, unless told.
     """
 
     template: str
@@ -79,6 +81,7 @@ class PromptSpec:
     input: str = ""
     context: str = "{{ context }}: "
     condition: Condition = "none"
+    domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,9 @@ class Prediction:
         status: `answered`; `truncated` (the question was cut or the token limit ended the answer; it still counts);
             `empty` and `unparsed` (no answer: counted as wrong); `failed` (an error: not scored, makes the trial
             partial).
-        scores: a log-likelihood or log-probability a choice, unnormalised, in the order of labels or choices.
+        scores: what decided, a number a choice, in the order of labels or choices: its log-likelihood or
+            log-probability, unnormalised, or what another scoring or a calibration makes of it (per token, less a
+            prior ...).
         text: the generated text, where there is one.
         latency_ms: the time this one sample took alone, where it was measured alone.
         reason: why it failed.

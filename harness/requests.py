@@ -94,10 +94,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class LogLikelihoods:
-    """One sum of log-probabilities (natural logarithm, unnormalised) a continuation, in the request's order."""
+    """One sum of log-probabilities (natural logarithm, unnormalised) a continuation, in the request's order.
+
+    Attributes:
+        tokens: how many tokens each sum goes over; empty where the engine does not know.
+    """
 
     values: tuple[float, ...]
     usage: Usage = Usage()
+    tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +145,12 @@ class Filled:
     masked), each p over the whole vocabulary. One token: the cloze score of PET (Schick & Schuetze 2021,
     arXiv:2001.07676); several, all masked at once instead of being filled in one after the other, as PET scores them in
     training (Schick & Schuetze 2021, arXiv:2009.07118). Values of fillings with different numbers of tokens are not
-    normalised: each token costs.
+    normalised: each token costs. `tokens` is as in `LogLikelihoods`.
     """
 
     values: tuple[float, ...]
     usage: Usage = Usage()
+    tokens: tuple[int, ...] = ()
 
 
 Response: TypeAlias = LogLikelihoods | Generated | Classified | Embedded | Filled

@@ -88,6 +88,7 @@ class PromptSection(_Section):
     answer: str | None = None
     input: str | None = None
     context: str | None = None
+    domain: str | None = None
 
 
 class GenerationSection(_Section):
@@ -247,6 +248,7 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
         "choice": inputs | {"choice"},
         "answer": inputs | {"target"},
         "context": inputs | {"context"},
+        "domain": inputs,
     }
     for key, names in known.items():
         text = getattr(task.prompt, key)

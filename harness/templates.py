@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.records import Sample, TaskSpec
 
 _WORD = re.compile(r"\S+")
+_FILLED_IN = re.compile(r"\}\}|%\}|#\}")
 _LONGEST = 10_000_000
 """Characters that a template may make by repetition."""
 _LARGEST_IN_POWERS = 1000
@@ -125,6 +126,10 @@ def render_choices(spec: TaskSpec, sample: Sample) -> tuple[str, ...]:
 def render_answer(spec: TaskSpec, sample: Sample) -> str:
     """What follows the query in a demonstration: the right answer as a model would say it."""
     if spec.kind == "classification":
+        if sample.target not in spec.labels:
+            raise TemplateError(
+                f"task {spec.name!r}: nothing says the label {sample.target!r} of sample {sample.id!r}", where="labels"
+            )
         return spec.labels[sample.target]
     if spec.kind == "multiple-choice":
         return render_choices(spec, sample)[int(sample.target)]
@@ -139,6 +144,13 @@ def render_input(spec: TaskSpec, sample: Sample) -> str:
 def render_instruction(spec: TaskSpec) -> str:
     """What stands before everything, without the separator that follows it; empty where there is none."""
     return _render(spec, "prompt.instruction", None, {})
+
+
+def render_domain(spec: TaskSpec, sample: Sample) -> str:
+    """A prompt of the task's domain without the sample's question, see `harness.records.PromptSpec`; may be empty."""
+    if spec.prompt.domain is not None:
+        return _render(spec, "prompt.domain", sample.id, sample.fields)
+    return _FILLED_IN.split(spec.prompt.template)[-1].rpartition("\n")[2].lstrip()
 
 
 def _context(spec: TaskSpec, sample: Sample) -> str:

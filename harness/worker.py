@@ -64,7 +64,14 @@ class TrialWorker:
             data=self._catalogue.task(job.task),
             strategy=self._catalogue.strategy(job.trial.strategy),
             scenarios={str(scenario): self._catalogue.scenario(scenario) for scenario in job.scenarios},
-            setting=Setting(job.trial.seed, job.device, self._catalogue.assets.root, job.trial.plugins, load=engine),
+            setting=Setting(
+                job.trial.seed,
+                job.device,
+                self._catalogue.assets.root,
+                job.trial.plugins,
+                load=engine,
+                find=self._catalogue.model,
+            ),
             load=lambda: self._load(model, job.device),
         )
 

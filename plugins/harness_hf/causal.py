@@ -93,7 +93,8 @@ class CausalEngine:
             found = tuple(0.0 if row is None else next(values) for row in one.rows)
             if not all(map(math.isfinite, found)):
                 raise ModelError(f"{named(at, request)}: its log-likelihoods are {found}")
-            responses[at] = LogLikelihoods(found, one.usage)
+            lengths = tuple(0 if row is None else len(row.ids) - row.start for row in one.rows)
+            responses[at] = LogLikelihoods(found, one.usage, lengths)
         return responses
 
     def _generate(self, requests: Sequence[Request], places: Sequence[int]) -> dict[int, Response]:

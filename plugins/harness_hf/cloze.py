@@ -50,6 +50,10 @@ class ClozeEngine(EmbeddingEngine):
     def _fill(self, requests: Sequence[FillMask]) -> list[Filled]:
         clozes, usages = self._blanks.encode(requests)
         values = [[0.0] * len(request.fillings) for request in requests]
+        lengths = [[0] * len(request.fillings) for request in requests]
+        for cloze in clozes:
+            for number in cloze.fillings:
+                lengths[cloze.request][number] = cloze.masks
 
         @torch.inference_mode()
         def forward(batch: Sequence[Cloze]) -> None:
@@ -58,7 +62,7 @@ class ClozeEngine(EmbeddingEngine):
                     values[cloze.request][number] = score
 
         self._budget.run(clozes, lambda cloze: len(cloze.ids), forward)
-        return [self._answer(*each) for each in zip(requests, values, usages, strict=True)]
+        return [self._answer(*each) for each in zip(requests, values, usages, lengths, strict=True)]
 
     def _scores(self, batch: Sequence[Cloze]) -> list[Tensor]:
         """For each cloze the (F,) sums of its fillings' log-probabilities."""
@@ -73,7 +77,7 @@ class ClozeEngine(EmbeddingEngine):
         ]
 
     @staticmethod
-    def _answer(request: FillMask, values: Sequence[float], usage: Usage) -> Filled:
+    def _answer(request: FillMask, values: Sequence[float], usage: Usage, tokens: Sequence[int]) -> Filled:
         if not all(map(math.isfinite, values)):
             raise ModelError(f"after {request.prompt.query[-60:]!r}: the model's output is not finite")
-        return Filled(tuple(values), usage)
+        return Filled(tuple(values), usage, tuple(tokens))

@@ -95,7 +95,7 @@ class Seq2SeqEngine:
             found = tuple(0.0 if target is None else next(values) for target in one.targets)
             if not all(map(math.isfinite, found)):
                 raise ModelError(f"{named(at, request)}: its log-likelihoods are {found}")
-            responses[at] = LogLikelihoods(found, one.usage)
+            responses[at] = LogLikelihoods(found, one.usage, tuple(len(target or ()) for target in one.targets))
         return responses
 
     def _generate(self, requests: Mapping[int, Generate]) -> dict[int, Response]:

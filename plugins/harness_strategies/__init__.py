@@ -12,6 +12,7 @@ def register_strategies(register: Register) -> None:
     register(
         "few-shot", "harness_strategies.prompting:FewShot", summary="put k solved training rows before the question"
     )
+    register("knn", "harness_strategies.neighbours:NeighbourVote", summary="the vote of the nearest training rows")
     register(
         "context",
         "harness_strategies.context:context",

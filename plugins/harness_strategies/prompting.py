@@ -1,102 +1,183 @@
 """Zero-shot and few-shot prompting: argmax of log p(v(y) | P(x)), or a generated answer (Brown et al. 2020).
 
+A prompt strategy is made of five parts that know nothing of one another: the task's template with its verbalizer, a
+selector and an order of demonstrations, a scorer and a calibrator.
+
 A masked language model is asked by cloze: argmax of log p([MASK] = v(y) | P(x) [MASK]) (Schick & Schuetze 2021).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.answers import ask, classify, decide, fills
+from harness.answers import classify, decide, fills
+from harness.components import LATER
+from harness.errors import ParameterError
 from harness.interfaces import Adapted, ExplainsItself
-from harness.records import Prompt
-from harness.sampling import balanced
-from harness.templates import render_answer, render_instruction, render_query
+from harness.records import Component, LabelBudget
+from harness.templates import render_input
+from harness_strategies.calibration import Calibration, refuses_calibration
+from harness_strategies.ordering import Order, ordered
+from harness_strategies.prompted import Demonstrations, Parts, adapted
+from harness_strategies.retrieval import Encoder, models_of
+from harness_strategies.scorers import Scoring, refuses_scoring
+from harness_strategies.selection import EMBEDS, SEARCHES, SELECTORS, Pool, Select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.interfaces import Model, Setting, TaskView
-    from harness.records import Request, RequestKind, Sample, TaskSpec
-
-CLOZE = "asked by cloze: an answer stands in the place of masks, one for each of its tokens"
+    from harness.records import RequestKind, Sample, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
 class ZeroShot:
-    """The task's prompt, and nothing else. A model that classifies by itself is given the bare input instead."""
+    """The task's prompt, and nothing else. A model that classifies by itself is given the bare input instead.
 
-    reads: ClassVar[frozenset[str]] = frozenset({"prompt"})
+    Args:
+        scoring: how a choice is scored, see `harness_strategies.scorers`.
+        calibrate: what is taken off the scores, see `harness_strategies.calibration`.
+        calibration_texts: unlabelled training texts of `calibrate=batch`, at most.
+    """
+
+    scoring: Scoring = field(default="sum", metadata=LATER)
+    calibrate: Calibration = field(default="none", metadata=LATER)
+    calibration_texts: Annotated[int, Field(ge=1)] = field(default=128, metadata=LATER)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The prompt; for `calibrate=batch` texts of the training split too."""
+        return frozenset({"prompt", "train"} if self.calibrate == "batch" else {"prompt"})
+
+    @property
+    def baseline(self) -> Component | None:
+        """Of a calibrated one the same without calibration."""
+        return _uncalibrated("zero-shot", self)
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs log-likelihoods, fillings or generation, or a model that classifies untrained."""
-        return None if _classifies(model, spec) else _refuses_prompt(model, spec)
+        if self._is_given_inputs(model, spec):
+            return None
+        return _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
+
+    def _is_given_inputs(self, model: Model, spec: TaskSpec) -> bool:
+        return _classifies(model, spec) and self.scoring == "sum" and self.calibrate == "none"
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
-        """Nothing is chosen and nothing is trained."""
-        if _classifies(model, task.spec):
+        """Nothing is trained; a calibrator asks the model."""
+        if self._is_given_inputs(model, task.spec):
             return Adapted(partial(classify, task.spec), partial(decide, task.spec))
-        return _prompted(model, task.spec, (), setting.seed)
+        pool = task.samples("train") if "train" in self.reads else ()
+        parts = Parts(self.scoring, self.calibrate, self.calibration_texts)
+        return adapted(model, task.spec, Demonstrations(), parts, pool, setting)
 
 
 @dataclass(frozen=True, slots=True)
 class FewShot:
-    """P = D_1 sep ... D_k sep P(x): the same k solved training rows before every question of a (task, seed).
+    """P = D_1 sep ... D_k sep P(x): k solved training rows before every question.
 
     Args:
         k: number of demonstrations.
-        select: `balanced` over the labels (order and choice seeded), `random`, or `first` (the first k rows of the
-            training split).
+        select: how they are chosen, see `harness_strategies.selection`; `bm25` and `knn` choose for each sample.
+        order: how they stand, see `harness_strategies.ordering`.
+        encoder: the model that embeds, for `knn`, `diverse` and `votek`; the adapted one itself unless told.
+        scoring: as in `zero-shot`, likewise the next two.
+        calibrate: see `zero-shot`.
+        calibration_texts: see `zero-shot`.
+
+    Raises:
+        ParameterError: for parts that make no sense together.
     """
 
     k: Annotated[int, Field(ge=1)] = 8
-    select: Literal["balanced", "random", "first"] = "balanced"
+    select: Select = "balanced"
+    order: Order = field(default="auto", metadata=LATER)
+    encoder: str | None = field(default=None, metadata=LATER)
+    scoring: Scoring = field(default="sum", metadata=LATER)
+    calibrate: Calibration = field(default="none", metadata=LATER)
+    calibration_texts: Annotated[int, Field(ge=1)] = field(default=128, metadata=LATER)
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt", "train"})
 
+    def __post_init__(self) -> None:
+        searches = self.select in SEARCHES
+        if self.order.startswith("similar") and not searches:
+            raise ParameterError(
+                f"order={self.order} needs a search (select=bm25 or knn): select={self.select} compares with no sample"
+            )
+        if self.encoder is not None and self.select not in EMBEDS:
+            raise ParameterError(f"encoder={self.encoder} has no use: select={self.select} embeds nothing")
+        if self.calibrate == "contextual" and searches:
+            raise ParameterError(
+                f"calibrate=contextual needs one prompt for all samples, and select={self.select} makes one for each",
+                hint="use calibrate=batch",
+            )
+
+    @property
+    def models(self) -> tuple[Component, ...]:
+        """The encoder."""
+        return models_of(self.encoder)
+
+    @property
+    def baseline(self) -> Component | None:
+        """Of a calibrated one the same without calibration; of `select=knn` the plain vote of the same neighbours."""
+        if self.calibrate == "none" and self.select == "knn":
+            return Component("knn", None, {"k": self.k, "encoder": self.encoder})
+        return _uncalibrated("few-shot", self)
+
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
-        """Needs log-likelihoods, fillings or generation."""
-        return _refuses_prompt(model, spec)
+        """Needs log-likelihoods, fillings or generation; embeddings for some selectors."""
+        if self.select in EMBEDS and self.encoder is None and "Embed" not in model.answers:
+            return f"select={self.select} needs embeddings, which the model does not give: name an encoder"
+        return _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
-        """Choose the demonstrations: from the training rows that repeat no scored row."""
-        chosen = self._choose(task.samples("train"), task.spec, random.Random(f"few-shot {setting.seed}"))
-        notes = (
-            () if len(chosen) == self.k else (f"{len(chosen)} demonstrations: the training rows are no more than that",)
-        )
-        shown = tuple(_demonstration(task.spec, sample) for sample in chosen)
-        return _prompted(model, task.spec, shown, setting.seed, notes)
+        """Choose the demonstrations, or get ready to: from the training rows that repeat no scored row."""
+        pool = task.samples("train")
+        shown = self._demonstrations(model, pool, task.spec, setting)
+        parts = Parts(self.scoring, self.calibrate, self.calibration_texts)
+        return adapted(model, task.spec, shown, parts, pool, setting)
 
-    def _choose(self, pool: Sequence[Sample], spec: TaskSpec, rng: random.Random) -> Sequence[Sample]:
-        if self.select == "first":
-            return pool[: self.k]
-        if self.select == "balanced" and spec.kind == "classification":
-            return balanced(pool, self.k, rng)
-        return rng.sample(list(pool), min(self.k, len(pool)))
+    def _demonstrations(self, model: Model, pool: Sequence[Sample], spec: TaskSpec, setting: Setting) -> Demonstrations:
+        few = () if len(pool) >= self.k else (f"{len(pool)} demonstrations: the training rows are no more than that",)
+        select = self.select
+        if select in EMBEDS and setting.dry:
+            select = "first"
+            few = (
+                *few,
+                f"the first training rows are shown: select={self.select} asks an encoder, which is not loaded",
+            )
+        encoder = Encoder(model, self.encoder, setting) if select in EMBEDS else None
+        rng = random.Random(f"few-shot {setting.seed}")
+        held = Pool(spec, pool, lambda: [render_input(spec, one) for one in pool], rng, encoder)
+        found = SELECTORS[select](held, self.k) if len(pool) else []
+        looked_at = len(pool) if select in EMBEDS - SEARCHES else 0
+        if isinstance(found, list):
+            put = ordered(found, self.order, similar=False, seed=setting.seed, name="")
+            chosen = tuple(pool[at] for at in put)
+            return Demonstrations(
+                chosen, None, LabelBudget(len(chosen), unlabelled=looked_at - len(chosen) * bool(looked_at)), few
+            )
+
+        def search(sample: Sample) -> tuple[Sample, ...]:
+            near = found.nearest(sample, render_input(spec, sample), self.k)
+            put = ordered(near, self.order, similar=True, seed=setting.seed, name=sample.id)
+            return tuple(pool[at] for at in put)
+
+        return Demonstrations((), search, LabelBudget(len(pool)), few)
 
 
-def _prompted(
-    model: Model, spec: TaskSpec, demonstrations: tuple[str, ...], seed: int, notes: tuple[str, ...] = ()
-) -> Adapted:
-    answers = model.answers
-    instruction = render_instruction(spec)
-    head = instruction + spec.prompt.separator if instruction else ""
-
-    def requests(sample: Sample) -> tuple[Request, ...]:
-        prompt = Prompt(render_query(spec, sample), demonstrations, head)
-        return (ask(spec, sample, prompt, seed=seed, answers=answers),)
-
-    said = (*notes, CLOZE) if spec.kind != "generation" and fills(answers) else notes
-    return Adapted(requests, partial(decide, spec), notes=said)
-
-
-def _demonstration(spec: TaskSpec, sample: Sample) -> str:
-    return render_query(spec, sample) + render_answer(spec, sample) + spec.prompt.separator
+def _uncalibrated(name: str, strategy: ZeroShot | FewShot) -> Component | None:
+    if strategy.calibrate == "none":
+        return None
+    parameters = dataclasses.asdict(dataclasses.replace(strategy, calibrate="none", calibration_texts=128))
+    return Component(name, None, parameters)
 
 
 def _classifies(model: Model, spec: TaskSpec) -> bool:
@@ -111,3 +192,9 @@ def _refuses_prompt(model: Model, spec: TaskSpec) -> str | None:
     if needed == "LogLikelihood" and isinstance(model, ExplainsItself):
         said = model.lacks("FillMask") or said
     return f"the model can't be prompted: {said}"
+
+
+def _refuses_parts(strategy: ZeroShot | FewShot, model: Model, spec: TaskSpec) -> str | None:
+    return refuses_scoring(strategy.scoring, spec, model.answers) or refuses_calibration(
+        strategy.calibrate, spec, strategy.scoring
+    )

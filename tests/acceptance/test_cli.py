@@ -124,6 +124,7 @@ def test_list_is_a_list(cli):
         "context",
         "few-shot",
         "finetune",
+        "knn",
         "linear-probe",
         "lora",
         "prefix-tuning",
