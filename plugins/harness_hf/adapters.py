@@ -77,7 +77,7 @@ def _configuration(model: PreTrainedModel, method: str, plan: Plan) -> Any:  # n
         return peft.LoraConfig(
             task_type="SEQ_CLS",
             r=plan.r,
-            lora_alpha=plan.alpha,  # type: ignore[arg-type] - a fraction scales as well
+            lora_alpha=plan.alpha,  # type: ignore[arg-type] # a fraction scales as well
             lora_dropout=plan.dropout,
             target_modules=targets(model, plan.target_modules),
             modules_to_save=heads,
@@ -154,7 +154,7 @@ def trainable(model: nn.Module) -> Mapping[str, nn.Parameter]:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def share(model: nn.Module) -> tuple[int, int]:
+def share(model: Any) -> tuple[int, int]:  # noqa: ANN401 - as above
     """The numbers of trained parameters and of all that take part in an answer."""
     everything = [(name, one) for name, one in model.named_parameters() if ".original_module." not in name]
     return sum(one.numel() for one in trainable(model).values()), sum(one.numel() for _, one in everything)
@@ -187,11 +187,11 @@ def merged(model: Any) -> Any:  # noqa: ANN401 - a model, or peft's wrapping of 
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") and not _virtual(model) else model
 
 
-def _virtual(model: Any) -> bool:  # noqa: ANN401
+def _virtual(model: Any) -> bool:  # noqa: ANN401 - as above
     return bool(getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False))
 
 
-def bare(model: Any) -> PreTrainedModel:  # noqa: ANN401
+def bare(model: Any) -> PreTrainedModel:  # noqa: ANN401 - as above
     """The transformers model inside."""
     inside: PreTrainedModel = model.get_base_model() if hasattr(model, "get_base_model") else model
     return inside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
 
 from harness.errors import TrainingError
@@ -33,8 +33,6 @@ def new_classifier(
         TrainingError: when transformers has no classifier of that architecture.
         ModelError: when it can't be loaded.
     """
-    from transformers import AutoConfig
-
     config = AutoConfig.from_pretrained(folder, trust_remote_code=settings.trust_remote_code, local_files_only=True)
     own_code = "AutoModelForSequenceClassification" in (getattr(config, "auto_map", None) or {})
     if config.model_type not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES and not own_code:
@@ -103,8 +101,7 @@ def read_last(model: PreTrainedModel) -> None:
             return judged
         length = judged.shape[1]
         places = mask[:, -length:].long().cumsum(-1).argmax(-1)  # the first of the largest sums
-        rows = judged.new_zeros(len(judged), dtype=places.dtype) + places
-        chosen = judged.gather(1, rows[:, None, None].expand(-1, 1, judged.shape[-1]))
+        chosen = judged.gather(1, places[:, None, None].expand(-1, 1, judged.shape[-1]))
         return chosen.expand(-1, length, -1)
 
     body: nn.Module = model.base_model

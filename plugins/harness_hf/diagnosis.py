@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "gguf", "huggingface-hub")
 INSTALL = "not installed; pip install 'adapt-harness[hf]'"
+INSTALL_PEFT = "not installed: no lora, no soft prompts; pip install 'adapt-harness[peft]'"
 
 
 def findings() -> Iterator[tuple[str, str]]:
     """Pairs of subject and finding."""
     for library in LIBRARIES:
         yield library, version(library) or INSTALL
-    yield "peft", version("peft") or "not installed: no lora, no soft prompts; pip install 'adapt-harness[peft]'"
+    yield "peft", version("peft") or INSTALL_PEFT
     if version("torch"):
         yield from _devices()
 

@@ -13,7 +13,7 @@ from huggingface_hub import constants
 
 from harness.components import build, parse_component
 from harness.errors import ModelError, OfflineError, ParameterError, UsageError
-from harness.interfaces import CountsTokens, Fetchable, Trainable, TrainableInWays
+from harness.interfaces import CountsTokens, ExplainsTraining, Fetchable, TrainableInWays
 from harness.plugins import Plugins
 from harness_hf.families import family_of
 from harness_hf.identity import DigestMemo
@@ -62,12 +62,12 @@ def test_models_know_what_they_are_without_heavy_libraries(tiny_checkpoint, tmp_
 def test_interfaces(tiny_checkpoint, empty_assets):
     causal, encoder = (hf(str(tiny_checkpoint(name)), empty_assets) for name in ("llama", "bert"))
     assert isinstance(causal, CausalModel)
-    assert isinstance(causal, TrainableInWays)
     assert {"head", "prompt"} <= causal.methods
     assert "contrastive" not in causal.methods
     assert isinstance(encoder, EncoderModel)
-    assert isinstance(encoder, Trainable)
     for model in (causal, encoder):
+        assert isinstance(model, TrainableInWays)
+        assert isinstance(model, ExplainsTraining)
         assert isinstance(model, CountsTokens)
         assert isinstance(model, Fetchable)
 
@@ -343,4 +343,4 @@ def test_the_doctor_says_what_is_missing(monkeypatch):
 
     monkeypatch.setattr(diagnosis, "version", lambda library: None)
     found = dict(diagnosis.findings())
-    assert set(found.values()) == {diagnosis.INSTALL}
+    assert set(found.values()) == {diagnosis.INSTALL, diagnosis.INSTALL_PEFT}

@@ -134,9 +134,9 @@ def test_each_family_learns(name, model, job):
     ],
 )
 def test_few_weights_learn_and_what_is_kept_answers_the_same(name, method, rate, model, job, monkeypatch):
-    small = {"virtual_tokens": 4, "learning_rate": rate, "epochs": 24}
+    small = {"virtual_tokens": 4, "learning_rate": rate, "epochs": 10}
     fresh = model(name).train(job(method, **small))
-    assert accuracy(fresh) >= (0.65 if method == "prompt-tuning" else 0.75)  # four standard errors above chance
+    assert accuracy(fresh) >= (0.75 if method == "lora" else 0.65)  # of 200: four standard errors above chance
     folder = job(method, **small).folder
     assert {path.name for path in folder.iterdir()} == {"trained.safetensors", "training.json"}
     monkeypatch.setattr(training, "_fit", lambda *_: pytest.fail("trained again"))
