@@ -97,6 +97,10 @@ def preview(  # noqa: PLR0913 - the options of one command
     return Preview(data.spec.name, strategy, model, notes, tuple(samples))
 
 
+EVERY_METHOD = frozenset({"head", "lora", "prompt-tuning", "prefix-tuning", "bitfit", "prompt", "contrastive"})
+"""What a model that nobody named can be trained by."""
+
+
 class StandIn:
     """Says of itself what the real model says, but answers nothing; without a real model it claims all requests."""
 
@@ -104,7 +108,7 @@ class StandIn:
         self._real = real
         self.answers: frozenset[RequestKind] = real.answers if real else frozenset(get_args(RequestKind))
         self.hyperparameters: frozenset[str] = getattr(real, "hyperparameters", frozenset())
-        self.methods: frozenset[str] = getattr(real, "methods", frozenset({"head", "prompt", "contrastive"}))
+        self.methods: frozenset[str] = getattr(real, "methods", EVERY_METHOD)
 
     def fingerprint(self) -> str:
         """Nothing is kept under it."""

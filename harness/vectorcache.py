@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,7 +92,7 @@ class VectorCache:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._file, timeout=PATIENCE_S)) as database:
-            database.execute("PRAGMA journal_mode = WAL")  # readers don't wait for a writer
+            _write_ahead(database)
             database.execute("PRAGMA synchronous = NORMAL")
             with database:
                 database.execute(TABLE)
@@ -101,6 +102,20 @@ class VectorCache:
     def _remove(self) -> None:
         for path in self._file.parent.glob(f"{self._file.name}*"):  # with its log and index
             path.unlink(missing_ok=True)
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Have readers not wait for a writer. While another process does the same, SQLite does not wait but refuses."""
+    given_up = monotonic() + PATIENCE_S
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or monotonic() > given_up:
+                raise
+            sleep(0.02)
+        else:
+            return
 
 
 def _read(database: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Kept]:

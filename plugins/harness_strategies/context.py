@@ -118,6 +118,11 @@ class Context:
         return self.shuffled
 
     @property
+    def models(self) -> tuple[Component, ...]:
+        """The models that the changed strategy uses beside the one that it adapts."""
+        return getattr(self.changed, "models", ())
+
+    @property
     def baselines(self) -> tuple[Component, ...]:
         """The strategy without contexts, whose gain is what contexts are worth; and the one with wrong contexts."""
         changed = dataclasses.asdict(self.changed)

@@ -282,5 +282,7 @@ def test_an_answer_out_of_the_vocabulary_is_refused(model, job):
 
 def test_an_encoder_without_the_head_is_not_trained_on_prompts(tiny_checkpoint, empty_assets):
     bare = hf(str(tiny_checkpoint("bert")), empty_assets)
-    assert bare.methods == {"head", "contrastive"}
+    assert {"head", "contrastive"} <= bare.methods
+    assert "prompt" not in bare.methods
+    assert bare.cannot("prompt") == NO_HEAD
     assert bare.lacks("FillMask") == NO_HEAD

@@ -624,7 +624,7 @@ def test_a_saved_model_is_known_by_its_configuration(name, checkpoint, empty_ass
     assert isinstance(model, Seq2SeqModel)
     assert isinstance(model, CountsTokens)
     assert isinstance(model, Fetchable)
-    assert not isinstance(model, Trainable)
+    assert isinstance(model, Trainable)
     assert model.answers == {"LogLikelihood", "Generate"}
 
 

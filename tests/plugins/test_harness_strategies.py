@@ -149,6 +149,11 @@ def test_context_may_be_the_description():
     assert prompt_of(context(source="description")).query.startswith("said by night: Text:")
 
 
+def test_context_uses_the_models_of_the_strategy_it_changes():
+    assert context(of="few-shot", select="knn", encoder="minilm-l6").models == (Component("minilm-l6"),)
+    assert context(of="zero-shot").models == ()
+
+
 def test_context_names_the_strategy_it_changes_and_its_reads():
     strategy = context(of="few-shot", k="2")
     without, wrong = strategy.baselines

@@ -639,6 +639,7 @@ def test_a_run_uses_an_encoder_beside_the_model_and_compares_with_its_vote(tiny_
     store = f"{tmp_path / 'run.db'}"
     vote, shown, less = harness.run(model, task_file, strategies, store=store, scenarios=()).trials
     assert {one.status for one in (vote, shown, less)} == {"finished"}
-    assert (shown.trial.baseline, less.trial.baseline) == (vote.trial.key, shown.trial.key)
+    assert list(shown.trial.baselines.values()) == [vote.trial.key]
+    assert list(less.trial.baselines.values()) == [shown.trial.key]
     assert less.costs.train_s > 0
     assert any("8 unlabelled training texts, 8 model calls" in note for note in less.notes)
