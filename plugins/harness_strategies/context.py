@@ -18,9 +18,10 @@ from harness.errors import DataError, UsageError
 from harness.records import Component
 from harness_strategies.finetuning import FineTune
 from harness_strategies.given import GivenView, Labels, Retrieved, exchange
-from harness_strategies.passages import check_installed, digest_of
+from harness_strategies.passages import digest_of
 from harness_strategies.probing import LinearProbe
 from harness_strategies.prompting import FewShot, ZeroShot
+from harness_strategies.retrieval import check_bm25
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,8 @@ def context(  # noqa: PLR0913 - what people can write
         raise UsageError("zero-shot trains on nothing: train=no means nothing there", hint="leave it out")
     retrieval = Retrieval(passages, passages_k, retriever, digest_of(passages) if passages else "")
     if source == "retrieved":
-        check_installed(retriever)
+        if retriever == "bm25":
+            check_bm25()
     elif retrieval != Retrieval():
         raise UsageError("passages are retrieved with source=retrieved alone", hint="add source=retrieved")
     changed = build(CHANGED[of], Component(of, None, parameters), kind="strategy")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import DataError
+from harness.seeds import derived
 from harness.templates import render_input, unsaid, with_passages
 from harness_strategies.passages import Passages, ranker, read_passages
 
@@ -57,7 +57,7 @@ class Labels:
         if sample.context is None:
             return sample
         known = sorted(self.exchanged)
-        drawn = known[_drawn(self.seed, sample.id) % len(known)]
+        drawn = known[derived(self.seed, sample.id) % len(known)]
         return dataclasses.replace(sample, context=self.exchanged.get(sample.context, drawn))
 
 
@@ -108,7 +108,7 @@ class Retrieved:
     def wrong(self, sample: Sample) -> Sample:
         """The sample with the passages nearest to another text of the collection."""
         text = render_input(self._spec, sample)
-        return self._given(sample, self._all[_drawn(self._setting.seed, sample.id) % len(self._all)], never=text)
+        return self._given(sample, self._all[derived(self._setting.seed, sample.id) % len(self._all)], never=text)
 
     def _given(self, sample: Sample, query: str, never: str = "") -> Sample:
         return with_passages(sample, self._collection(sample.context).nearest(query, self._k, never))
@@ -149,7 +149,3 @@ class GivenView:
     def conditioned(self, condition: Condition) -> GivenView:
         """The same, conditioned."""
         return dataclasses.replace(self, task=self.task.conditioned(condition))
-
-
-def _drawn(seed: int, name: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).digest()[:8])

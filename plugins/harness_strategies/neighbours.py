@@ -16,7 +16,7 @@ from harness.errors import ModelError, TrainingError
 from harness.interfaces import Adapted, Trained
 from harness.records import Embed, Embedded, LabelBudget
 from harness.templates import render_input
-from harness_strategies.retrieval import Encoder, Neighbours, models_of, unit
+from harness_strategies.retrieval import ByCosine, Encoder, RowSearch, models_of, unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,17 +77,17 @@ class NeighbourVote:
         engine = encoder.engine  # loading it is no part of the seconds
         started = perf_counter()
         vectors = unit(encoder.embed([render_input(spec, sample) for sample in pool]))
-        search = Neighbours(spec, pool, vectors, encoder)
+        ranker = ByCosine(vectors, encoder)
+        search = RowSearch(spec, pool, ranker)
         trained = Trained(engine, perf_counter() - started)
 
         def decide(sample: Sample, responses: Sequence[Response]) -> Prediction:
             (response,) = responses
             if not isinstance(response, Embedded):
                 raise ModelError(f"the encoder answered {type(response).__name__} where a vector was asked for")
-            near = search.near(sample, np.asarray(response.vector, np.float32), self.k)
-            return choose(
-                spec, sample, self._scores(spec, [(pool[at].target, cosine) for at, cosine in near]), response.usage
-            )
+            cosines = ranker.cosines(np.asarray(response.vector, np.float32))
+            near = [(pool[at].target, float(cosines[at])) for at in search.best(sample, cosines, self.k)]
+            return choose(spec, sample, self._scores(spec, near), response.usage)
 
         return Adapted(requests, decide, trained, notes, budget)
 

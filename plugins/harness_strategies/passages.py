@@ -1,6 +1,6 @@
 """Passages that are put before an input: the nearest ones of a collection (Lewis et al. 2020, arXiv:2005.11401).
 
-By words (BM25: Robertson & Zaragoza 2009) or by the cosine of embeddings. A passage is never the input itself.
+A passage is never the input itself.
 """
 
 from __future__ import annotations
@@ -9,31 +9,22 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from harness.embeddings import FrozenEmbedder
-from harness.errors import DataError, PluginError
+from harness.errors import DataError
 from harness.sampling import normalised
+from harness_strategies.retrieval import ByCosine, ByWords, Encoder, unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from harness.interfaces import Model, Setting
+    from harness_strategies.retrieval import Ranker
 
 Retriever = Literal["bm25", "embeddings"]
-
-
-class Ranker(Protocol):
-    """Tells how near passages are to a text."""
-
-    def scores(self, query: str) -> NDArray[np.floating]:
-        """(n,) for the passages in their order; more is nearer."""
 
 
 @dataclass(frozen=True)
@@ -66,50 +57,16 @@ class Passages:
         return [normalised(text) for text in self.texts]
 
 
-class Bm25:
-    """BM25 over words, as bm25s counts (k1 = 1.5, b = 0.75); words that stand in no passage count for nothing."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        import bm25s
-
-        self._n = len(texts)
-        self._index = bm25s.BM25()
-        words = [_words(text) for text in texts]
-        self._empty = not any(words)  # an index of no words at all can't be made
-        if not self._empty:
-            self._index.index(words, show_progress=False)
-
-    def scores(self, query: str) -> NDArray[np.floating]:
-        """(n,) float32."""
-        words = _words(query)
-        if self._empty or not words:
-            return np.zeros(self._n, np.float32)
-        found: NDArray[np.floating] = self._index.get_scores(words)
-        return found
-
-
-class Cosine:
-    """The cosine of embeddings by a frozen model."""
-
-    def __init__(self, texts: Sequence[str], embedder: FrozenEmbedder) -> None:
-        self._embedder = embedder
-        self._vectors = _unit(embedder.embed(texts).vectors)
-
-    def scores(self, query: str) -> NDArray[np.floating]:
-        """(n,) float32 in [-1, 1]."""
-        found: NDArray[np.floating] = self._vectors @ _unit(self._embedder.embed([query]).vectors)[0]
-        return found
-
-
 def ranker(texts: Sequence[str], by: Retriever, model: Model, setting: Setting) -> Ranker:
-    """Over passages; embeddings are those of the trial's own model."""
-    return Bm25(texts) if by == "bm25" else Cosine(texts, FrozenEmbedder(model, setting))
+    """Over passages; embeddings are those of the trial's own model.
 
-
-def check_installed(by: Retriever) -> None:
-    """Raise a `PluginError` where BM25 is asked for and can't be had."""
-    if by == "bm25" and find_spec("bm25s") is None:
-        raise PluginError("retrieving passages by BM25 needs bm25s", hint="pip install 'adapt-harness[retrieval]'")
+    Raises:
+        PluginError: when bm25s is needed and not installed.
+    """
+    if by == "bm25":
+        return ByWords(texts)
+    encoder = Encoder(model, None, setting)
+    return ByCosine(unit(encoder.embed(texts)), encoder)
 
 
 def digest_of(path: str) -> str:
@@ -156,12 +113,3 @@ def _jsonl(path: str, written: str) -> list[str]:
             raise DataError("has no `text`", where=f"{path}:{number}", hint='write {"text": "the passage"}')
         texts.append(text)
     return texts
-
-
-def _words(text: str) -> list[str]:
-    return normalised(text).split()
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)

@@ -1,10 +1,10 @@
-"""Searches over training rows, by words (BM25) or embeddings (cosine), which never find what repeats the sample."""
+"""How near texts are to a query, by words (BM25) or embeddings (cosine); searches over training rows by either."""
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from harness.components import parse_component
 from harness.embeddings import FrozenEmbedder
 from harness.errors import ModelError, PluginError
 from harness.records import Embed, Embedded
-from harness.sampling import duplicate_key
+from harness.sampling import duplicate_key, normalised
 from harness.templates import shown_fields
 
 if TYPE_CHECKING:
@@ -23,14 +23,12 @@ if TYPE_CHECKING:
     from harness.interfaces import Engine, Model, Setting
     from harness.records import Component, Sample, TaskSpec
 
-_WORD = re.compile(r"\w+")
-
 
 class Encoder:
     """A model that embeds: the one that is adapted, or another that is named.
 
-    Training texts come from the cache of embeddings where they are there; what is answered is computed each time, so
-    that its time counts.
+    Training texts come from the cache of embeddings where they are there; any other text is computed each time, so that
+    its time counts.
 
     Raises:
         ModelError: when the model gives no embeddings.
@@ -43,6 +41,7 @@ class Encoder:
                 f"{encoder or 'the model'} gives no embeddings", hint="name one that does, such as encoder=minilm-l6"
             )
         self._embedder = FrozenEmbedder(self.model, setting)
+        self._known: dict[str, NDArray[np.float32]] = {}
 
     @cached_property
     def engine(self) -> Engine:
@@ -51,14 +50,18 @@ class Encoder:
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, D) vectors of training texts."""
-        return self._embedder.embed(texts).vectors
+        vectors = self._embedder.embed(texts).vectors
+        self._known.update(zip(texts, vectors, strict=True))
+        return vectors
 
     def vector(self, text: str) -> NDArray[np.float32]:
-        """(D,): the vector of a text, computed now.
+        """(D,): the vector of a text, computed now unless it is a training text.
 
         Raises:
             ModelError: when the engine answers something else.
         """
+        if text in self._known:
+            return self._known[text]
         (response,) = self.engine.run([Embed(text)])
         if not isinstance(response, Embedded):
             raise ModelError(f"the encoder answered {type(response).__name__} where a vector was asked for")
@@ -76,66 +79,87 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
-class _Rows:
-    """The keys by which a row that repeats a sample is known."""
+class Ranker(Protocol):
+    """Tells how near each of some texts is to a query."""
 
-    def __init__(self, spec: TaskSpec, samples: Sequence[Sample]) -> None:
-        self._shown = shown_fields(spec)
-        self._keys = [duplicate_key(sample, self._shown) for sample in samples]
-        self.count = len(self._keys)
-
-    def best(self, similarity: NDArray[Any], sample: Sample, k: int) -> list[int]:
-        """Numbers of the k most similar rows, the first of equals first, without what repeats the sample."""
-        own = duplicate_key(sample, self._shown)
-        order = np.argsort(-similarity, kind="stable")
-        return [int(at) for at in order if self._keys[at] != own][:k]
+    def scores(self, query: str) -> NDArray[np.floating]:
+        """(n,) in the texts' order; more is nearer."""
 
 
-class Neighbours:
-    """A search by the cosine of embeddings."""
+class ByWords:
+    """BM25 over words (Robertson & Zaragoza 2009; Lucene's idf, k1 1.5, b 0.75).
 
-    def __init__(
-        self, spec: TaskSpec, samples: Sequence[Sample], vectors: NDArray[np.float32], encoder: Encoder
-    ) -> None:
-        self._rows = _Rows(spec, samples)
-        self._vectors = vectors
-        self._encoder = encoder
-
-    def nearest(self, sample: Sample, text: str, k: int) -> list[int]:
-        """Numbers of at most k rows, the most similar first."""
-        return [at for at, _ in self.near(sample, self._encoder.vector(text), k)]
-
-    def near(self, sample: Sample, vector: NDArray[np.float32], k: int) -> list[tuple[int, float]]:
-        """Numbers and cosines of at most k rows, the most similar first."""
-        similarity = self._vectors @ unit(vector)
-        return [(at, float(similarity[at])) for at in self._rows.best(similarity, sample, k)]
-
-
-class Lexical:
-    """A search by BM25 (Lucene's idf, k1 1.5, b 0.75); words are lower-cased, none is left out or stemmed.
+    Words are those of `harness.sampling.normalised`; none is left out or stemmed, and one that stands in no text counts
+    for nothing.
 
     Raises:
         PluginError: when bm25s is not installed.
     """
 
-    def __init__(self, spec: TaskSpec, samples: Sequence[Sample], texts: Sequence[str]) -> None:
-        try:
-            import bm25s
-        except ImportError as error:
-            raise PluginError("select=bm25 needs bm25s", hint="pip install 'adapt-harness[retrieval]'") from error
-        self._rows = _Rows(spec, samples)
+    def __init__(self, texts: Sequence[str]) -> None:
+        check_bm25()
+        import bm25s
+
+        self._n = len(texts)
         self._index = bm25s.BM25(k1=1.5, b=0.75, method="lucene")
         found = [_words(text) for text in texts]
         self._known = {word for words in found for word in words}
-        if self._known:
+        if self._known:  # an index of no words at all can't be made
             self._index.index(found, show_progress=False)
 
-    def nearest(self, sample: Sample, text: str, k: int) -> list[int]:
-        """Numbers of at most k rows, the most similar first; of rows that share no word the first ones."""
-        words = [word for word in _words(text) if word in self._known]
-        scores = self._index.get_scores(words) if words else np.zeros(self._rows.count)
-        return self._rows.best(scores, sample, k)
+    def scores(self, query: str) -> NDArray[np.floating]:
+        """(n,) float32."""
+        words = [word for word in _words(query) if word in self._known]
+        found: NDArray[np.floating] = self._index.get_scores(words) if words else np.zeros(self._n, np.float32)
+        return found
+
+
+class ByCosine:
+    """The cosine of embeddings.
+
+    Args:
+        vectors: (n, D) of the texts, each of length 1.
+        encoder: embeds queries, anew each time.
+    """
+
+    def __init__(self, vectors: NDArray[np.float32], encoder: Encoder) -> None:
+        self._vectors = vectors
+        self._encoder = encoder
+
+    def scores(self, query: str) -> NDArray[np.floating]:
+        """(n,) float32 in [-1, 1]."""
+        return self.cosines(self._encoder.vector(query))
+
+    def cosines(self, vector: NDArray[np.float32]) -> NDArray[np.floating]:
+        """(D,) vector of a query -> (n,)."""
+        found: NDArray[np.floating] = self._vectors @ unit(vector)
+        return found
+
+
+def check_bm25() -> None:
+    """Raise a `PluginError` where BM25 can't be had."""
+    if find_spec("bm25s") is None:
+        raise PluginError("a search by BM25 needs bm25s", hint="pip install 'adapt-harness[retrieval]'")
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    return normalised(text).split()
+
+
+class RowSearch:
+    """A search over rows that never finds the sample that is asked for, or a row that repeats it."""
+
+    def __init__(self, spec: TaskSpec, samples: Sequence[Sample], ranker: Ranker) -> None:
+        self._shown = shown_fields(spec)
+        self._keys = [duplicate_key(sample, self._shown) for sample in samples]
+        self._ranker = ranker
+
+    def nearest(self, sample: Sample, text: str, k: int) -> list[int]:
+        """Numbers of at most k rows, the most similar first, the first of equals first."""
+        return self.best(sample, self._ranker.scores(text), k)
+
+    def best(self, sample: Sample, similarity: NDArray[np.floating], k: int) -> list[int]:
+        """The same, by numbers (n,) that are known already."""
+        own = duplicate_key(sample, self._shown)
+        order = np.argsort(-similarity, kind="stable")
+        return [int(at) for at in order if self._keys[at] != own][:k]

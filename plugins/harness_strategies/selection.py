@@ -12,13 +12,16 @@ knn       for each sample the rows with the most similar embeddings (Liu et al. 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 
+from harness.errors import PluginError
 from harness.sampling import balanced
-from harness_strategies.retrieval import Lexical, Neighbours, unit
+from harness_strategies.retrieval import ByCosine, ByWords, RowSearch, unit
 
 if TYPE_CHECKING:
     import random
@@ -102,43 +105,27 @@ def even(pool: Pool, k: int) -> list[int]:
 
 
 def diverse(pool: Pool, k: int) -> list[int]:
-    """One row for each of k clusters: the nearest to its centre (k-means with seeded k-means++ starts)."""
+    """One row for each of k clusters: the nearest to its centre (k-means with seeded k-means++ starts).
+
+    Raises:
+        PluginError: when scikit-learn is not installed.
+    """
+    if find_spec("sklearn") is None:
+        raise PluginError("select=diverse needs scikit-learn", hint="pip install 'adapt-harness[baselines]'")
+    from sklearn.cluster import KMeans
+
     vectors = pool.vectors().astype(np.float64)
     if k >= len(vectors):
         return list(range(len(vectors)))
-    draw = np.random.default_rng(pool.rng.getrandbits(64))
-    centres = _starts(vectors, k, draw)
-    for _ in range(50):
-        nearest = _distances(vectors, centres).argmin(axis=1)
-        moved = np.array(
-            [vectors[nearest == at].mean(axis=0) if (nearest == at).any() else centres[at] for at in range(k)]
-        )
-        if np.allclose(moved, centres):
-            break
-        centres = moved
+    clusters = KMeans(k, n_init=1, random_state=pool.rng.getrandbits(32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of fewer different vectors than clusters: rows are chosen all the same
+        away = clusters.fit(vectors).transform(vectors)  # (n, k) distances to the centres
     chosen: list[int] = []
-    for distances in _distances(vectors, centres).T:
+    for distances in away.T:
         distances[chosen] = np.inf
         chosen.append(int(distances.argmin()))
     return chosen
-
-
-def _starts(vectors: NDArray[np.float64], k: int, draw: np.random.Generator) -> NDArray[np.float64]:
-    """k-means++ (Arthur & Vassilvitskii 2007): each start is drawn by its squared distance to those before it."""
-    starts = [int(draw.integers(len(vectors)))]
-    while len(starts) < k:
-        weights = _distances(vectors, vectors[starts]).min(axis=1)
-        weights = weights if weights.sum() > 0 else np.ones(len(vectors))
-        starts.append(int(draw.choice(len(vectors), p=weights / weights.sum())))
-    return vectors[starts]
-
-
-def _distances(vectors: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, k) squared distances."""
-    squares: NDArray[np.float64] = (
-        (vectors**2).sum(axis=1)[:, None] - 2 * vectors @ centres.T + (centres**2).sum(axis=1)
-    )
-    return squares.clip(min=0.0)
 
 
 def votek(pool: Pool, k: int) -> list[int]:
@@ -168,7 +155,7 @@ def votek(pool: Pool, k: int) -> list[int]:
 def bm25(pool: Pool, k: int) -> Search:
     """A search by words."""
     del k
-    return Lexical(pool.spec, pool.samples, pool.texts())
+    return RowSearch(pool.spec, pool.samples, ByWords(pool.texts()))
 
 
 def knn(pool: Pool, k: int) -> Search:
@@ -176,7 +163,7 @@ def knn(pool: Pool, k: int) -> Search:
     del k
     if pool.encoder is None:
         raise ValueError("this selector needs an encoder")
-    return Neighbours(pool.spec, pool.samples, pool.vectors(), pool.encoder)
+    return RowSearch(pool.spec, pool.samples, ByCosine(pool.vectors(), pool.encoder))
 
 
 SELECTORS: Mapping[str, Selector] = {

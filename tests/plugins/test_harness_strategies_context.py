@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections import Counter
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -23,13 +24,14 @@ from harness.records import (
 from harness.sampling import normalised
 from harness.taskdata import TaskData
 from harness.testing import ToyModel, check_strategy
-from harness_strategies import passages
+from harness_strategies import retrieval
 from harness_strategies.context import context
 from harness_strategies.finetuning import FineTune
 from harness_strategies.given import exchange
-from harness_strategies.passages import Bm25, Passages
+from harness_strategies.passages import Passages
 from harness_strategies.probing import LinearProbe
 from harness_strategies.prompting import FewShot, ZeroShot
+from harness_strategies.retrieval import ByWords
 
 TOPICS, DESKS, REST = ("goal", "vote"), ("north", "south"), ("the", "a", "late", "new", "big", "old")
 
@@ -294,11 +296,11 @@ def test_bm25_is_that_of_the_formula():
 
     for query in ("the cat", "dog", "a zebra", "", "mat mat"):
         expected = [score(query, document) for document in words]
-        assert Bm25(texts).scores(query) == pytest.approx(expected, abs=1e-5)
+        assert ByWords(texts).scores(query) == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_collection_without_words_gives_nothing():
-    assert Passages(["", " "], Bm25(["", " "])).nearest("cat", 2) == ()
+    assert Passages(["", " "], ByWords(["", " "])).nearest("cat", 2) == ()
 
 
 TRAIN = [
@@ -344,7 +346,7 @@ def test_no_training_row_is_given_itself_or_its_duplicate(tmp_path):
 
 @given(st.lists(st.text("ab !", min_size=1, max_size=5), min_size=1, max_size=9), st.text("ab !", max_size=5))
 def test_no_passage_says_what_the_query_says_or_another_passage(texts, query):
-    found = [normalised(one) for one in Passages(texts, Bm25(texts)).nearest(query, 3)]
+    found = [normalised(one) for one in Passages(texts, ByWords(texts)).nearest(query, 3)]
     assert normalised(query) not in found
     assert len(set(found)) == len(found)
 
@@ -406,8 +408,25 @@ def test_an_empty_collection_is_refused(tmp_path):
         adapted(context(source="retrieved"), ToyModel(), tmp_path, Rows([], [row(1, "x")]))
 
 
+def test_a_question_is_embedded_each_time_it_is_asked_and_a_training_text_once(tmp_path):
+    class CountingEmbedder(ToyModel):
+        answers = frozenset({"Embed", "LogLikelihood"})
+        read: ClassVar[list[str]] = []
+
+        def run(self, requests):
+            self.read.extend(one.text for one in requests)
+            return [Embedded((float(len(one.text)), 1.0)) for one in requests]
+
+    task, model = Rows([row(1, "short"), row(2, "a longer text")], [row(9, "a question")]), CountingEmbedder()
+    asked = adapted(context(source="retrieved", retriever="embeddings"), model, tmp_path, task)
+    for _ in range(2):
+        asked.requests(task.samples("test")[0])
+    assert model.read.count("a question") == 2, "a time that is measured has the work in it"
+    assert all(model.read.count(one.fields["text"]) == 1 for one in task.samples("train"))
+
+
 def test_what_bm25_needs_is_said(monkeypatch):
-    monkeypatch.setattr(passages, "find_spec", lambda _: None)
+    monkeypatch.setattr(retrieval, "find_spec", lambda _: None)
     with pytest.raises(PluginError, match="needs bm25s"):
         context(source="retrieved")
     context(source="retrieved", retriever="embeddings")
