@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import ModelError
 from harness_hf.prompts import PromptEncoder
-from harness_hf.tokens import token_ids
+from harness_hf.tokens import specials, token_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ class BlankEncoder:
         self._tokenizer = tokenizer
         self._window = window
         self._mask: int = tokenizer.mask_token_id
-        self._before, self._behind = _specials(tokenizer)
+        self._before, self._behind = specials(tokenizer)
 
     def encode(self, requests: Sequence[FillMask]) -> tuple[list[Cloze], list[Usage]]:
         """The clozes of all requests, and what reading each request took: the tokens around its masks.
@@ -148,10 +148,3 @@ def _by_length(tokens: Sequence[tuple[int, ...]]) -> dict[int, dict[int, tuple[i
     for number, ids in enumerate(tokens):
         groups[len(ids)][number] = ids
     return groups
-
-
-def _specials(tokenizer: PreTrainedTokenizerBase) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """What the tokenizer puts before and behind each text ([CLS] and [SEP])."""
-    bare, full = ([*token_ids(tokenizer, ["a"], add_special_tokens=special)[0]] for special in (False, True))
-    at = next((at for at in range(len(full)) if full[at : at + len(bare)] == bare), 0)
-    return tuple(full[:at]), tuple(full[at + len(bare) :])

@@ -14,6 +14,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from harness_hf import cascade
 from harness_hf.cascade import Call, KeyValues, Packed
+from harness_hf.closeness import close
 from harness_hf.counters import Counters
 from harness_hf.linear import quicken
 from harness_hf.packing import layout
@@ -170,7 +171,7 @@ class Decoder:
         if self._head is None or self._base is self.model or capped:
             return False
         whole, apart = self.model(input_ids=ids, use_cache=False).logits, self._head(states)
-        return whole.shape == apart.shape and _close(whole, apart)
+        return whole.shape == apart.shape and close(whole, apart)
 
     def _found_reach(self, ids: list[int]) -> int:
         """How long rows may be that run as a trie: what every layer sees; 0 where a small trie comes out wrong."""
@@ -181,7 +182,7 @@ class Decoder:
         plain = [self._base(input_ids=self._tensor([row]), use_cache=False).last_hidden_state[0] for row in rows]
         try:
             self.model.set_attn_implementation(cascade.NAME)
-            right = all(map(_close, plain, self._small_trie(rows)))
+            right = all(map(close, plain, self._small_trie(rows)))
         except (cascade.UnsupportedError, TypeError, ValueError, RuntimeError, LookupError, AttributeError) as error:
             log.debug("a trie can't run: %s", error)
             right = False
@@ -214,7 +215,7 @@ class Decoder:
         mask = torch.ones(2, cached + rest.shape[1], dtype=torch.long, device=ids.device)
         mask[:, cached : cached + gap] = 0
         inputs = self._inputs(rest, cache, mask, positions_of(mask)[:, cached:])
-        return _close(states[:, cached:].repeat(2, 1, 1), self._base(**inputs).last_hidden_state[:, gap:])
+        return close(states[:, cached:].repeat(2, 1, 1), self._base(**inputs).last_hidden_state[:, gap:])
 
 
 def _ordinary(vocabulary: int) -> Tensor:
@@ -243,9 +244,3 @@ def expanded(cache: DynamicCache, rows: int) -> DynamicCache:
         copy.values = layer.values.expand(rows, -1, -1, -1)
         twin.layers.append(copy)
     return twin
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    """Equal up to the noise of the order of summation."""
-    tolerance = 1e-4 if a.dtype is torch.float32 else 5e-2
-    return bool((a - b).abs().max() <= tolerance * a.abs().max().clamp(min=1e-6))

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from harness.errors import UsageError
+from harness_hf.closeness import close
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 SWITCH = "HARNESS_LINEAR"
 """Environment variable: `onednn` or `torch`, whatever the CPU is."""
-
-TOLERANCE = 1e-4
-"""How far, of the largest state, two orders of summation may lead."""
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +82,7 @@ def quicken(model: PreTrainedModel, states: Callable[[], Tensor]) -> None:
     for module in changed:
         module.__class__ = FASTER[type(module)]
     try:
-        right = bool((states() - plain).abs().max() <= TOLERANCE * plain.abs().max())
+        right = close(plain, states())
     except (RuntimeError, AttributeError) as error:
         log.debug("oneDNN can't run it: %s", error)
         right = False

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from harness_hf.closeness import close
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,10 +17,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EXACT = 1e-4
-"""How far logits may lie apart that should be equal, as a share of the largest: rounding in float32."""
-ROUNDED = 3e-2
-"""The same for dtypes of 16 bits."""
+HALF = 3e-2
+"""How far logits that should be equal may lie apart in dtypes of 16 bits, as a share of the largest."""
 
 
 class MaskLogits:
@@ -71,5 +71,4 @@ class MaskLogits:
         except Exception as error:  # noqa: BLE001 - whatever a model makes of fewer states: then it gets all of them
             log.debug("%s: its head needs all states: %s", type(self._model).__name__, error)
             return False
-        bound = (EXACT if self._model.dtype == torch.float32 else ROUNDED) * whole.abs().max()
-        return alone.shape == whole.shape and bool((alone - whole).abs().max() <= bound)
+        return alone.shape == whole.shape and close(whole, alone, self._model.dtype, half=HALF)

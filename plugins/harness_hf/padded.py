@@ -10,6 +10,7 @@ from harness_hf.batching import CACHED_TOKENS
 from harness_hf.decoder import expanded
 from harness_hf.sharing import shared_length
 from harness_hf.transfer import on_device
+from harness_hf.wanted import log_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,21 +46,12 @@ def _scores(decoder: Decoder, batch: Sequence[Input], shared: int, cache: Dynami
     padded = [list(one.ids[shared:]) + [0] * (longest + shared - len(one.ids)) for one in batch]
     ids = on_device(padded, device)  # (B, L)
     wanted = [
-        (number, lookup.place - shared, lookup.token) for number, one in enumerate(batch) for lookup in one.lookups
+        ((number, lookup.place - shared), lookup.token) for number, one in enumerate(batch) for lookup in one.lookups
     ]
-    places = sorted({(number, column) for number, column, _ in wanted})
-    index = {place: at for at, place in enumerate(places)}
-    rows, columns = torch.tensor(places, device=device).T  # (N,), (N,)
-    at = torch.tensor([index[number, column] for number, column, _ in wanted], device=device)
-    targets = torch.tensor([target for _, _, target in wanted], device=device)
-    found = torch.empty(len(wanted), device=device)
-    begin = 0
-    for logits in decoder.logits(ids, rows, columns, cache=cache):  # (n, V)
-        here = ((at >= begin) & (at < begin + len(logits))).nonzero()[:, 0]
-        local = at[here] - begin
-        found[here] = logits[local, targets[here]] - logits.logsumexp(-1)[local]
-        begin += len(logits)
+    index = {place: at for at, place in enumerate(dict.fromkeys(place for place, _ in wanted))}
+    rows, columns = torch.tensor(list(index), device=device).T  # (N,), (N,)
+    logits = decoder.logits(ids, rows, columns, cache=cache)
+    scores = log_probabilities(logits, [(index[place], token) for place, token in wanted])
     real = sum(len(one.ids) - shared for one in batch)
     decoder.counters.add(forwarded=real, padded=ids.numel() - real)
-    scores: list[float] = found.tolist()
     return scores

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import ModelError
 from harness.records import Prompt, Usage
-from harness_hf.tokens import token_ids
+from harness_hf.tokens import specials, token_ids
 from harness_hf.trie import common_length
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class PromptEncoder:
         self._window = window
         self._chat = chat
         self._known: dict[str, list[int]] = {}
-        self._first = [] if chat else _leading_specials(tokenizer)
+        # What the tokenizer puts behind a text has no place in a prompt that is to go on.
+        self._first = [] if chat else specials(tokenizer)[0]
 
     # --- texts ---------------------------------------------------------------------------------------
 
@@ -205,11 +206,3 @@ def _split_spaces(context: str) -> tuple[str, str]:
     """White space at the end of a context goes to the continuation, as tokenizers join it to the word that follows."""
     bare = context.rstrip()
     return bare, context[len(bare) :]
-
-
-def _leading_specials(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """What the tokenizer puts before each text by default (BOS); what it puts behind has no place in a prompt."""
-    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
-    full = tokenizer("a")["input_ids"]
-    at = next((at for at in range(len(full)) if full[at : at + len(bare)] == bare), 0)
-    return list(full[:at])

@@ -14,6 +14,7 @@ from transformers.cache_utils import DynamicLayer
 from transformers.modeling_outputs import BaseModelOutput
 
 from harness.errors import ModelError
+from harness_hf.closeness import close
 from harness_hf.counters import Counters
 from harness_hf.decoder import HALF, LOGIT_FLOATS
 from harness_hf.linear import quicken
@@ -203,12 +204,12 @@ class EncoderDecoder:
         written = [self.start, *prompt[:HALF]]
         whole = self._plain(prompt, written)
         self._vocabulary = whole.shape[-1]
-        if not any(_tried(lambda: _close(self._twice(prompt, written), whole)) for _ in self._ways()):
+        if not any(_tried(lambda: self._close(whole, self._twice(prompt, written))) for _ in self._ways()):
             raise ModelError(
                 f"{type(self.model).__name__} comes to other numbers step by step than in one go",
                 hint="this engine can't run it, nor can its answers be trusted elsewhere",
             )
-        self.pads = _tried(lambda: _close(self._beside(prompt, written), self._plain(prompt[:HALF], written)))
+        self.pads = _tried(lambda: self._close(self._plain(prompt[:HALF], written), self._beside(prompt, written)))
         name = type(self.model).__name__
         if not self._apart:
             log.info("%s makes its logits itself: they are computed at every place", name)
@@ -216,6 +217,9 @@ class EncoderDecoder:
             log.info("%s can't read several tokens at once behind others: they are run one by one", name)
         if not self.pads:
             log.info("%s can't pad: its prompts are run one by one", name)
+
+    def _close(self, expected: Tensor, found: Tensor) -> bool:
+        return close(expected, found, self.model.dtype)  # of float32 logits, that of what they were made of
 
     def _ways(self) -> Iterator[None]:
         """Ways of running the decoder, the fastest first; `_apart`, `_scale` and `_one_by_one` are set for each."""
@@ -304,9 +308,3 @@ def _tried(equal: Callable[[], bool]) -> bool:
     except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, AssertionError) as error:
         log.debug("it can't: %s", error)
         return False
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    """Equal up to the noise of the order of summation."""
-    tolerance = 1e-4 if a.dtype is torch.float32 else 5e-2
-    return bool((a - b).abs().max() <= tolerance * b.abs().max().clamp(min=1e-6))

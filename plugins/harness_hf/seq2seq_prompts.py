@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from harness.errors import ModelError
 from harness.records import Usage
 from harness_hf.prompts import Answerable, PromptEncoder
-from harness_hf.tokens import token_ids
+from harness_hf.tokens import specials, token_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,7 +46,7 @@ class Seq2SeqPrompts(PromptEncoder):
     ) -> None:
         super().__init__(tokenizer, window=window, chat=chat)
         self._target_window = target_window
-        self._last = [] if chat else _trailing_specials(tokenizer, len(self._first))
+        self._last = [] if chat else specials(tokenizer)[1]
         self._known_targets: dict[str, list[int]] = {}
         if window is not None and window <= len(self._first) + len(self._last):
             raise ModelError(
@@ -139,9 +139,3 @@ class Seq2SeqPrompts(PromptEncoder):
             begin = self._cut_begin(prompt, cut, len(ids) - len(self._last))
             ids = ids[:begin] + ids[begin + cut :]
         return ids, Usage(prompt_tokens=len(ids), dropped_demonstrations=dropped, cut_tokens=cut)
-
-
-def _trailing_specials(tokenizer: PreTrainedTokenizerBase, leading: int) -> list[int]:
-    """What the tokenizer puts behind each text by default (EOS)."""
-    bare, full = (tokenizer("a", add_special_tokens=special)["input_ids"] for special in (False, True))
-    return list(full[leading + len(bare) :])

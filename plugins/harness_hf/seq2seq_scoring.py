@@ -15,7 +15,7 @@ import torch
 from harness_hf.batching import CACHED_TOKENS
 from harness_hf.prompts import Row
 from harness_hf.stepping import BATCH_ROWS
-from harness_hf.wanted import Input, inputs_of
+from harness_hf.wanted import Input, inputs_of, log_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -139,13 +139,5 @@ def _followed(model: EncoderDecoder, read: Read, inputs: Sequence[Input]) -> Sco
 
 def _looked_up(model: EncoderDecoder, outputs: Tensor, wanted: Sequence[tuple[int, Lookup]]) -> Scores:
     """Look tokens up in the distributions that outputs (N, .) make."""
-    at = torch.tensor([number for number, _ in wanted], device=outputs.device)
-    targets = torch.tensor([lookup.token for _, lookup in wanted], device=outputs.device)
-    found = torch.empty(len(wanted), device=outputs.device)
-    begin = 0
-    for logits in model.project(outputs):  # (n, V)
-        here = ((at >= begin) & (at < begin + len(logits))).nonzero()[:, 0]
-        local = at[here] - begin
-        found[here] = logits[local, targets[here]] - logits.logsumexp(-1)[local]
-        begin += len(logits)
-    return list(zip((lookup.row for _, lookup in wanted), found.tolist(), strict=True))
+    found = log_probabilities(model.project(outputs), [(number, lookup.token) for number, lookup in wanted])
+    return list(zip((lookup.row for _, lookup in wanted), found, strict=True))

@@ -13,6 +13,7 @@ from harness_hf.packing import Layout, fits, layout, packs
 from harness_hf.parallel import each
 from harness_hf.prefill import prefill
 from harness_hf.trie import Node, build
+from harness_hf.wanted import log_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,15 +63,12 @@ def _looked_up(
     decoder: Decoder, states: dict[Place, Tensor], lookups: dict[Place, list[tuple[int, int]]]
 ) -> Iterator[tuple[int, float]]:
     """Project the states to distributions, few at a time, and look the tokens up."""
-    places = list(lookups)
-    begin = 0
-    for logits in decoder.project(torch.stack([states[place] for place in places])) if places else ():  # (n, V)
-        asked = [(at, *one) for at, place in enumerate(places[begin : begin + len(logits)]) for one in lookups[place]]
-        rows = torch.tensor([at for at, _, _ in asked], device=logits.device)
-        tokens = torch.tensor([token for _, token, _ in asked], device=logits.device)
-        found = logits[rows, tokens] - logits.logsumexp(-1)[rows]
-        yield from zip((row for _, _, row in asked), found.tolist(), strict=True)
-        begin += len(logits)
+    if not lookups:
+        return iter(())
+    asked = [(at, *one) for at, ones in enumerate(lookups.values()) for one in ones]
+    logits = decoder.project(torch.stack([states[place] for place in lookups]))
+    found = log_probabilities(logits, [(at, token) for at, token, _ in asked])
+    return zip((row for _, _, row in asked), found, strict=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,13 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **option
     return found
 
 
+def specials(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """What the tokenizer puts before and behind each text by default (BOS; [CLS] and [SEP]; EOS)."""
+    bare, full = (token_ids(tokenizer, ["a"], add_special_tokens=special)[0] for special in (False, True))
+    at = next((at for at in range(len(full)) if full[at : at + len(bare)] == bare), 0)
+    return full[:at], full[at + len(bare) :]
+
+
 def _is_valid(text: str) -> bool:
     try:
         text.encode()

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from torch import Tensor
 
     from harness_hf.prompts import Row
 
@@ -39,3 +43,32 @@ def inputs_of(rows: Sequence[Row]) -> list[Input]:
         one = found.setdefault(row.ids[:-1], Input(row.ids[:-1]))
         one.lookups.extend(Lookup(place - 1, row.ids[place], number) for place in range(row.start, len(row.ids)))
     return list(found.values())
+
+
+def log_probabilities(parts: Iterable[Tensor], wanted: Sequence[tuple[int, int]]) -> list[float]:
+    """Tokens looked up in the distributions that logits make.
+
+    Args:
+        parts: (n, V) logits of consecutive places, each let go of before the next is computed.
+        wanted: the number of a place, and a token.
+
+    Returns:
+        A natural logarithm for each that is wanted.
+    """
+    found: list[float] = [0.0] * len(wanted)
+    order = sorted(range(len(wanted)), key=lambda number: wanted[number][0])
+    begin = done = 0
+    for logits in parts:
+        end = begin + len(logits)
+        last = done
+        while last < len(order) and wanted[order[last]][0] < end:
+            last += 1
+        here = order[done:last]
+        if here:
+            rows = torch.tensor([wanted[number][0] - begin for number in here], device=logits.device)
+            tokens = torch.tensor([wanted[number][1] for number in here], device=logits.device)
+            values = logits[rows, tokens] - logits.logsumexp(-1)[rows]
+            for number, value in zip(here, values.tolist(), strict=True):
+                found[number] = value
+        begin, done = end, last
+    return found

@@ -507,7 +507,7 @@ def test_other_requests_are_refused(load):
 
 
 def test_a_cache_that_disagrees_is_not_used(load, monkeypatch, tiny_checkpoint, caplog):
-    monkeypatch.setattr(decoder, "_close", lambda a, b: False)
+    monkeypatch.setattr(decoder, "close", lambda a, b: False)
     with caplog.at_level(logging.INFO):
         engine = load("llama")
     assert not engine._decoder.shares

@@ -471,6 +471,15 @@ def test_an_answer_depends_on_its_request_alone(name, load):
         assert load(name, batch_tokens=tokens).run(requests) == alone
 
 
+@pytest.mark.parametrize("name", ["t5", "bart", "marian"])
+def test_half_precision_differs_by_rounding_alone(name, load):
+    requests = [LogLikelihood(Prompt(question(text)), TOPICS) for text in articles(4)]
+    half, whole = load(name, dtype="bfloat16"), load(name)
+    assert half.provenance["dtype"] == "bfloat16"
+    for one, exact in zip(half.run(requests), whole.run(requests), strict=True):
+        assert one.values == pytest.approx(exact.values, rel=0.1, abs=0.5)
+
+
 def test_n_answers_are_those_of_their_seeds_and_read_the_prompt_once(load):
     request = Generate(Prompt(question("England won")), max_tokens=6, temperature=1.5, top_p=0.9, seed=3, n=4)
     engine = load("t5")
@@ -552,7 +561,7 @@ def test_numbers_that_are_none_name_the_request(request_, load):
 
 
 def test_a_model_that_contradicts_itself_is_refused(load, monkeypatch):
-    monkeypatch.setattr(seq2seq_model, "_close", lambda a, b: False)
+    monkeypatch.setattr(seq2seq_model, "close", lambda a, b: False)
     with pytest.raises(ModelError, match="other numbers step by step than in one go"):
         load("t5")
 
