@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-LATER: Mapping[str, bool] = MappingProxyType({"later": True})
-"""Metadata of a dataclass field that a strategy was given later: at its default it stands in no trial's key, so that
-what was run before is found again."""
-
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 

@@ -23,6 +23,7 @@ from harness.modelling import (
     TrainableInWays as TrainableInWays,
     Trained as Trained,
     TrainingJob as TrainingJob,
+    cannot_train as cannot_train,
 )
 from harness.records import LabelBudget
 

@@ -133,6 +133,16 @@ class ExplainsTraining(Protocol):
         """Why not, in words for the table; None where it can. May fetch, never loads."""
 
 
+def cannot_train(model: Model, method: str) -> str | None:
+    """Why a model can't be trained by a method; None where it can. It asks about that method alone."""
+    if not isinstance(model, Trainable):
+        return "the model can't be trained"
+    if isinstance(model, ExplainsTraining):
+        return model.cannot(method)
+    methods = model.methods if isinstance(model, TrainableInWays) else {"head"}
+    return None if method in methods else f"the model can't be trained by {method}"
+
+
 @runtime_checkable
 class CountsTokens(Protocol):
     """A model that can tell how many tokens texts have, without loading its weights."""

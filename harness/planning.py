@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.components import LATER
 from harness.errors import ConfigError
 from harness.messages import Job
 from harness.records import Component, Trial
@@ -117,7 +116,7 @@ class Planner:
         refusal = self._refusal(model, data, strategy)
         scored = data.scored_facts(split, limit)
         return Trial(
-            key=self._key(cell),
+            key=self._key(cell, refusal),
             model=model_component,
             task=Component(data.spec.name, None, task_component.params),
             strategy=strategy_component,
@@ -132,11 +131,10 @@ class Planner:
             refusal=refusal,
         )
 
-    def _key(self, cell: Cell) -> str:
-        (model_component, model), (_, data), (_, strategy) = cell.model, cell.task, cell.strategy
-        scored = data.scored_facts(self.experiment.split, self.experiment.limit)
-        refused = self._refusal(model, data, strategy)
-        fingerprint = "" if refused else self._fingerprint(model_component, model)
+    def _key(self, cell: Cell, refusal: str) -> str:
+        model_component, model = cell.model
+        scored = cell.task[1].scored_facts(self.experiment.split, self.experiment.limit)
+        fingerprint = "" if refusal else self._fingerprint(model_component, model)
         return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, self._versions(cell)])
 
     def _versions(self, cell: Cell) -> dict[str, str]:
@@ -181,7 +179,7 @@ class Planner:
     def _settings(self, component: Component, strategy: Strategy) -> dict[str, Any]:
         """All parameters with their defaults: a dataclass's fields, or what the target's signature declares."""
         if dataclasses.is_dataclass(strategy) and not isinstance(strategy, type):
-            return told(strategy)
+            return dataclasses.asdict(strategy)
         return self.catalogue.settings("strategy", component)
 
     def _refusal(self, model: Model, data: TaskData, strategy: Strategy) -> str:
@@ -199,7 +197,8 @@ class Planner:
         for baseline in baselines(cell.strategy[1]):
             if baseline.name in known:
                 strategy = self.catalogue.strategy(baseline)
-                found[str(baseline)] = self._key(dataclasses.replace(cell, strategy=(baseline, strategy)))
+                refusal = self._refusal(cell.model[1], cell.task[1], strategy)
+                found[str(baseline)] = self._key(dataclasses.replace(cell, strategy=(baseline, strategy)), refusal)
         return found
 
 
@@ -216,24 +215,10 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
     }
     if "prompt" in read:
         identity |= {
-            "prompt": {
-                name: value
-                for name, value in dataclasses.asdict(spec.prompt).items()
-                if name != "domain" or value is not None  # a later key: what leaves it out keeps its results
-            },
+            "prompt": dataclasses.asdict(spec.prompt),
             "verbalizations": dict(spec.labels),
         }
     return identity
-
-
-def told(part: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
-    """The fields of a dataclass and of those within it, without `LATER` ones that have their defaults."""
-    return {
-        field.name: told(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
-        for field in dataclasses.fields(part)
-        for value in [getattr(part, field.name)]
-        if not (LATER.items() <= field.metadata.items() and value == field.default)
-    }
 
 
 def used_models(strategy: Strategy) -> tuple[Component, ...]:

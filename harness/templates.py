@@ -146,6 +146,12 @@ def render_instruction(spec: TaskSpec) -> str:
     return _render(spec, "prompt.instruction", None, {})
 
 
+def render_head(spec: TaskSpec) -> str:
+    """The instruction with the separator behind it; nothing where there is none."""
+    instruction = render_instruction(spec)
+    return instruction + spec.prompt.separator if instruction else ""
+
+
 def render_domain(spec: TaskSpec, sample: Sample) -> str:
     """A prompt of the task's domain without the sample's question, see `harness.records.PromptSpec`; may be empty."""
     if spec.prompt.domain is not None:

@@ -19,6 +19,7 @@ from harness_hf.classifier import class_ids, new_classifier, read_last
 from harness_hf.devices import pick_device
 from harness_hf.encoder import ClassifierEngine, window_of
 from harness_hf.keeping import kept, record, replacing
+from harness_hf.learnable import check_examples
 from harness_hf.loading import quiet
 from harness_hf.plan import NEED_PEFT, Plan
 from harness_hf.trainer import Material, fit, missing
@@ -47,7 +48,7 @@ def train(job: TrainingJob, folder: Path, settings: Settings) -> Trained:
     """
     known = kept(job.folder, job.labels)
     if known is None:
-        _check(job)
+        check_examples(job)
         with replacing(job.folder) as part:
             known = _train(job, folder, settings, part)
         notes = tuple(known["notes"])
@@ -55,17 +56,6 @@ def train(job: TrainingJob, folder: Path, settings: Settings) -> Trained:
         notes = (*known["notes"], "trained in an earlier run")
     answering = replace(settings, max_length=known["max_tokens"])
     return Trained(_engine(job, folder, answering), known["train_s"], notes)
-
-
-def _check(job: TrainingJob) -> None:
-    seen = {label for _, label in job.examples}
-    unknown = sorted((seen | {label for _, label in job.validation}) - set(job.labels))
-    if not job.examples:
-        raise TrainingError("there are no training examples")
-    if unknown:
-        raise TrainingError(f"label {unknown[0]!r} of the examples is not among {', '.join(job.labels)}")
-    if len(seen) == 1:
-        raise TrainingError(f"all {len(job.examples)} training examples have the label {min(seen)!r}: nothing to learn")
 
 
 def _engine(job: TrainingJob, folder: Path, settings: Settings) -> ClassifierEngine:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from harness.answers import classify, decide
 from harness.errors import PluginError
-from harness.interfaces import Adapted, TrainableInWays, TrainingJob
+from harness.interfaces import Adapted, Trainable, TrainingJob, cannot_train
 from harness.records import LabelBudget
 from harness.templates import render_input
 from harness_strategies.drawing import SHOTS, drawn, one_size, said_of
@@ -69,9 +69,8 @@ class SetFit:
         """Needs an encoder that can be tuned on pairs, and labels."""
         if spec.kind != "classification":
             return f"only classification is learnt from pairs, not {spec.kind}"
-        if isinstance(model, TrainableInWays) and "contrastive" in model.methods:
-            return None
-        return "the model can't be tuned on pairs of texts: it is no encoder, or can't be trained"
+        why = cannot_train(model, "contrastive")
+        return f"the model can't be tuned on pairs of texts, as encoders can: {why}" if why else None
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Tune, or take the encoder that the same tuning left in the cache, and fit the classifier.
@@ -79,7 +78,7 @@ class SetFit:
         Raises:
             TrainingError: when training goes wrong.
         """
-        assert isinstance(model, TrainableInWays)  # noqa: S101 - refuses() has seen to it
+        assert isinstance(model, Trainable)  # noqa: S101 - refuses() has seen to it
         spec = task.spec
         shots = SHOTS if self.shots is None and self.train_size is None else self.shots
         train = drawn(task.samples("train"), shots, self.train_size, setting.seed)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,22 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.answers import classify, decide
-from harness.interfaces import (
-    Adapted,
-    ExplainsTraining,
-    Trainable,
-    TrainableInWays,
-    TrainingJob,
-)
+from harness.interfaces import Adapted, Trainable, TrainingJob, cannot_train
 from harness.records import LabelBudget
-from harness.sampling import draw
 from harness.templates import render_input
+from harness_strategies.drawing import drawn_both, said_of
+from harness_strategies.whereabouts import placed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.interfaces import Model, Setting, TaskView
-    from harness.records import Sample, Split, TaskSpec
+    from harness.records import Sample, TaskSpec
 
 OWN = frozenset({"train_size"})
 """Parameters of the strategy that are none of the training itself."""
@@ -73,15 +66,9 @@ class FineTune:
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs a model that can be trained that way, and labels."""
-        if not isinstance(model, Trainable):
-            return "the model can't be trained"
-        if spec.kind != "classification":
+        if isinstance(model, Trainable) and spec.kind != "classification":
             return f"only classification is fine-tuned, not {spec.kind}"
-        methods = model.methods if isinstance(model, TrainableInWays) else {"head"}
-        if self.method in methods:
-            return None
-        why = model.cannot(self.method) if isinstance(model, ExplainsTraining) else None
-        return why or f"the model can't be trained by {self.method}"
+        return cannot_train(model, self.method)
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Train, or take the checkpoint that the same training left in the cache.
@@ -92,19 +79,12 @@ class FineTune:
         assert isinstance(model, Trainable)  # noqa: S101 - refuses() has seen to it
         given = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name not in OWN}
         understood = {name: value for name, value in given.items() if name in model.hyperparameters}
-        train, validation = self._rows(task, "train", setting), self._rows(task, "validation", setting)
+        train, validation = drawn_both(task, None, self.train_size, setting.seed)
         job = _job(model, task.spec, (train, validation), setting, self.method, understood)
         trained = model.train(job)
-        notes = (*self._unused(model, given), *self._sizes(task, job))
+        notes = (*self._unused(model, given), *self._sizes(task, train, validation))
         budget = LabelBudget(train=len(train), validation=len(validation))
         return Adapted(partial(classify, task.spec), partial(decide, task.spec), trained, notes, budget)
-
-    def _rows(self, task: TaskView, split: Split, setting: Setting) -> Sequence[Sample]:
-        """The rows of a split. Choosing on more rows than one trains on would be no few-shot (Perez et al. 2021)."""
-        rows = task.samples(split)
-        if self.train_size is None:
-            return rows
-        return draw(rows, self.train_size, lambda sample: (sample.target, sample.context or ""), seed=setting.seed)
 
     def _unused(self, model: Trainable, given: dict[str, Any]) -> tuple[str, ...]:
         """Parameters that somebody set and that mean nothing to this model."""
@@ -114,15 +94,13 @@ class FineTune:
         ]
         return (f"not used by this model: {', '.join(unused)}",) if unused else ()
 
-    def _sizes(self, task: TaskView, job: TrainingJob) -> tuple[str, ...]:
+    def _sizes(self, task: TaskView, train: Sequence[Sample], validation: Sequence[Sample]) -> tuple[str, ...]:
         """How many rows there were to train on, and how many the epoch was chosen on where that is fewer than all."""
-        said = f"{len(job.examples)} training rows"
-        if self.train_size is not None and len(job.examples) < self.train_size:
-            said += f": {task.spec.name} has no {self.train_size}"
+        said = said_of(task.spec, train, None, self.train_size)
         whole = len(task.samples("validation"))
-        if len(job.validation) == whole:
+        if len(validation) == whole:
             return (said,)
-        return (said, f"{len(job.validation)} of {whole} validation rows, no more than train_size")
+        return (said, f"{len(validation)} of {whole} validation rows, no more than train_size")
 
 
 def _job(
@@ -144,19 +122,4 @@ def _job(
         folder=Path(),
         method=method,
     )
-    return dataclasses.replace(job, folder=setting.folder / "checkpoints" / _digest(model, job, setting))
-
-
-def _digest(model: Model, job: TrainingJob, setting: Setting) -> str:
-    """Names what training would give: the same model, rows in order, labels, method, parameters, seed and plugins."""
-    parts = [
-        model.fingerprint(),
-        list(job.examples),
-        list(job.validation),
-        job.labels,
-        job.method,
-        dict(job.hyperparameters),
-        job.seed,
-        dict(setting.versions),
-    ]
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+    return placed(model, job, setting)

@@ -12,7 +12,7 @@ from harness.answers import choose, decide, fills
 from harness.errors import ModelError
 from harness.interfaces import Adapted, Trained
 from harness.records import LabelBudget, Usage
-from harness.templates import render_instruction
+from harness.templates import render_head
 from harness_strategies.calibration import CALIBRATORS, calibrated, log_prior
 from harness_strategies.scorers import SCORERS, Question
 
@@ -72,9 +72,7 @@ class Asking:
 
     def question(self, sample: Sample, shown: tuple[Sample, ...]) -> Question:
         """The sample behind these demonstrations."""
-        instruction = render_instruction(self.spec)
-        head = instruction + self.spec.prompt.separator if instruction else ""
-        return Question(self.spec, sample, head, shown, self.model.answers, self.seed)
+        return Question(self.spec, sample, render_head(self.spec), shown, self.model.answers, self.seed)
 
     def requests(self, sample: Sample) -> tuple[Request, ...]:
         """What to ask for a sample."""

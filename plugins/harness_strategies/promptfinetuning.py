@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from harness.answers import ask, decide
-from harness.interfaces import Adapted, ExplainsItself, TrainableInWays, TrainingJob
+from harness.interfaces import Adapted, Trainable, TrainingJob, cannot_train
 from harness.records import LabelBudget, Prompt
-from harness.templates import render_input, render_instruction, render_query
+from harness.templates import render_head, render_input, render_query
 from harness_strategies.drawing import SHOTS, drawn_both, one_size, said_of
 from harness_strategies.whereabouts import placed
 
@@ -75,10 +75,8 @@ class PromptFineTune:
         silent = [label for label, said in spec.labels.items() if not said.strip()]
         if silent:
             return f"the label {silent[0]!r} has no words that say it after a prompt"
-        if isinstance(model, TrainableInWays) and "prompt" in model.methods:
-            return None
-        why = model.lacks("FillMask") if isinstance(model, ExplainsItself) else None
-        return "the model can't be trained on prompts" + (f": {why}" if why else "")
+        why = cannot_train(model, "prompt")
+        return f"the model can't be trained on prompts: {why}" if why else None
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Train, or take the checkpoint that the same training left in the cache.
@@ -86,11 +84,10 @@ class PromptFineTune:
         Raises:
             TrainingError: when training goes wrong.
         """
-        assert isinstance(model, TrainableInWays)  # noqa: S101 - refuses() has seen to it
+        assert isinstance(model, Trainable)  # noqa: S101 - refuses() has seen to it
         spec, answers = task.spec, model.answers
         train, validation = drawn_both(task, *self._size, setting.seed)
-        instruction = render_instruction(spec)
-        head = instruction + spec.prompt.separator if instruction else ""
+        head = render_head(spec)
 
         def requests(sample: Sample) -> tuple[Request, ...]:
             return (ask(spec, sample, Prompt(render_query(spec, sample), (), head), answers=answers),)

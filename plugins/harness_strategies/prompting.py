@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from harness.answers import classify, decide, fills
-from harness.components import LATER
 from harness.errors import ParameterError
 from harness.interfaces import Adapted, ExplainsItself
 from harness.records import Component, LabelBudget
@@ -46,9 +45,9 @@ class ZeroShot:
         calibration_texts: unlabelled training texts of `calibrate=batch`, at most.
     """
 
-    scoring: Scoring = field(default="sum", metadata=LATER)
-    calibrate: Calibration = field(default="none", metadata=LATER)
-    calibration_texts: Annotated[int, Field(ge=1)] = field(default=128, metadata=LATER)
+    scoring: Scoring = "sum"
+    calibrate: Calibration = "none"
+    calibration_texts: Annotated[int, Field(ge=1)] = 128
 
     @property
     def reads(self) -> frozenset[str]:
@@ -97,11 +96,11 @@ class FewShot:
 
     k: Annotated[int, Field(ge=1)] = 8
     select: Select = "balanced"
-    order: Order = field(default="auto", metadata=LATER)
-    encoder: str | None = field(default=None, metadata=LATER)
-    scoring: Scoring = field(default="sum", metadata=LATER)
-    calibrate: Calibration = field(default="none", metadata=LATER)
-    calibration_texts: Annotated[int, Field(ge=1)] = field(default=128, metadata=LATER)
+    order: Order = "auto"
+    encoder: str | None = None
+    scoring: Scoring = "sum"
+    calibrate: Calibration = "none"
+    calibration_texts: Annotated[int, Field(ge=1)] = 128
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt", "train"})
 
@@ -157,13 +156,12 @@ class FewShot:
         rng = random.Random(f"few-shot {setting.seed}")
         held = Pool(spec, pool, lambda: [render_input(spec, one) for one in pool], rng, encoder)
         found = SELECTORS[select](held, self.k) if len(pool) else []
-        looked_at = len(pool) if select in EMBEDS - SEARCHES else 0
         if isinstance(found, list):
             put = ordered(found, self.order, similar=False, seed=setting.seed, name="")
             chosen = tuple(pool[at] for at in put)
-            return Demonstrations(
-                chosen, None, LabelBudget(len(chosen), unlabelled=looked_at - len(chosen) * bool(looked_at)), few
-            )
+            # The other rows were looked at without their labels, where their embeddings were compared.
+            others = len(pool) - len(chosen) if select in EMBEDS else 0
+            return Demonstrations(chosen, None, LabelBudget(len(chosen), unlabelled=others), few)
 
         def search(sample: Sample) -> tuple[Sample, ...]:
             near = found.nearest(sample, render_input(spec, sample), self.k)

@@ -11,11 +11,17 @@ from harness_strategies.finetuning import FineTune
 
 
 @dataclass(frozen=True, slots=True)
-class LoRA(FineTune):
+class FewWeights(FineTune):
+    """What the ways have in common: few parameters need more passes."""
+
+    epochs: Annotated[int, Field(ge=1)] = 10
+
+
+@dataclass(frozen=True, slots=True)
+class LoRA(FewWeights):
     """Low-rank updates W + (alpha / r) B A of frozen weights (Hu et al. 2022); as `FineTune` but for these.
 
     Args:
-        epochs: few parameters need more passes.
         learning_rate: of AdamW, at its peak.
         r: rank of the updates.
         alpha: their scale is alpha / r.
@@ -23,7 +29,6 @@ class LoRA(FineTune):
         target_modules: names of the layers that get one, with `+` between; `auto`: queries' and values' projections.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 10
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
     r: Annotated[int, Field(ge=1)] = 8
     alpha: Annotated[float, Field(gt=0)] = 16
@@ -34,16 +39,14 @@ class LoRA(FineTune):
 
 
 @dataclass(frozen=True, slots=True)
-class PromptTuning(FineTune):
+class PromptTuning(FewWeights):
     """Learnt vectors before the text's own (Lester et al. 2021); as `FineTune` but for these.
 
     Args:
-        epochs: few parameters need more passes.
         learning_rate: of AdamW, at its peak.
         virtual_tokens: the number of vectors.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 10
     learning_rate: Annotated[float, Field(gt=0)] = 0.03
     virtual_tokens: Annotated[int, Field(ge=1)] = 20
 
@@ -51,16 +54,14 @@ class PromptTuning(FineTune):
 
 
 @dataclass(frozen=True, slots=True)
-class PrefixTuning(FineTune):
+class PrefixTuning(FewWeights):
     """Learnt keys and values before the text's own, in every layer (Li & Liang 2021); as `FineTune` but for these.
 
     Args:
-        epochs: few parameters need more passes.
         learning_rate: of AdamW, at its peak.
         virtual_tokens: the number of keys and values in a layer.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 10
     learning_rate: Annotated[float, Field(gt=0)] = 1e-2
     virtual_tokens: Annotated[int, Field(ge=1)] = 20
 
@@ -68,15 +69,13 @@ class PrefixTuning(FineTune):
 
 
 @dataclass(frozen=True, slots=True)
-class BitFit(FineTune):
+class BitFit(FewWeights):
     """The biases alone (Ben Zaken et al. 2022); as `FineTune` but for these.
 
     Args:
-        epochs: few parameters need more passes.
         learning_rate: of AdamW, at its peak.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 10
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
 
     method: ClassVar[str] = "bitfit"

@@ -14,11 +14,13 @@ from scipy.special import log_softmax, softmax
 from sklearn.neighbors import KNeighborsClassifier
 
 import harness
+from harness.assets import Assets
 from harness.catalogue import Catalogue
-from harness.components import LATER, build
+from harness.components import build
 from harness.errors import ModelError, ParameterError, PluginError, TemplateError, TrainingError
 from harness.interfaces import Setting
-from harness.planning import Planner, plan, reads, task_identity, told
+from harness.planning import Planner, plan, reads, task_identity
+from harness.plugins import Plugins
 from harness.records import (
     Component,
     Embed,
@@ -97,6 +99,12 @@ def decided(strategy, task=None, *, model=None, at=0, **options):
     row = task.samples("test")[at]
     requests = made.requests(row)
     return made.decide(row, (made.trained.engine if made.trained else model).run(requests))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """What is kept by tests that name no folder is kept there."""
+    monkeypatch.chdir(tmp_path)
 
 
 # --- contracts -----------------------------------------------------------------------------------
@@ -588,18 +596,19 @@ def test_nobody_votes_without_training_rows():
 # --- keys ------------------------------------------------------------------------------------------
 
 
-def test_parameters_that_came_later_stand_in_no_key_at_their_defaults():
-    assert told(FewShot(k=3)) == {"k": 3, "select": "balanced"}
-    assert told(ZeroShot()) == {}
-    assert told(ZeroShot(scoring="mean")) == {"scoring": "mean"}
-    later = [field.name for field in dataclasses.fields(FewShot) if field.metadata == LATER]
-    assert later == ["order", "encoder", "scoring", "calibrate", "calibration_texts"]
+def test_every_parameter_stands_in_the_key():
+    strategies = (FewShot(k=3), FewShot(k=3, scoring="mean"), FewShot(k=3, order="rows"))
+    found = [dataclasses.asdict(one) for one in strategies]
+    plugins = Plugins()
+    planner = Planner(Experiment((), (), ()), Catalogue(plugins, Assets(plugins.registry("source"))))
+    assert [planner._settings(Component("few-shot"), one) for one in strategies] == found
+    assert set(found[0]) == {"k", "select", "order", "encoder", "scoring", "calibrate", "calibration_texts"}
 
 
-def test_a_domain_that_is_not_told_stands_in_no_key():
+def test_the_domain_stands_in_the_key():
     read = frozenset({"prompt"})
     told_one = dataclasses.replace(SPEC, prompt=dataclasses.replace(SPEC.prompt, domain="x"))
-    assert "domain" not in task_identity(SPEC, read)["prompt"]
+    assert task_identity(SPEC, read)["prompt"]["domain"] is None
     assert task_identity(told_one, read)["prompt"]["domain"] == "x"
 
 
