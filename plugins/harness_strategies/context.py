@@ -26,7 +26,7 @@ from harness_strategies.retrieval import check_bm25
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.interfaces import Adapted, Model, Setting, TaskView
+    from harness.interfaces import Adapted, Model, Setting, Sizes, TaskView
     from harness.records import Request, Sample, TaskSpec
     from harness_strategies.given import Giver
 
@@ -123,6 +123,16 @@ class Context:
     def models(self) -> tuple[Component, ...]:
         """The models that the changed strategy uses beside the one that it adapts."""
         return getattr(self.changed, "models", ())
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The changed strategy's."""
+        return getattr(self.changed, "sizes", None)
+
+    @property
+    def prompts(self) -> bool:
+        """Whether the changed strategy does."""
+        return getattr(self.changed, "prompts", False)
 
     @property
     def baselines(self) -> tuple[Component, ...]:

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from harness.answers import classify, decide, fills
 from harness.errors import ParameterError
-from harness.interfaces import Adapted, ExplainsItself
+from harness.interfaces import Adapted, ExplainsItself, Sizes
 from harness.records import Component, LabelBudget
 from harness.templates import render_input
 from harness_strategies.calibration import Calibration, refuses_calibration
@@ -48,6 +48,8 @@ class ZeroShot:
     scoring: Scoring = "sum"
     calibrate: Calibration = "none"
     calibration_texts: Annotated[int, Field(ge=1)] = 128
+
+    prompts: ClassVar[bool] = True
 
     @property
     def reads(self) -> frozenset[str]:
@@ -103,6 +105,7 @@ class FewShot:
     calibration_texts: Annotated[int, Field(ge=1)] = 128
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt", "train"})
+    prompts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         searches = self.select in SEARCHES
@@ -117,6 +120,11 @@ class FewShot:
                 f"calibrate=contextual needs one prompt for all samples, and select={self.select} makes one for each",
                 hint="use calibrate=batch",
             )
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The number of demonstrations; a search for each sample knows of every training label, whatever `k` is."""
+        return None if self.select in SEARCHES else Sizes(rows="k")
 
     @property
     def models(self) -> tuple[Component, ...]:
