@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Reporter,
         Scenario,
         Setting,
+        Sizes,
         Source,
         Strategy,
         Task,
@@ -96,7 +97,7 @@ _HOMES = {
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
     "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself ExplainsTraining Fetchable Metric "
-    "Model Report Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays Trained "
+    "Model Report Reporter Scenario Setting Sizes Source Strategy Task TaskView Trainable TrainableInWays Trained "
     "TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
@@ -154,6 +155,7 @@ __all__ = [
     "Sample",
     "Scenario",
     "Setting",
+    "Sizes",
     "Source",
     "StoreError",
     "Strategy",
