@@ -35,6 +35,7 @@ from harness.records import (
 from harness_reporters import cells
 from harness_reporters.chart import chart
 from harness_reporters.csvfile import Csv
+from harness_reporters.curves import Curves
 from harness_reporters.html import Html
 from harness_reporters.jsonfile import Json
 from harness_reporters.markdown import Markdown
@@ -117,9 +118,7 @@ def narrow(monkeypatch):
 def test_the_plugin_registers_its_reporters():
     registry = Plugins().registry("reporter")
     ours = {entry.name: entry.load() for entry in registry if entry.plugin == "reporters"}
-    assert ours == dict(
-        zip(["csv", "html", "json", "markdown", "table"], [Csv, Html, Json, Markdown, Terminal], strict=True)
-    )
+    assert ours == {"csv": Csv, "curves": Curves, "html": Html, "json": Json, "markdown": Markdown, "table": Terminal}
 
 
 @pytest.mark.parametrize(
