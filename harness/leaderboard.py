@@ -17,7 +17,7 @@ from harness.footnotes import explain
 from harness.pairing import Pairing
 from harness.records import Costs, Coverage, Estimate, TrialResult, TrialStatus
 from harness.samplesize import minimum_detectable_difference
-from harness.statistics import holm
+from harness.ranking import holm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harness.statistics import Paired, mcnemar, paired_accuracy, sign_flip
+from harness.differences import Paired, mcnemar, paired_accuracy, sign_flip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
