@@ -100,9 +100,13 @@ def _trial(result: TrialResult) -> dict[str, Any]:
             name: {what: _finite(value) for what, value in found.items()} for name, found in result.latency.items()
         },
         "train_s": _finite(result.costs.train_s),
+        "adapt_s": _finite(result.costs.adapt_s),
+        "model_calls": result.costs.model_calls,
+        "adapt_tokens": result.costs.adapt_tokens,
         "cached": result.cached,
         "notes": list(result.notes),
         "provenance": dict(result.provenance),
+        "details": dict(result.details),
     }
 
 

@@ -37,6 +37,8 @@ MEANINGS = {
     "peak MB": """the most memory that the process held meanwhile, in 10⁶ bytes; libraries, and what trials before it
         left, are in it""",
     "train s": "seconds that training took",
+    "adapt s, model calls": """seconds that adapting took beside training and loading (choosing, calibrating, searching
+        ...), and how many requests models answered meanwhile; what was kept from before counts as it did then""",
     "load s": "seconds that loading the model took",
     "coverage": """empty and unparsed: there was no answer, or none was found in the text; they count as wrong.
         truncated: the question or the answer was cut; they count as they are. failed: an error; they are not scored""",
@@ -82,6 +84,7 @@ def _terms(row: Row) -> dict[str, object]:
         "samples/s, tokens/s": speed.samples_per_s is not None,
         "peak MB": speed.peak_mb is not None,
         "train s": row.costs.train_s is not None,
+        "adapt s, model calls": row.costs.model_calls,
         "load s": row.costs.load_s is not None,
         "coverage": coverage.empty or coverage.truncated or coverage.unparsed or coverage.failed,
         "shortened": coverage.shortened,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.errors import ModelError
+from harness.metering import Meter
 from harness.modelling import (
     CountsTokens as CountsTokens,
     CountsWork as CountsWork,
@@ -93,6 +94,7 @@ class Setting:
         dry: somebody only looks at the requests: a strategy that asks its model while it adapts leaves that out.
         load: see `engine`.
         find: see `model`.
+        meter: counts what the engines that it gives are asked.
     """
 
     seed: int
@@ -102,6 +104,7 @@ class Setting:
     dry: bool = False
     load: Callable[[Model], Engine] | None = None
     find: Callable[[Component], Model] | None = None
+    meter: Meter = field(default_factory=Meter, compare=False)
 
     def model(self, component: Component) -> Model:
         """A model that a strategy uses beside the one that it adapts, and names in its `models`.
@@ -119,7 +122,8 @@ class Setting:
         Raises:
             ModelError: when it can't be loaded.
         """
-        return model.load(self.device) if self.load is None else self.load(model)
+        load = self.load
+        return self.meter.counted(lambda: model.load(self.device) if load is None else load(model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,8 @@ class Adapted:
         trained: the engine to ask where it is another than the model's own.
         notes: what a reader of the result has to know.
         budget: the labels that choosing and training have used.
+        details: more of how it was adapted than notes can say, for other programs: JSON by subject, stored and
+            exported as it is.
     """
 
     requests: Callable[[Sample], Sequence[Request]]
@@ -139,6 +145,7 @@ class Adapted:
     trained: Trained | None = None
     notes: tuple[str, ...] = ()
     budget: LabelBudget = field(default_factory=LabelBudget)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Strategy(Protocol):

@@ -194,7 +194,7 @@ def _row(seeds: Seeds, metrics: Sequence[str], losses: frozenset[str]) -> Row:
         gains=_gains(seeds),
         control=first.control,
         speed=_speed(seeds),
-        costs=Costs(_mean(seed.costs.load_s for seed in seeds), _mean(seed.costs.train_s for seed in seeds)),
+        costs=Costs(*(_mean(getattr(seed.costs, one.name) for seed in seeds) for one in dataclasses.fields(Costs))),
         budget=largest(seed.budget for seed in seeds),
         notes=tuple(dict.fromkeys(note for seed in seeds for note in seed.notes)),
         provenance=dict(_environment(seeds)),

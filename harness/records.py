@@ -293,10 +293,21 @@ TrialStatus: TypeAlias = Literal["planned", "running", "finished", "partial", "f
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What adapting and loading took, in seconds; None where nothing of the kind was done."""
+    """What adapting and loading took; None where nothing of the kind was done, or it is not known.
+
+    Attributes:
+        load_s: seconds that loading the model took.
+        train_s: seconds of training, when it took place.
+        adapt_s: seconds that adapting took beside these: choosing, calibrating, searching ...
+        model_calls: requests that were answered meanwhile.
+        adapt_tokens: tokens that these read and wrote, where engines tell.
+    """
 
     load_s: float | None = None
     train_s: float | None = None
+    adapt_s: float | None = None
+    model_calls: float | None = None
+    adapt_tokens: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +322,7 @@ class TrialResult:
         budget: the labels it was given; None until it has adapted.
         notes: what a reader has to know (ignored parameters, excluded duplicates ...).
         provenance: device, dtype, threads, library versions.
+        details: what its strategy tells other programs of how it adapted.
         cached: whether this run found it finished.
     """
 
@@ -327,4 +339,5 @@ class TrialResult:
     budget: LabelBudget | None = None
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False

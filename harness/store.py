@@ -6,6 +6,7 @@ stored chunk by chunk with the chunk's timing; a sample that is answered again r
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -283,7 +284,7 @@ def _empty(connection: Connection, numbers: Sequence[int]) -> None:
 
 
 def _start(connection: Connection, trial: int, message: TrialStarted) -> None:
-    spent = {"load_s": message.costs.load_s, "train_s": message.costs.train_s}
+    spent = {one.name: getattr(message.costs, one.name) for one in dataclasses.fields(message.costs)}
     values = {
         "status": "running",
         "reason": "",
@@ -291,7 +292,8 @@ def _start(connection: Connection, trial: int, message: TrialStarted) -> None:
         "notes": message.notes,
         "provenance": message.provenance,
         "budget": message.budget,
-        **{name: seconds for name, seconds in spent.items() if seconds is not None},
+        "details": message.details,
+        **{name: value for name, value in spent.items() if value is not None},
     }
     # A finished trial that only lacks a latency figure stays finished, whatever comes of measuring it.
     standing = connection.execute(sa.select(trials.c.status).where(trials.c.id == trial)).scalar_one()

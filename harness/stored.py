@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -132,10 +133,11 @@ def _result(row: AnyRow, latency: Mapping[str, Mapping[str, float | None]], *, c
         metrics=_estimates(row.metrics or {}),
         contexts={name: ContextScore(score["n"], _estimates(score["metrics"])) for name, score in contexts.items()},
         latency=latency,
-        costs=Costs(row.load_s, row.train_s),
+        costs=Costs(**{one.name: getattr(row, one.name) for one in dataclasses.fields(Costs)}),
         budget=None if row.budget is None else LabelBudget(**row.budget),
         notes=tuple(row.notes or ()),
         provenance=row.provenance or {},
+        details=row.details or {},
         cached=cached,
     )
 

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
     from harness.interfaces import Adapted, Engine, Model, Scenario, Setting, Strategy
     from harness.messages import Job, Message
-    from harness.records import Sample
+    from harness.records import Sample, Split
     from harness.taskdata import GuardedView, TaskData
 
 CHUNK = 64
 """Samples answered and stored together. Chunks are cut by position: a resumed trial batches as an undisturbed one."""
+
+ADAPTED_ON: frozenset[Split] = frozenset({"train", "validation"})
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +101,7 @@ class LiveTrial:
         self._job = job
         self._parts = parts
         self._load_s: float | None = None
+        self._spent_s = 0.0
         self._said = False
 
     # --- getting ready -----------------------------------------------------------------------------
@@ -109,7 +112,14 @@ class LiveTrial:
 
     @cached_property
     def _adapted(self) -> Adapted:
-        return self._parts.strategy.adapt(self._parts.model, self._view, self._parts.setting)
+        parts, view = self._parts, self._view
+        for split in ADAPTED_ON & view.reads - {view.scored}:
+            parts.data.pool(split, view.scored)  # reading rows is no part of what adapting takes
+        started = perf_counter()
+        adapted = parts.strategy.adapt(parts.model, view, parts.setting)
+        self._spent_s = perf_counter() - started
+        parts.setting.meter.running = False
+        return adapted
 
     @cached_property
     def _engine(self) -> Engine:
@@ -137,9 +147,20 @@ class LiveTrial:
         budget, unstated = stated(self._adapted.budget, self._view)
         learned = () if trained is None else trained.notes
         notes = (*self._adapted.notes, *learned, *unstated, *self._unseen(), *excluded)
-        costs = Costs(self._load_s, None if trained is None else trained.train_s)
         self._said = True
-        yield TrialStarted(self._job.trial.key, costs, notes, here() | dict(engine.provenance), budget)
+        provenance = here() | dict(engine.provenance)
+        yield TrialStarted(self._job.trial.key, self._costs(), notes, provenance, budget, self._adapted.details)
+
+    def _costs(self) -> Costs:
+        """What loading, training, and adapting beside these took.
+
+        Training that was kept from an earlier run says what it took then, and nothing is left of the time that it
+        takes to read it again.
+        """
+        meter, trained = self._parts.setting.meter, self._adapted.trained
+        train_s = None if trained is None else trained.train_s
+        rest = self._spent_s + meter.kept_s - meter.load_s - (train_s or 0.0)
+        return Costs(self._load_s, train_s, max(rest, 0.0), meter.requests, meter.tokens)
 
     def _unseen(self) -> list[str]:
         """What is to be said of contexts that a strategy with training rows has not met."""

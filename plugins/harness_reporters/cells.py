@@ -86,12 +86,21 @@ def columns(table: Table) -> list[Column]:
         Column("tokens/s", lambda row: quantity(row.speed.tokens_per_s), 18),
         Column("peak MB", lambda row: quantity(row.speed.peak_mb), 24),
         Column("train s", lambda row: quantity(row.costs.train_s), 50),
+        *(_adapting() if any(row.costs.model_calls for row in scored(table)) else []),
         Column("load s", lambda row: quantity(row.costs.load_s), 12),
         *([Column("labels", budget, 21)] if any(row.budget not in (None, LabelBudget()) for row in table.rows) else []),
         Column("cached", lambda row: "yes" if row.cached else NONE, 8, numeric=False),
     ]
     told = [*named, *metrics, *compared, *measured]
     return [column for column in told if any(column.text(row) != NONE for row in scored(table))]
+
+
+def _adapting() -> list[Column]:
+    """What adapting took, for a table in which a strategy asks models meanwhile."""
+    return [
+        Column("adapt s", lambda row: quantity(row.costs.adapt_s), 48),
+        Column("model calls", lambda row: count(row.costs.model_calls), 44),
+    ]
 
 
 def titled(name: str) -> str:
@@ -284,6 +293,11 @@ def quantity(value: float | None) -> str:
     if 0 < value < 0.001:
         return "<0.001"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def count(value: float | None) -> str:
+    """A whole number, or the mean of several."""
+    return NONE if value is None else f"{value:,.0f}"
 
 
 def folded(text: str, width: int = 24) -> str:

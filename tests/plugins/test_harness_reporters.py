@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import io
 import json
@@ -217,6 +218,26 @@ def test_columns_of_which_nothing_is_known_are_left_out():
         "macro_f1",
         "answered",
     ]
+
+
+def test_what_adapting_took_is_shown_where_a_strategy_asked_models(narrow):
+    asked = a_result("m", "few-shot", costs=Costs(0.4, None, 2.5, 1300, 90_000))
+    silent = a_result("m", "zero-shot", costs=Costs(0.4, None, 0.0, 0, 0))
+    (table,) = a_board(silent).tables
+    assert "adapt s" not in [column.heading for column in cells.columns(table)]
+    board = a_board(asked, silent)
+    columns = {column.heading: column.text for column in cells.columns(board.tables[0])}
+    row = next(row for row in board.tables[0].rows if row.strategy == "few-shot")
+    assert (columns["adapt s"](row), columns["model calls"](row)) == ("2.50", "1,300")
+    assert "adapt s, model calls" in dict(board.footnotes)
+    narrow(250)
+    for reporter in (Terminal, Markdown):
+        assert "adapt s" in reporter().render(board).text
+    assert "1,300 model calls" in Html().render(board).text
+    (line,) = [row for row in csv.DictReader(Csv().render(board).text.splitlines()) if row["strategy"] == "few-shot"]
+    assert (line["adapt_s"], line["model_calls"], line["adapt_tokens"]) == ("2.5", "1300.0", "90000.0")
+    (told,) = [one for one in json.loads(Json().render(board).text)["trials"] if one["params"] == {} and one["adapt_s"]]
+    assert (told["adapt_s"], told["model_calls"], told["adapt_tokens"]) == (2.5, 1300, 90_000)
 
 
 def test_a_metric_may_have_a_columns_name():
