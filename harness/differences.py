@@ -144,7 +144,10 @@ def exact_sign_flip(differences: Counts) -> tuple[float, float]:
     Returns:
         The two-sided p-value, and the one-sided one: how likely so large a sum would be.
     """
-    sizes, counts = np.unique(np.abs(differences[differences != 0]), return_counts=True)
+    met = np.bincount(np.abs(differences))
+    met[0] = 0
+    sizes = np.flatnonzero(met)
+    counts = met[sizes]
     if not len(sizes):
         return 1.0, 1.0
     observed, most = int(differences.sum()), int(sizes @ counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from harness.requests import (
     Classified as Classified,
@@ -46,6 +46,7 @@ class Sample:
         target: the label, the number of the right choice ("0", "1", ...) or the reference answer.
         context: the group, domain or situation the row comes from.
         choices: the possible answers of a multiple-choice row.
+        cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
     """
 
     id: str
@@ -53,6 +54,7 @@ class Sample:
     target: str
     context: str | None = None
     choices: tuple[str, ...] = ()
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ class Prediction:
         text: the generated text, where there is one.
         latency_ms: the time this one sample took alone, where it was measured alone.
         reason: why it failed.
+        cluster: the sample's; filled in by the trial.
     """
 
     sample_id: str
@@ -167,11 +170,28 @@ class Prediction:
     usage: Usage = field(default_factory=Usage)
     latency_ms: float | None = None
     reason: str = ""
+    cluster: str | None = None
 
     @property
     def correct(self) -> bool:
         """Whether the answer is the target; no answer is never correct."""
         return self.prediction is not None and self.prediction == self.target
+
+
+class Outcome(NamedTuple):
+    """What became of one sample, in few words.
+
+    Attributes:
+        sample: its id.
+        right: whether the answer is the target.
+        target: the target; None where nobody knows, which leaves the majority's answer unknown.
+        cluster: its cluster, if it has one.
+    """
+
+    sample: str
+    right: bool
+    target: str | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from harness.stored import (
     batches,
     known,
     links,
-    read_answers,
+    read_outcomes,
     read_predictions,
     read_progress,
     read_results,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Coverage,
         Estimate,
         Experiment,
+        Outcome,
         Prediction,
         Trial,
         TrialResult,
@@ -192,10 +193,10 @@ class Store:
         """
         return self._read(lambda connection: read_predictions(connection, key))
 
-    def answers(self, key: str) -> Iterator[tuple[str, bool]]:
-        """The samples that a trial has answered, in the data's order, and whether it has each right."""
+    def outcomes(self, key: str) -> Iterator[Outcome]:
+        """What became of the samples that a trial has answered, in the data's order."""
         with store_errors(self._name), self._engine.begin() as connection:
-            yield from read_answers(connection, key)
+            yield from read_outcomes(connection, key)
 
     def resolve(self, prefix: str) -> str:
         """The key of the trial that begins so.
@@ -338,6 +339,7 @@ def _row(trial: int, position: int, prediction: Prediction) -> dict[str, Any]:
         "cut_tokens": usage.cut_tokens,
         "latency_ms": prediction.latency_ms,
         "reason": _text(prediction.reason),
+        "cluster_name": _text(prediction.cluster),
     }
 
 

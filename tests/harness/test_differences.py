@@ -311,7 +311,7 @@ def test_paired_f1_interval_holds_the_truth():
 
 
 def test_clustered_interval_of_a_difference_holds_the_truth():
-    """2,000 simulated pairs of trials on 30 clusters of 6; intervals that ignore the clusters miss it far more often."""
+    """2,000 simulated pairs of trials on 30 clusters of 6; intervals that ignore the clusters miss it more often."""
     rng = np.random.default_rng(13)
     held = ignored = 0
     for _ in range(2000):
