@@ -56,7 +56,7 @@ class Row:
     Attributes:
         rank: by the table's first metric, 1 is best, equal values share one; None for what is not finished.
         ranks: the best and the worst rank that it may have, by tests of all pairs of ranked rows
-            (`harness.ranking.rank_intervals`); None where the table is not ranked by right answers, and where nothing was compared.
+            (`harness.ranking.rank_intervals`); None where right answers don't rank, and where nothing was compared.
         keys: the trials' keys, seed by seed.
         n: how many samples each seed was to answer.
         coverage: counts over all seeds.

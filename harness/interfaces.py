@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Sample,
         Split,
         TaskSpec,
+        Trial,
     )
 
 # --- tasks and strategies ------------------------------------------------------------------------
@@ -247,10 +248,49 @@ class Report:
 
 
 class Reporter(Protocol):
-    """A leaderboard -> files or text."""
+    """A leaderboard -> files or text. One that shows single answers as well is a `ShowsEvidence` too."""
 
     def render(self, board: Leaderboard) -> Report:
         """Render it; no files are written here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a trial asked of each sample.
+
+    Attributes:
+        samples: those that it scores, in the data's order.
+        requests: pure; what is asked for one of them.
+        labels: of a classification, in the order that scores have.
+        notes: of the strategy, made again without its model; what could not be made so is told in them.
+    """
+
+    samples: Sequence[Sample]
+    requests: Callable[[Sample], Sequence[Request]]
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Evidence(Protocol):
+    """What stands behind a leaderboard, trial by trial, so that nobody has to hold all of it."""
+
+    def predictions(self, key: str) -> Sequence[Prediction]:
+        """What a trial said of its samples so far, in the data's order; empty for one that is not known."""
+
+    def asked(self, trial: Trial) -> Asked:
+        """What a trial asked.
+
+        Raises:
+            HarnessError: saying why that can't be told.
+        """
+
+
+@runtime_checkable
+class ShowsEvidence(Protocol):
+    """A reporter that shows single answers too: where there is evidence, it is asked for this instead of `render`."""
+
+    def render_with(self, board: Leaderboard, evidence: Evidence) -> Report:
+        """Render the leaderboard with what stands behind it; no files are written here."""
 
 
 class Source(Protocol):

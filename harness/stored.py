@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -16,6 +17,7 @@ from harness.records import (
     Costs,
     Coverage,
     Estimate,
+    Experiment,
     LabelBudget,
     Outcome,
     Prediction,
@@ -24,7 +26,7 @@ from harness.records import (
     TrialStatus,
     Usage,
 )
-from harness.schema import latencies, predictions, run_trials, timings, trials
+from harness.schema import latencies, predictions, run_trials, runs, timings, trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,6 +49,14 @@ class Progress:
     done: Places
     timings: tuple[ChunkTiming, ...]
     scenarios: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreState:
+    """What a store has now: `version` changes whenever a report would; `running`: key -> samples answered so far."""
+
+    version: str
+    running: Mapping[str, int]
 
 
 def read_progress(connection: Connection, trial: int) -> Progress:
@@ -117,6 +127,29 @@ def read_results(connection: Connection, chosen: Sequence[int], *, of_run: bool)
         for row in connection.execute(measured.where(latencies.c.trial.in_(latency))):
             latency[row.trial][row.scenario] = {name: _number(value) for name, value in row.measured.items()}
         yield from (_result(row, latency[row.trial], cached=of_run and row.cached) for row in rows)
+
+
+def read_experiment(connection: Connection, key: str) -> Experiment | None:
+    """The experiment of the newest run that lists this trial."""
+    query = sa.select(runs.c.experiment).join(run_trials, run_trials.c.run == runs.c.id).join(trials)
+    told = connection.execute(query.where(trials.c.key == key).order_by(runs.c.id.desc()).limit(1)).scalar()
+    if told is None:
+        return None
+    several = ("models", "tasks", "strategies", "scenarios")
+    parts = {name: tuple(Component(**one) for one in told[name]) for name in several}
+    return Experiment(**(told | parts | {"seeds": tuple(told["seeds"]), "executor": Component(**told["executor"])}))
+
+
+def read_state(connection: Connection) -> StoreState:
+    """What a store has now."""
+    counted = sa.select(predictions.c.trial, sa.func.count().label("n")).group_by(predictions.c.trial).subquery()
+    answered = sa.func.coalesce(counted.c.n, 0)
+    query = sa.select(trials.c.key, trials.c.status, trials.c.scored_by, answered).outerjoin(counted)
+    measured = connection.execute(sa.select(sa.func.count()).select_from(latencies)).scalar_one()
+    listed = connection.execute(sa.select(sa.func.max(run_trials.c.id))).scalar()
+    found = [tuple(row) for row in connection.execute(query.order_by(trials.c.id))]
+    version = hashlib.sha256(repr((found, measured, listed)).encode()).hexdigest()[:16]
+    return StoreState(version, {key: n for key, status, _, n in found if status == "running"})
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
