@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.catalogue import Catalogue
-    from harness.interfaces import Model
+    from harness.interfaces import Adapted, Model, Strategy
     from harness.records import Request, Response, Sample, Split
+    from harness.taskdata import TaskData
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +85,27 @@ def preview(  # noqa: PLR0913 - the options of one command
     data = catalogue.task(parse_component(task))
     real = catalogue.model(parse_component(model)) if model else None
     used = catalogue.strategy(parse_component(strategy))
-    stand_in = StandIn(real)
-    refusal = used.refuses(real or stand_in, data.spec)
+    refusal = used.refuses(real or StandIn(None), data.spec)
     if refusal:
         raise UsageError(f"{strategy} can't do {data.spec.name} with {model or 'any model'}: {refusal}")
-    setting = Setting(seed, "cpu", catalogue.assets.root, dry=True)
-    adapted = used.adapt(stand_in, data.view(split, reads(used)), setting)
+    adapted = adapted_dry(catalogue, data, used, real, split=split, seed=seed)
     asked = [(sample, tuple(adapted.requests(sample))) for sample in data.scored(split, None)[:count]]
     counts = _counted([request for _, requests in asked for request in requests], real)
     samples = [_sample(sample, requests, counts) for sample, requests in asked]
     notes = (*adapted.notes, *(adapted.trained.notes if adapted.trained else ()))
     return Preview(data.spec.name, strategy, model, notes, tuple(samples))
+
+
+def adapted_dry(
+    catalogue: Catalogue, data: TaskData, strategy: Strategy, model: Model | None, *, split: Split, seed: int
+) -> Adapted:
+    """Adapt without loading or training anything; what would ask the model while it adapts is left out, with a note.
+
+    Raises:
+        HarnessError: where nothing can be shown without the model.
+    """
+    setting = Setting(seed, "cpu", catalogue.assets.root, dry=True)
+    return strategy.adapt(StandIn(model), data.view(split, reads(strategy)), setting)
 
 
 class _Everything(frozenset[str]):

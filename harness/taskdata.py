@@ -181,7 +181,8 @@ def _canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 
 def _plain(sample: Sample) -> list[Any]:
-    return [sample.id, dict(sample.fields), sample.target, sample.context, list(sample.choices)]
+    plain = [sample.id, dict(sample.fields), sample.target, sample.context, list(sample.choices)]
+    return plain if sample.cluster is None else [*plain, sample.cluster]
 
 
 def _stratum(spec: TaskSpec) -> Any:  # noqa: ANN401 - a key function
