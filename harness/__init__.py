@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from harness.hookspecs import Register, hookimpl
     from harness.interfaces import (
         Adapted,
+        Chats,
         CountsTokens,
         CountsWork,
         Engine,
@@ -95,8 +96,8 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself ExplainsTraining Fetchable Metric "
-    "Model Report Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays Trained "
+    "interfaces": "Adapted Chats CountsTokens CountsWork Engine Executor ExplainsItself ExplainsTraining Fetchable "
+    "Metric Model Report Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays Trained "
     "TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
@@ -109,6 +110,7 @@ __all__ = [
     "Adapted",
     "AssetError",
     "Assets",
+    "Chats",
     "Classified",
     "Classify",
     "Component",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from harness.requests import (
+    Chat as Chat,
     Classified as Classified,
     Classify as Classify,
     Embed as Embed,
