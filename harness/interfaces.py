@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from harness.errors import ModelError
 from harness.metering import Meter
 from harness.modelling import (
+    Chats as Chats,
     CountsTokens as CountsTokens,
     CountsWork as CountsWork,
     Engine as Engine,
