@@ -41,6 +41,8 @@ if TYPE_CHECKING:
         Fetchable,
         Metric,
         Model,
+        Price,
+        Priced,
         Report,
         Reporter,
         Scenario,
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
         TrainableInWays,
         Trained,
         TrainingJob,
+        UsesDeviceMemory,
+        Work,
         Worker,
         Workload,
     )
@@ -96,8 +100,8 @@ _HOMES = {
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
     "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself ExplainsTraining Fetchable Metric "
-    "Model Report Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays Trained "
-    "TrainingJob Worker Workload",
+    "Model Price Priced Report Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays "
+    "Trained TrainingJob UsesDeviceMemory Work Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
     "TaskSpec Trial TrialResult Usage Written",
@@ -142,6 +146,8 @@ __all__ = [
     "ParameterError",
     "PluginError",
     "Prediction",
+    "Price",
+    "Priced",
     "Prompt",
     "PromptSpec",
     "Register",
@@ -171,6 +177,8 @@ __all__ = [
     "UnknownNameError",
     "Usage",
     "UsageError",
+    "UsesDeviceMemory",
+    "Work",
     "Worker",
     "Workload",
     "Written",
