@@ -226,6 +226,16 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Trials of a grid that are left out, and why: globs over models and strategies as written, and tasks' names."""
+
+    model: str = "*"
+    task: str = "*"
+    strategy: str = "*"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Experiment:
     """A grid of trials and how to run them."""
 
@@ -239,6 +249,7 @@ class Experiment:
     executor: Component = Component("local")
     device: str = "auto"
     name: str = ""
+    exclude: tuple[Exclusion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
