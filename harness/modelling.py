@@ -165,6 +165,9 @@ class Price:
         """US dollars for so many tokens."""
         return (self.read * prompt_tokens + self.written * output_tokens) / 1e6
 
+    def __str__(self) -> str:
+        return f"${self.read:g} for a million tokens read, ${self.written:g} for a million written"
+
 
 @runtime_checkable
 class Priced(Protocol):

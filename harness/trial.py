@@ -148,7 +148,8 @@ class LiveTrial:
         notes = (*self._adapted.notes, *learned, *unstated, *self._unseen(), *excluded)
         costs = Costs(self._load_s, None if trained is None else trained.train_s)
         self._said = True
-        yield TrialStarted(self._job.trial.key, costs, notes, here() | dict(engine.provenance), budget)
+        found = here() | dict(engine.provenance) | ({"price": str(self.price)} if self.price else {})
+        yield TrialStarted(self._job.trial.key, costs, notes, found, budget)
 
     def _unseen(self) -> list[str]:
         """What is to be said of contexts that a strategy with training rows has not met."""
