@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from harness.interfaces import (
         Adapted,
         Asked,
+        Chats,
         CountsTokens,
         CountsWork,
         Engine,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
         Fetchable,
         Metric,
         Model,
+        Price,
+        Priced,
         Report,
         Reporter,
         Scenario,
@@ -56,6 +59,8 @@ if TYPE_CHECKING:
         TrainableInWays,
         Trained,
         TrainingJob,
+        UsesDeviceMemory,
+        Work,
         Worker,
         Workload,
     )
@@ -98,9 +103,9 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted Asked CountsTokens CountsWork Engine Evidence Executor ExplainsItself ExplainsTraining "
-    "Fetchable Metric Model Report Reporter Scenario Setting ShowsEvidence Source Strategy Task TaskView Trainable "
-    "TrainableInWays Trained TrainingJob Worker Workload",
+    "interfaces": "Adapted Asked Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
+    "ExplainsTraining Fetchable Metric Model Price Priced Report Reporter Scenario Setting ShowsEvidence Source "
+    "Strategy Task TaskView Trainable TrainableInWays Trained TrainingJob UsesDeviceMemory Work Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
     "TaskSpec Trial TrialResult Usage Written",
@@ -113,6 +118,7 @@ __all__ = [
     "Asked",
     "AssetError",
     "Assets",
+    "Chats",
     "Classified",
     "Classify",
     "Component",
@@ -147,6 +153,8 @@ __all__ = [
     "ParameterError",
     "PluginError",
     "Prediction",
+    "Price",
+    "Priced",
     "Prompt",
     "PromptSpec",
     "Register",
@@ -177,6 +185,8 @@ __all__ = [
     "UnknownNameError",
     "Usage",
     "UsageError",
+    "UsesDeviceMemory",
+    "Work",
     "Worker",
     "Workload",
     "Written",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from harness.errors import ModelError
 from harness.metering import Meter
 from harness.modelling import (
+    Chats as Chats,
     CountsTokens as CountsTokens,
     CountsWork as CountsWork,
     Engine as Engine,
@@ -20,10 +21,13 @@ from harness.modelling import (
     ExplainsTraining as ExplainsTraining,
     Fetchable as Fetchable,
     Model as Model,
+    Price as Price,
+    Priced as Priced,
     Trainable as Trainable,
     TrainableInWays as TrainableInWays,
     Trained as Trained,
     TrainingJob as TrainingJob,
+    UsesDeviceMemory as UsesDeviceMemory,
     cannot_train as cannot_train,
 )
 from harness.records import LabelBudget
@@ -156,8 +160,9 @@ class Strategy(Protocol):
     A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
     looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
     the strategy it is to be compared with) or `baselines` (several, the most important one first), `control` (True
-    for one that others are measured by: its rows get no rank), and `models` (a tuple of `Component`: models that it
-    uses beside the one that it adapts; keys cover their fingerprints).
+    for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models that it
+    uses beside the one that it adapts; keys cover their fingerprints), and `changed` (a `harness.composition.Changed`:
+    the strategy that it changes; keys cover its parameters and its plugin's version).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
@@ -197,6 +202,22 @@ class ComparesPairs(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What answering some samples took.
+
+    Attributes:
+        prompt_tokens: tokens read.
+        output_tokens: tokens written.
+        first_token_s: for each sample the seconds from the call until the first token of its first generated text was
+            there; None where nothing was generated, or the engine does not time its tokens.
+    """
+
+    prompt_tokens: int
+    output_tokens: int
+    first_token_s: tuple[float | None, ...] = ()
+
+
 class Workload(Protocol):
     """An adapted model with samples to answer: what a scenario measures."""
 
@@ -208,8 +229,12 @@ class Workload(Protocol):
     def timings(self) -> Sequence[ChunkTiming]:
         """How long the scoring pass took, chunk by chunk (all samples at once)."""
 
-    def answer(self, samples: Sequence[Sample]) -> tuple[int, int]:
-        """Answer samples now, from the text to the decision; the tokens read and written."""
+    @property
+    def price(self) -> Price | None:
+        """What the model's tokens cost; None for one without a price."""
+
+    def answer(self, samples: Sequence[Sample]) -> Work:
+        """Answer samples now, from the text to the decision."""
 
 
 class Scenario(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from harness.requests import (
+    Chat as Chat,
     Classified as Classified,
     Classify as Classify,
     Embed as Embed,
@@ -63,7 +64,7 @@ class PromptSpec:
 
     Attributes:
         template: the question of one row; the verbalized answer follows it directly.
-        instruction: stands before everything; it is followed by the separator.
+        instruction: what is to be done; it stands before everything, followed by the separator.
         separator: between demonstrations.
         choice: how a choice is said after the question (multiple-choice).
         answer: how a demonstration's answer is said (generation); `{{ target }}` unless told.
@@ -73,6 +74,8 @@ class PromptSpec:
             `harness.templates.with_passages` gave the sample, stand before it instead, a line each.
         domain: a prompt that says what is asked for and shows no row's question, for PMI scoring; the last words of
             `template`, behind whatever a row fills in, unless told.
+        background: what has to be known for the task; before the instruction, followed by the separator.
+        keywords: words that matter for the task; behind the instruction, followed by the separator.
     """
 
     template: str
@@ -84,6 +87,8 @@ class PromptSpec:
     context: str = "{{ context }}: "
     condition: Condition = "none"
     domain: str | None = None
+    background: str = ""
+    keywords: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +251,16 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Trials of a grid that are left out, and why: globs over models and strategies as written, and tasks' names."""
+
+    model: str = "*"
+    task: str = "*"
+    strategy: str = "*"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Experiment:
     """A grid of trials and how to run them."""
 
@@ -259,6 +274,7 @@ class Experiment:
     executor: Component = Component("local")
     device: str = "auto"
     name: str = ""
+    exclude: tuple[Exclusion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

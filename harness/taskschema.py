@@ -12,7 +12,7 @@ from harness.answers import NUMBER
 from harness.errors import ConfigError, TemplateError, nearest
 from harness.records import ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
-from harness.templates import compile_expression, undeclared
+from harness.templates import HEAD, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
 if TYPE_CHECKING:
@@ -84,7 +84,9 @@ class PromptSection(_Section):
     """How rows become text; see `harness.records.PromptSpec`, whose defaults stand for what is left out."""
 
     template: str
+    background: str | None = None
     instruction: str | None = None
+    keywords: str | None = None
     separator: str | None = None
     choice: str | None = None
     answer: str | None = None
@@ -244,7 +246,7 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
             raise ConfigError(message, where=located.where("data", "fields", name), hint="use letters, digits and _")
     inputs = set(task.data.inputs())
     known = {
-        "instruction": set[str](),
+        **{part: set[str]() for part in HEAD},
         "template": inputs,
         "input": inputs,
         "choice": inputs | {"choice"},
