@@ -12,6 +12,10 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from harness.clusters import cluster_codes, clustered_share
+from harness.statistics import wilson
+from harness.store import Store
+
 TASK = """\
 name: moods
 kind: classification
@@ -224,6 +228,24 @@ def test_what_is_asked_wrongly_of_a_gate_is_one_line_and_exit_2(moods, arguments
     done = moods("gate", *arguments)
     assert (done.status, done.out) == (2, "")
     assert said in done.err
+
+
+# --- clusters ----------------------------------------------------------------------------------------------------
+
+
+def test_a_task_in_clusters_has_clustered_intervals_from_the_file_to_the_report(moods):
+    (trial,) = (
+        one
+        for one in moods("report", "--format", "json").json["trials"]
+        if one["model"] == "random" and one["n"] and one["metrics"]
+    )
+    with Store(str(moods.folder / "harness.db")) as store:
+        predictions = store.predictions(trial["key"])
+        right, names = [one.correct for one in predictions], [one.cluster for one in predictions]
+    assert sorted(set(names), key=int) == [str(page) for page in range(80)]
+    accuracy = clustered_share(right, cluster_codes(names))
+    assert trial["metrics"]["accuracy"] == {"value": accuracy.value, "low": accuracy.low, "high": accuracy.high}
+    assert accuracy.low != wilson(sum(right), len(right)).low
 
 
 # --- reports -----------------------------------------------------------------------------------------------------
