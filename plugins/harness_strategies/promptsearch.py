@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 PLAIN = Parts()
 """Choices are scored by their log-likelihood, uncalibrated: that candidates differ in nothing but their texts."""
+QUOTED = 80
+"""Characters that are quoted in a note."""
 PARTS = ("template", "instruction", "labels", "demonstrations")
 
 
@@ -215,7 +217,11 @@ def _said(found: Search, composed: Space) -> list[str]:
     """The search in short."""
     winner, spread = found.winner, found.sensitivity
     parts = zip(PARTS, winner.candidate.numbers, composed.parts, strict=True)
-    which = ", ".join(f"{name} {number} of {len(several)}" for name, number, several in parts if len(several) > 1)
+    which = ", ".join(
+        f"{name} {number} of {len(several)}{_quoted(several[number - 1]) if number > 1 else ''}"
+        for name, number, several in parts
+        if len(several) > 1
+    )
     dropped = [one for one in found.tried if one.dropped]
     best = (
         f"best of {len(found.tried)} candidates by {found.requests:,} requests: {which} (1: the task's own); "
@@ -225,8 +231,18 @@ def _said(found: Search, composed: Space) -> list[str]:
         f"prompt sensitivity: accuracy {spread.min:.3f} to {spread.max:.3f}, median {spread.median:.3f}, "
         f"sd {spread.sd:.3f} over {spread.candidates} candidates on the same {spread.rows} validation rows"
     )
-    lost = [f"{len(dropped)} candidates dropped, the first with: {dropped[0].dropped}"] if dropped else []
-    return [best, sensitivity, *lost]
+    if not dropped:
+        return [best, sensitivity]
+    lost = f"{len(dropped)} of {len(found.tried)} candidates dropped, the first with: {dropped[0].dropped}"
+    return [best, sensitivity, lost]
+
+
+def _quoted(part: Any) -> str:  # noqa: ANN401 - a template, an instruction, labels or demonstrations
+    """What was chosen instead of the task's own, where that is short."""
+    if isinstance(part, tuple):
+        return ""  # demonstrations
+    text = part if isinstance(part, str) else ",".join(part.values())
+    return f" ({text!r})" if text and len(text) <= QUOTED else ""
 
 
 def _told(found: Search, budget: int) -> dict[str, Any]:
