@@ -8,11 +8,12 @@ called `reference` takes one behind a colon: `hf:org/name`. Making a part is che
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from harness.errors import ModelError
 from harness.metering import Meter
 from harness.modelling import (
+    Chats as Chats,
     CountsTokens as CountsTokens,
     CountsWork as CountsWork,
     Engine as Engine,
@@ -20,10 +21,13 @@ from harness.modelling import (
     ExplainsTraining as ExplainsTraining,
     Fetchable as Fetchable,
     Model as Model,
+    Price as Price,
+    Priced as Priced,
     Trainable as Trainable,
     TrainableInWays as TrainableInWays,
     Trained as Trained,
     TrainingJob as TrainingJob,
+    UsesDeviceMemory as UsesDeviceMemory,
     cannot_train as cannot_train,
 )
 from harness.records import LabelBudget
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from harness.differences import Paired
     from harness.leaderboard import Leaderboard
     from harness.messages import ChunkTiming, Job, Message
     from harness.records import (
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
         Sample,
         Split,
         TaskSpec,
+        Trial,
     )
 
 # --- tasks and strategies ------------------------------------------------------------------------
@@ -154,8 +160,9 @@ class Strategy(Protocol):
     A strategy may also have `reads` (a subset of `{"prompt", "candidates", "train", "validation"}`: the parts of a task
     that it looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a
     `Component`: the strategy it is to be compared with) or `baselines` (several, the most important one first),
-    `control` (True for one that others are measured by: its rows get no rank), and `models` (a tuple of `Component`:
-    models that it uses beside the one that it adapts; keys cover their fingerprints).
+    `control` (True for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models
+    that it uses beside the one that it adapts; keys cover their fingerprints), and `changed` (a
+    `harness.composition.Changed`: the strategy that it changes; keys cover its parameters and its plugin's version).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
@@ -182,6 +189,35 @@ class Metric(Protocol):
         """
 
 
+@runtime_checkable
+class ComparesPairs(Protocol):
+    """A metric that can say how two trials differ on the same samples (`harness compare`, `harness gate`)."""
+
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The first one's score minus the second one's, with its interval; None where either has no such score.
+
+        `a` and `b` are of the same samples in the same order: at least one, no failed ones.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What answering some samples took.
+
+    Attributes:
+        prompt_tokens: tokens read.
+        output_tokens: tokens written.
+        first_token_s: for each sample the seconds from the call until the first token of its first generated text was
+            there; None where nothing was generated, or the engine does not time its tokens.
+    """
+
+    prompt_tokens: int
+    output_tokens: int
+    first_token_s: tuple[float | None, ...] = ()
+
+
 class Workload(Protocol):
     """An adapted model with samples to answer: what a scenario measures."""
 
@@ -193,8 +229,12 @@ class Workload(Protocol):
     def timings(self) -> Sequence[ChunkTiming]:
         """How long the scoring pass took, chunk by chunk (all samples at once)."""
 
-    def answer(self, samples: Sequence[Sample]) -> tuple[int, int]:
-        """Answer samples now, from the text to the decision; the tokens read and written."""
+    @property
+    def price(self) -> Price | None:
+        """What the model's tokens cost; None for one without a price."""
+
+    def answer(self, samples: Sequence[Sample]) -> Work:
+        """Answer samples now, from the text to the decision."""
 
 
 class Scenario(Protocol):
@@ -233,10 +273,49 @@ class Report:
 
 
 class Reporter(Protocol):
-    """A leaderboard -> files or text."""
+    """A leaderboard -> files or text. One that shows single answers as well is a `ShowsEvidence` too."""
 
     def render(self, board: Leaderboard) -> Report:
         """Render it; no files are written here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a trial asked of each sample.
+
+    Attributes:
+        samples: those that it scores, in the data's order.
+        requests: pure; what is asked for one of them.
+        labels: of a classification, in the order that scores have.
+        notes: of the strategy, made again without its model; what could not be made so is told in them.
+    """
+
+    samples: Sequence[Sample]
+    requests: Callable[[Sample], Sequence[Request]]
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Evidence(Protocol):
+    """What stands behind a leaderboard, trial by trial, so that nobody has to hold all of it."""
+
+    def predictions(self, key: str) -> Sequence[Prediction]:
+        """What a trial said of its samples so far, in the data's order; empty for one that is not known."""
+
+    def asked(self, trial: Trial) -> Asked:
+        """What a trial asked.
+
+        Raises:
+            HarnessError: saying why that can't be told.
+        """
+
+
+@runtime_checkable
+class ShowsEvidence(Protocol):
+    """A reporter that shows single answers too: where there is evidence, it is asked for this instead of `render`."""
+
+    def render_with(self, board: Leaderboard, evidence: Evidence) -> Report:
+        """Render the leaderboard with what stands behind it; no files are written here."""
 
 
 class Source(Protocol):

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from harness.requests import Request, RequestKind, Response
+    from harness.requests import Prompt, Request, RequestKind, Response
 
 
 class Engine(Protocol):
@@ -34,6 +34,17 @@ class CountsWork(Protocol):
     @property
     def counters(self) -> Mapping[str, int]:
         """Sums since it was loaded."""
+
+
+@runtime_checkable
+class UsesDeviceMemory(Protocol):
+    """An engine on a device that may have memory of its own, such as a GPU."""
+
+    def peak_device_bytes(self) -> int | None:
+        """The most that it held there since this was asked last, or it was loaded; None where it holds nothing there.
+
+        The next call begins anew.
+        """
 
 
 class Model(Protocol):
@@ -143,12 +154,56 @@ def cannot_train(model: Model, method: str) -> str | None:
     return None if method in methods else f"the model can't be trained by {method}"
 
 
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens that are read, and for a million that are written."""
+
+    read: float
+    written: float
+
+    def of(self, prompt_tokens: int, output_tokens: int) -> float:
+        """US dollars for so many tokens."""
+        return (self.read * prompt_tokens + self.written * output_tokens) / 1e6
+
+    def __str__(self) -> str:
+        return f"${self.read:g} for a million tokens read, ${self.written:g} for a million written"
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A model whose answers cost money, such as one behind an API.
+
+    Prices are parameters of the model, so they are part of its trials' keys: what stands in a table was asked for at
+    the price that stands there.
+    """
+
+    @property
+    def price(self) -> Price | None:
+        """What tokens cost; None where that is not known."""
+
+
 @runtime_checkable
 class CountsTokens(Protocol):
     """A model that can tell how many tokens texts have, without loading its weights."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text."""
+
+
+@runtime_checkable
+class Chats(Protocol):
+    """A model that may have a chat template: where `Prompt.chat` asks for it, it can be asked in it."""
+
+    @property
+    def chats(self) -> bool:
+        """Whether it has one. May fetch, never loads."""
+
+    def written(self, prompts: Sequence[Prompt]) -> list[str]:
+        """What is read of each prompt, in the chat template where it is asked in it. Loads no weights.
+
+        Raises:
+            ModelError: when it has none, and a prompt asks for it.
+        """
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from harness.errors import TrainingError
-from harness.records import Component, LabelBudget
+from harness.records import Chat, Component, LabelBudget
 from harness.sampling import balanced, without
 from harness.templates import shown_fields
 from harness_strategies.candidates import space
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from harness_strategies.candidates import Space
     from harness_strategies.searching import Search
 
-PLAIN = Parts()
-"""Choices are scored by their log-likelihood, uncalibrated: that candidates differ in nothing but their texts."""
 QUOTED = 80
 """Characters that are quoted in a note."""
 PARTS = ("template", "instruction", "labels", "demonstrations")
@@ -60,6 +58,7 @@ class PromptSearch:
         validation_size: rows that the search chooses by, at most; never more than training rows.
         propose: a model that proposes further instructions, see `harness_strategies.proposing`.
         proposals: how many.
+        chat: as in `few-shot`.
 
     Raises:
         ParameterError: when both `shots` and `train_size` are given.
@@ -76,6 +75,7 @@ class PromptSearch:
     validation_size: Annotated[int, Field(ge=1)] | None = None
     propose: str | None = None
     proposals: Annotated[int, Field(ge=1)] = 4
+    chat: Chat = "auto"
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt", "candidates", "train", "validation"})
 
@@ -90,12 +90,13 @@ class PromptSearch:
     @property
     def baselines(self) -> tuple[Component, ...]:
         """The task's own prompt, with as many demonstrations and with none."""
-        shown = (Component("few-shot", None, {"k": self.k}),) if self.k else ()
-        return (*shown, Component("zero-shot"))
+        chat = {} if self.chat == "auto" else {"chat": self.chat}
+        shown = (Component("few-shot", None, {"k": self.k, **chat}),) if self.k else ()
+        return (*shown, Component("zero-shot", None, chat))
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs log-likelihoods, fillings or generation, as `few-shot`."""
-        return FewShot().refuses(model, spec)
+        return FewShot(chat=self.chat).refuses(model, spec)
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Compose candidates and ask them about validation rows; the best one answers.
@@ -113,8 +114,9 @@ class PromptSearch:
         candidates = all_drawn[: _room(len(all_drawn), len(rows.validation), budget, self.eta)]
         notes = [*rows.notes, *self._short(rows, len(candidates), len(all_drawn))]
         labels = LabelBudget(len({one.id for shown in (*(one.shown for one in candidates), lessons) for one in shown}))
+        parts = Parts(chat=self.chat)  # choices are scored uncalibrated: candidates differ in their texts alone
         tried = [
-            Tried(one, adapted(model, one.spec, Demonstrations(one.shown), PLAIN, (), setting)) for one in candidates
+            Tried(one, adapted(model, one.spec, Demonstrations(one.shown), parts, (), setting)) for one in candidates
         ]
         if len(tried) == 1 or setting.dry:
             own = tried[0].adapted

@@ -50,9 +50,11 @@ VARIANTS = [
     "context,of=linear-probe,shuffle=yes",
     "context,source=retrieved",
     "prompt-search,k=0,budget=40",
+    "context,of=prompt-search,budget=100",
     "prompt-search,k=2,train_size=8,budget=100",
     "context,source=retrieved,retriever=embeddings,of=finetune",
     "context,source=retrieved,of=few-shot,passages_k=3",
+    *(f"context,of={name}" for name in NAMES if name not in {"context", "few-shot", "finetune"}),
 ]
 
 
