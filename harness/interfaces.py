@@ -157,12 +157,12 @@ class Adapted:
 class Strategy(Protocol):
     """A way to adapt a model to a task.
 
-    A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
-    looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
-    the strategy it is to be compared with) or `baselines` (several, the most important one first), `control` (True
-    for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models that it
-    uses beside the one that it adapts; keys cover their fingerprints), and `changed` (a `harness.composition.Changed`:
-    the strategy that it changes; keys cover its parameters and its plugin's version).
+    A strategy may also have `reads` (a subset of `{"prompt", "candidates", "train", "validation"}`: the parts of a task
+    that it looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a
+    `Component`: the strategy it is to be compared with) or `baselines` (several, the most important one first),
+    `control` (True for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models
+    that it uses beside the one that it adapts; keys cover their fingerprints), and `changed` (a
+    `harness.composition.Changed`: the strategy that it changes; keys cover its parameters and its plugin's version).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:

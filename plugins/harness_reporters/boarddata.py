@@ -20,6 +20,7 @@ BELOW = {
     "p50 ms": {"p95 ms": "p95 {}", "p99 ms": "p99 {}"},
     "samples/s": {"tokens/s": "{} tokens/s"},
     "train s": {"load s": "load {}"},
+    "adapt s": {"model calls": "{} model calls"},
 }
 """Column -> those that stand below its number in small print, and how."""
 
@@ -118,6 +119,7 @@ def _measures(row: Row) -> dict[str, float]:
         "p50 latency, ms": speed.p50_ms,
         "p95 latency, ms": speed.p95_ms,
         "training, s": costs.train_s,
+        "adapting, s": costs.adapt_s if costs.model_calls else None,
         "loading, s": costs.load_s,
         "peak memory, MB": speed.peak_mb,
     }
