@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.components import build, settings
+from harness.components import build, parse_component, settings
 from harness.composition import Strategies
 from harness.errors import ConfigError, PluginError, UnknownNameError
 from harness.facts import Memory
@@ -76,8 +76,8 @@ class Catalogue:
         return executor
 
     def reporter(self, name: str, *, where: str | None = None) -> Reporter:
-        """Make a reporter; raises as `model`."""
-        reporter: Reporter = self._build("reporter", Component(name), where)
+        """Make a reporter, with its parameters behind its name if it has any; raises as `model`."""
+        reporter: Reporter = self._build("reporter", parse_component(name), where)
         return reporter
 
     def metrics(self, names: Sequence[str], *, where: str | None = None) -> dict[str, Metric]:

@@ -8,11 +8,12 @@ called `reference` takes one behind a colon: `hf:org/name`. Making a part is che
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from harness.errors import ModelError
 from harness.metering import Meter
 from harness.modelling import (
+    Chats as Chats,
     CountsTokens as CountsTokens,
     CountsWork as CountsWork,
     Engine as Engine,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from harness.differences import Paired
     from harness.leaderboard import Leaderboard
     from harness.messages import ChunkTiming, Job, Message
     from harness.records import (
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
         Sample,
         Split,
         TaskSpec,
+        Trial,
     )
 
 # --- tasks and strategies ------------------------------------------------------------------------
@@ -183,6 +186,19 @@ class Metric(Protocol):
         """
 
 
+@runtime_checkable
+class ComparesPairs(Protocol):
+    """A metric that can say how two trials differ on the same samples (`harness compare`, `harness gate`)."""
+
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The first one's score minus the second one's, with its interval; None where either has no such score.
+
+        `a` and `b` are of the same samples in the same order: at least one, no failed ones.
+        """
+
+
 class Workload(Protocol):
     """An adapted model with samples to answer: what a scenario measures."""
 
@@ -234,10 +250,49 @@ class Report:
 
 
 class Reporter(Protocol):
-    """A leaderboard -> files or text."""
+    """A leaderboard -> files or text. One that shows single answers as well is a `ShowsEvidence` too."""
 
     def render(self, board: Leaderboard) -> Report:
         """Render it; no files are written here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a trial asked of each sample.
+
+    Attributes:
+        samples: those that it scores, in the data's order.
+        requests: pure; what is asked for one of them.
+        labels: of a classification, in the order that scores have.
+        notes: of the strategy, made again without its model; what could not be made so is told in them.
+    """
+
+    samples: Sequence[Sample]
+    requests: Callable[[Sample], Sequence[Request]]
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Evidence(Protocol):
+    """What stands behind a leaderboard, trial by trial, so that nobody has to hold all of it."""
+
+    def predictions(self, key: str) -> Sequence[Prediction]:
+        """What a trial said of its samples so far, in the data's order; empty for one that is not known."""
+
+    def asked(self, trial: Trial) -> Asked:
+        """What a trial asked.
+
+        Raises:
+            HarnessError: saying why that can't be told.
+        """
+
+
+@runtime_checkable
+class ShowsEvidence(Protocol):
+    """A reporter that shows single answers too: where there is evidence, it is asked for this instead of `render`."""
+
+    def render_with(self, board: Leaderboard, evidence: Evidence) -> Report:
+        """Render the leaderboard with what stands behind it; no files are written here."""
 
 
 class Source(Protocol):

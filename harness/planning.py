@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ConfigError
@@ -114,7 +115,7 @@ class Planner:
             cell.strategy,
         )
         split, limit = self.experiment.split, self.experiment.limit
-        refusal = self._refusal(model, data, strategy)
+        refusal = self._excluded(cell) or self._refusal(model, data, strategy)
         scored = data.scored_facts(split, limit)
         return Trial(
             key=self._key(cell, refusal),
@@ -197,6 +198,14 @@ class Planner:
             for name, value in own
             if name != "changed"
         }
+
+    def _excluded(self, cell: Cell) -> str:
+        """Why the experiment leaves the cell out; empty where it does not."""
+        names = {"model": str(cell.model[0]), "task": cell.task[1].spec.name, "strategy": str(cell.strategy[0])}
+        for exclusion in self.experiment.exclude:
+            if all(fnmatchcase(name, getattr(exclusion, part)) for part, name in names.items()):
+                return f"left out by the experiment: {exclusion.reason}"
+        return ""
 
     def _refusal(self, model: Model, data: TaskData, strategy: Strategy) -> str:
         read, split = reads(strategy), self.experiment.split

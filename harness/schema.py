@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised when the tables change their meaning."""
 
 UPGRADES = {
@@ -25,6 +25,7 @@ UPGRADES = {
         "ALTER TABLE trials ADD COLUMN adapt_tokens BIGINT",
         "ALTER TABLE trials ADD COLUMN details TEXT",
     ),
+    4: ("ALTER TABLE predictions ADD COLUMN cluster_name TEXT",),
 }
 """Version -> statements, in every database's SQL, that make the next version of it. Older ones can't be upgraded."""
 
@@ -143,6 +144,7 @@ predictions = sa.Table(
     sa.Column("cut_tokens", sa.Integer, nullable=False),
     sa.Column("latency_ms", sa.Double),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("cluster_name", sa.Text),
     sqlite_with_rowid=False,
 )
 

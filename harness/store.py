@@ -19,13 +19,16 @@ from harness.messages import ChunkScored, LatencyMeasured, TrialEnded, TrialStar
 from harness.schema import latencies, predictions, run_trials, runs, timings, trials
 from harness.stored import (
     Progress,
+    StoreState,
     batches,
     known,
     links,
-    read_answers,
+    read_experiment,
+    read_outcomes,
     read_predictions,
     read_progress,
     read_results,
+    read_state,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
         Coverage,
         Estimate,
         Experiment,
+        Outcome,
         Prediction,
         Trial,
         TrialResult,
@@ -192,10 +196,25 @@ class Store:
         """
         return self._read(lambda connection: read_predictions(connection, key))
 
-    def answers(self, key: str) -> Iterator[tuple[str, bool]]:
-        """The samples that a trial has answered, in the data's order, and whether it has each right."""
+    def outcomes(self, key: str) -> Iterator[Outcome]:
+        """What became of the samples that a trial has answered, in the data's order."""
         with store_errors(self._name), self._engine.begin() as connection:
-            yield from read_answers(connection, key)
+            yield from read_outcomes(connection, key)
+
+    def experiment(self, key: str) -> Experiment:
+        """The experiment of the newest run that asked for a trial.
+
+        Raises:
+            StoreError: when no run did.
+        """
+        found = self._read(lambda connection: read_experiment(connection, key))
+        if found is None:
+            raise StoreError(f"{self._name} has no trial {key[:12]}", hint="it has to be planned first")
+        return found
+
+    def state(self) -> StoreState:
+        """What there is now, cheap enough to be asked for every second."""
+        return self._read(read_state)
 
     def resolve(self, prefix: str) -> str:
         """The key of the trial that begins so.
@@ -338,6 +357,7 @@ def _row(trial: int, position: int, prediction: Prediction) -> dict[str, Any]:
         "cut_tokens": usage.cut_tokens,
         "latency_ms": prediction.latency_ms,
         "reason": _text(prediction.reason),
+        "cluster_name": _text(prediction.cluster),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from dataclasses import dataclass
 from functools import cached_property
@@ -226,9 +227,13 @@ class LiveTrial:
                 f"{self._job.trial.model} gave {len(responses)} responses to {sum(map(len, asked))} requests"
             )
         rest = iter(responses)
-        return [
+        decided = [
             self._adapted.decide(sample, [next(rest) for _ in requests])
             for sample, requests in zip(samples, asked, strict=True)
+        ]
+        return [
+            one if sample.cluster is None else dataclasses.replace(one, cluster=sample.cluster)
+            for sample, one in zip(samples, decided, strict=True)
         ]
 
     def _predict_alone(self, sample: Sample) -> Prediction:
@@ -236,7 +241,8 @@ class LiveTrial:
             return self.predict([sample])[0]
         except Exception as error:  # noqa: BLE001 - counted and shown as the sample's reason
             reason = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
-            return Prediction(sample.id, sample.target, None, "failed", context=sample.context, reason=reason)
+            failed = Prediction(sample.id, sample.target, None, "failed", context=sample.context, reason=reason)
+            return dataclasses.replace(failed, cluster=sample.cluster)
 
 
 @dataclass(frozen=True, slots=True)

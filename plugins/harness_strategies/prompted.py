@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.interfaces import Engine, Model, Setting
-    from harness.records import Prediction, Request, Response, Sample, TaskSpec
+    from harness.records import Chat, Prediction, Request, Response, Sample, TaskSpec
     from harness_strategies.calibration import Calibration
     from harness_strategies.scorers import Scoring
 
@@ -52,11 +52,12 @@ class Demonstrations:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The names of scorer and calibrator, and how many texts the calibrator may see."""
+    """The names of scorer and calibrator, how many texts the calibrator may see, and how a chat template is used."""
 
     scoring: Scoring = "sum"
     calibrate: Calibration = "none"
     texts: int = 128
+    chat: Chat = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,11 @@ class Asking:
     seed: int
     shown: Demonstrations
     scoring: Scoring
+    chat: Chat
 
     def question(self, sample: Sample, shown: tuple[Sample, ...]) -> Question:
         """The sample behind these demonstrations."""
-        return Question(self.spec, sample, render_head(self.spec), shown, self.model.answers, self.seed)
+        return Question(self.spec, sample, render_head(self.spec), shown, self.model.answers, self.seed, self.chat)
 
     def requests(self, sample: Sample) -> tuple[Request, ...]:
         """What to ask for a sample."""
@@ -98,7 +100,7 @@ def adapted(
     Raises:
         ModelError: when there is nothing to calibrate with.
     """
-    asking = Asking(spec, model, setting.seed, shown, parts.scoring)
+    asking = Asking(spec, model, setting.seed, shown, parts.scoring, parts.chat)
     cloze = spec.kind != "generation" and fills(model.answers)
     notes = (*shown.notes, CLOZE) if cloze else shown.notes
     plain = parts.scoring == "sum" and parts.calibrate == "none"

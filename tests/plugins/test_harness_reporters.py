@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from harness.components import parse_component
-from harness.export import trials_json
+from harness.export import tables_json, trials_json
 from harness.leaderboard import build
 from harness.plugins import Plugins
 from harness.records import (
@@ -413,7 +413,9 @@ def test_csv_is_no_formula():
 def test_json_is_the_contract():
     board = a_rich_board()
     report = Json().render(board)
-    assert json.loads(report.text) == trials_json(board.results)
+    assert json.loads(report.text) == trials_json(board.results) | {
+        "tables": json.loads(json.dumps(tables_json(board.tables)))
+    }
     assert json.loads(report.files["results.json"]) == json.loads(report.text)
     gains = {trial["key"]: trial["gains"] for trial in json.loads(report.text)["trials"] if trial["gains"]}
     assert gains["minilm-l6/context/0"]["accuracy"]["value"] == pytest.approx(0.05)

@@ -602,7 +602,7 @@ def test_every_parameter_stands_in_the_key():
     plugins = Plugins()
     planner = Planner(Experiment((), (), ()), Catalogue(plugins, Assets(plugins.registry("source"))))
     assert [planner._settings(Component("few-shot"), one) for one in strategies] == found
-    assert set(found[0]) == {"k", "select", "order", "encoder", "scoring", "calibrate", "calibration_texts"}
+    assert set(found[0]) == {"k", "select", "order", "encoder", "scoring", "calibrate", "calibration_texts", "chat"}
 
 
 def test_the_domain_stands_in_the_key():
