@@ -44,6 +44,9 @@ if TYPE_CHECKING:
         Fetchable,
         Metric,
         Model,
+        Pretrainable,
+        Pretrained,
+        PretrainingJob,
         Report,
         Reporter,
         Scenario,
@@ -100,8 +103,8 @@ _HOMES = {
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
     "interfaces": "Adapted Asked Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
-    "ExplainsTraining Fetchable Metric Model Report Reporter Scenario Setting ShowsEvidence Source Strategy Task "
-    "TaskView Trainable TrainableInWays Trained TrainingJob Worker Workload",
+    "ExplainsTraining Fetchable Metric Model Pretrainable Pretrained PretrainingJob Report Reporter Scenario Setting "
+    "ShowsEvidence Source Strategy Task TaskView Trainable TrainableInWays Trained TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
     "TaskSpec Trial TrialResult Usage Written",
@@ -149,6 +152,9 @@ __all__ = [
     "ParameterError",
     "PluginError",
     "Prediction",
+    "Pretrainable",
+    "Pretrained",
+    "PretrainingJob",
     "Prompt",
     "PromptSpec",
     "Register",

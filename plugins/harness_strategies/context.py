@@ -17,8 +17,8 @@ from harness.composition import Strategies  # noqa: TC001 - annotations of regis
 from harness.errors import DataError, UsageError
 from harness.records import Component
 from harness_strategies.given import GivenView, Labels, Retrieved, Shuffled, exchange
-from harness_strategies.passages import digest_of
 from harness_strategies.retrieval import check_bm25
+from harness_strategies.textfile import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,7 @@ def context(  # noqa: PLR0913 - what people can write
     changed = strategies.changed(of, parameters)
     if "train" not in changed.reads and train == "no":
         raise UsageError(f"{of} sees no training rows: train=no means nothing there", hint="leave it out")
-    retrieval = Retrieval(passages, passages_k, retriever, digest_of(passages) if passages else "")
+    retrieval = Retrieval(passages, passages_k, retriever, digest_of(passages, "passages") if passages else "")
     if source == "retrieved":
         if retriever == "bm25":
             check_bm25()

@@ -166,3 +166,7 @@ class GivenView:
     def conditioned(self, condition: Condition) -> GivenView:
         """The same, conditioned."""
         return dataclasses.replace(self, task=self.task.conditioned(condition))
+
+    def unscored(self, texts: Sequence[str]) -> Sequence[str]:
+        """As the task's own."""
+        return self.task.unscored(texts)

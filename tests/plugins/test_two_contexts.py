@@ -151,6 +151,7 @@ prompt:
 FEW = "epochs=3,learning_rate=0.02"
 CASES = [
     ("causal", "zero-shot", ""),
+    ("causal", "pretrain", ""),
     ("causal", "few-shot", "k=4"),
     ("causal", "finetune", "epochs=3,learning_rate=0.003"),
     ("causal", "lora", FEW),
