@@ -35,9 +35,17 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Latency of single samples (`single-stream`), throughput and peak memory with all at once (`offline`).
+    """Latency of single samples (`single-stream`), throughput and cost with all at once (`offline`).
 
-    `thin` names the percentiles that rest on too few samples.
+    Attributes:
+        thin: the percentiles that rest on too few samples.
+        p50_ms_low: with the others that end so the bounds of the percentiles' 95% intervals.
+        ttft_p50_ms: time to first token, the median.
+        tpot_p50_ms: time per output token behind the first, the median.
+        device_peak_mb: of a GPU's memory.
+        cpu_s: seconds of all processors, for a sample.
+        energy_j: of the machine, for a sample.
+        usd_per_1000: price of a thousand samples.
     """
 
     p50_ms: float | None = None
@@ -47,6 +55,18 @@ class Speed:
     samples_per_s: float | None = None
     tokens_per_s: float | None = None
     peak_mb: float | None = None
+    p50_ms_low: float | None = None
+    p50_ms_high: float | None = None
+    p95_ms_low: float | None = None
+    p95_ms_high: float | None = None
+    p99_ms_low: float | None = None
+    p99_ms_high: float | None = None
+    ttft_p50_ms: float | None = None
+    tpot_p50_ms: float | None = None
+    device_peak_mb: float | None = None
+    cpu_s: float | None = None
+    energy_j: float | None = None
+    usd_per_1000: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +89,8 @@ class Row:
             None where there are no right answers to count, and for the majority itself.
         gains: over each of its baselines that is known, the most important one first.
         control: whether it is one that others are measured by; it has no rank.
+        speed: by `single-stream` and `offline`; where one was measured with several sets of parameters, without any.
+        latency: scenario with its parameters -> quantity -> mean over the seeds for which it is known.
         costs: means over seeds.
         budget: the labels that it was given, the most of its seeds; None where that is not known.
         cached: whether nothing of it was run by the run that is shown.
@@ -96,6 +118,7 @@ class Row:
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False
+    latency: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     ranks: tuple[int, int] | None = None
     p_majority: float | None = None
 

@@ -38,11 +38,21 @@ MEANINGS = {
     "different labels": "where one row was given more labels than another, its rank may be owed to these: {budgets}",
     "worst context": "the worst of the scores within each context, and which context that is",
     "spread": "the largest of a row's scores in the contexts minus the smallest",
-    "p50, p95, p99": "milliseconds for one sample at a time: half of the samples, 95% and 99% of them took no longer",
+    "p50, p95, p99": """milliseconds for one sample at a time: half of the samples, 95% and 99% of them took no longer;
+        behind them 95% intervals by order statistics, whatever the distribution""",
+    "TTFT, TPOT": """milliseconds until the first token of a generated text was there, and for each token behind it, one
+        sample at a time; medians""",
+    "server": """milliseconds from when a sample was meant to arrive until it was answered, while samples arrive at
+        random at that rate in a second and wait for their turn; in time: the share that took no longer than the
+        limit""",
     THIN: "rests on too few samples to be relied on",
     "samples/s, tokens/s": "throughput when all samples are given at once",
     "peak MB": """the most memory that the process held meanwhile, in 10⁶ bytes; libraries, and what trials before it
         left, are in it""",
+    "GPU MB": "the most memory that tensors took on the card meanwhile, in 10⁶ bytes",
+    "CPU s": "seconds of all processors for a sample, when all samples are given at once",
+    "energy J": "joules that the machine's processors took for a sample, by their own counters (RAPL)",
+    "$ per 1,000": "US dollars for the tokens of a thousand samples",
     "train s": "seconds that training took",
     "adapt s, model calls": """seconds that adapting took beside training and loading (choosing, calibrating, searching
         ...), and how many requests models answered meanwhile; what was kept from before counts as it did then""",
@@ -94,6 +104,12 @@ def _terms(row: Row) -> dict[str, object]:
         "worst context": row.worst,
         "p50, p95, p99": speed.p50_ms is not None,
         THIN: speed.thin,
+        "TTFT, TPOT": speed.ttft_p50_ms is not None,
+        "server": any(name.startswith("server,") for name in row.latency),
+        "GPU MB": speed.device_peak_mb is not None,
+        "CPU s": speed.cpu_s is not None,
+        "energy J": speed.energy_j is not None,
+        "$ per 1,000": speed.usd_per_1000 is not None,
         "samples/s, tokens/s": speed.samples_per_s is not None,
         "peak MB": speed.peak_mb is not None,
         "train s": row.costs.train_s is not None,

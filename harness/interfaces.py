@@ -24,11 +24,14 @@ from harness.modelling import (
     Pretrainable as Pretrainable,
     Pretrained as Pretrained,
     PretrainingJob as PretrainingJob,
+    Price as Price,
+    Priced as Priced,
     Trainable as Trainable,
     TrainableInWays as TrainableInWays,
     Trained as Trained,
     TrainingJob as TrainingJob,
     cannot_pretrain as cannot_pretrain,
+    UsesDeviceMemory as UsesDeviceMemory,
     cannot_train as cannot_train,
 )
 from harness.records import LabelBudget
@@ -206,6 +209,22 @@ class ComparesPairs(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What answering some samples took.
+
+    Attributes:
+        prompt_tokens: tokens read.
+        output_tokens: tokens written.
+        first_token_s: for each sample the seconds from the call until the first token of its first generated text was
+            there; None where nothing was generated, or the engine does not time its tokens.
+    """
+
+    prompt_tokens: int
+    output_tokens: int
+    first_token_s: tuple[float | None, ...] = ()
+
+
 class Workload(Protocol):
     """An adapted model with samples to answer: what a scenario measures."""
 
@@ -217,8 +236,12 @@ class Workload(Protocol):
     def timings(self) -> Sequence[ChunkTiming]:
         """How long the scoring pass took, chunk by chunk (all samples at once)."""
 
-    def answer(self, samples: Sequence[Sample]) -> tuple[int, int]:
-        """Answer samples now, from the text to the decision; the tokens read and written."""
+    @property
+    def price(self) -> Price | None:
+        """What the model's tokens cost; None for one without a price."""
+
+    def answer(self, samples: Sequence[Sample]) -> Work:
+        """Answer samples now, from the text to the decision."""
 
 
 class Scenario(Protocol):

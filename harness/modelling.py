@@ -36,6 +36,17 @@ class CountsWork(Protocol):
         """Sums since it was loaded."""
 
 
+@runtime_checkable
+class UsesDeviceMemory(Protocol):
+    """An engine on a device that may have memory of its own, such as a GPU."""
+
+    def peak_device_bytes(self) -> int | None:
+        """The most that it held there since this was asked last, or it was loaded; None where it holds nothing there.
+
+        The next call begins anew.
+        """
+
+
 class Model(Protocol):
     """A model as it lies on disk or behind an address. It knows what it is without loading its weights."""
 
@@ -205,6 +216,34 @@ def cannot_pretrain(model: Model) -> str | None:
     if not isinstance(model, Pretrainable):
         return "the model's pre-training can't go on"
     return model.cannot_pretrain()
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens that are read, and for a million that are written."""
+
+    read: float
+    written: float
+
+    def of(self, prompt_tokens: int, output_tokens: int) -> float:
+        """US dollars for so many tokens."""
+        return (self.read * prompt_tokens + self.written * output_tokens) / 1e6
+
+    def __str__(self) -> str:
+        return f"${self.read:g} for a million tokens read, ${self.written:g} for a million written"
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A model whose answers cost money, such as one behind an API.
+
+    Prices are parameters of the model, so they are part of its trials' keys: what stands in a table was asked for at
+    the price that stands there.
+    """
+
+    @property
+    def price(self) -> Price | None:
+        """What tokens cost; None where that is not known."""
 
 
 @runtime_checkable
