@@ -21,12 +21,16 @@ from harness.modelling import (
     ExplainsTraining as ExplainsTraining,
     Fetchable as Fetchable,
     Model as Model,
+    Pretrainable as Pretrainable,
+    Pretrained as Pretrained,
+    PretrainingJob as PretrainingJob,
     Price as Price,
     Priced as Priced,
     Trainable as Trainable,
     TrainableInWays as TrainableInWays,
     Trained as Trained,
     TrainingJob as TrainingJob,
+    cannot_pretrain as cannot_pretrain,
     UsesDeviceMemory as UsesDeviceMemory,
     cannot_train as cannot_train,
 )
@@ -86,6 +90,9 @@ class TaskView(Protocol):
 
     def conditioned(self, condition: Condition) -> TaskView:
         """The same task with each sample's context put before its prompt and its input."""
+
+    def unscored(self, texts: Sequence[str]) -> Sequence[str]:
+        """Of texts from elsewhere, those that neither repeat nor hold a text of the scored rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from harness.checking import render_all
 from harness.errors import DataError, HarnessError
 from harness.facts import Facts, Memory
 from harness.records import Candidates
-from harness.sampling import draw, without
-from harness.templates import HEAD, shown_fields
+from harness.sampling import draw, texts_without, without
+from harness.templates import HEAD, render_input, shown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -152,6 +152,20 @@ class GuardedView:
         """The same task with each sample's context put before its prompt and its input."""
         prompt = dataclasses.replace(self.spec.prompt, condition=condition)
         return dataclasses.replace(self, spec=dataclasses.replace(self.spec, prompt=prompt))
+
+    def unscored(self, texts: Sequence[str]) -> Sequence[str]:
+        """Of texts from elsewhere, those that neither repeat nor hold a text of the scored rows.
+
+        A row's texts are its input and each field that a question shows; see `harness.sampling.texts_without`.
+        """
+        spec = self.data.spec
+        shown = shown_fields(spec)
+        told = (
+            text
+            for row in self.data.task.samples(self.scored)
+            for text in (render_input(spec, row), *(str(row.fields[name]) for name in shown & row.fields.keys()))
+        )
+        return texts_without(texts, told)
 
     @property
     def excluded(self) -> dict[Split, int]:

@@ -24,6 +24,11 @@ def register_strategies(register: Register) -> None:
         summary="put each sample's context before its input, under another strategy",
     )
     register(
+        "pretrain",
+        "harness_strategies.pretraining:pretrain",
+        summary="go on with pre-training on the task's or other texts, under another strategy",
+    )
+    register(
         "linear-probe",
         "harness_strategies.probing:LinearProbe",
         summary="logistic regression on the frozen model's embeddings",
