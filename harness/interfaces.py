@@ -161,6 +161,19 @@ class Adapted:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Which parameters tell a strategy how many labelled rows to learn from; learning curves are drawn over them.
+
+    Attributes:
+        rows: the parameter that is the number of training rows; empty where there is none.
+        per_label: the one that is the number of training rows of each label.
+    """
+
+    rows: str = ""
+    per_label: str = ""
+
+
 class Strategy(Protocol):
     """A way to adapt a model to a task.
 
@@ -168,8 +181,10 @@ class Strategy(Protocol):
     that it looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a
     `Component`: the strategy it is to be compared with) or `baselines` (several, the most important one first),
     `control` (True for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models
-    that it uses beside the one that it adapts; keys cover their fingerprints), and `changed` (a
-    `harness.composition.Changed`: the strategy that it changes; keys cover its parameters and its plugin's version).
+    that it uses beside the one that it adapts; keys cover their fingerprints), `changed` (a
+    `harness.composition.Changed`: the strategy that it changes; keys cover its parameters and its plugin's version),
+    `sizes` (a `Sizes`, or None) and `prompts` (True for one that asks the model as it is: what learning curves are to
+    beat).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
@@ -381,6 +396,22 @@ class BaselinesOf(Protocol):
     @property
     def baselines(self) -> tuple[Component, ...]:
         """The strategies to compare with, the most important one first."""
+
+
+class Sized(Protocol):
+    """A strategy that learns from as many labelled rows as it is told."""
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The parameters that tell it; None where, with the others as they are, it learns from no such number."""
+
+
+class Prompts(Protocol):
+    """A strategy that asks the model as it is."""
+
+    @property
+    def prompts(self) -> bool:
+        """Whether it is one."""
 
 
 class Control(Protocol):

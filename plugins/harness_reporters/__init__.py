@@ -17,4 +17,5 @@ def register_reporters(register: Register) -> None:
     register("markdown", "harness_reporters.markdown:Markdown", summary="leaderboard.md, GitHub's tables")
     register("csv", "harness_reporters.csvfile:Csv", summary="leaderboard.csv, a row for each model and strategy")
     register("json", "harness_reporters.jsonfile:Json", summary="results.json, every trial")
+    register("curves", "harness_reporters.curves:Curves", summary="learning curves: text, .md, .csv, .json, .svg")
     register("html", "harness_reporters.html:Html", summary="leaderboard.html, one file that needs no network")
