@@ -49,15 +49,17 @@ def _table(table: Table) -> dict[str, Any]:
         "headline": cells.headline(table),
         "metrics": [cells.visible(name) for name in table.metrics],
         "losses": sorted(map(cells.visible, table.losses)),
-        "columns": [
-            {"name": name, "numeric": column.numeric} for name, column in columns.items() if name not in below
-        ],
+        "columns": [{"name": name, "numeric": column.numeric} for name, column in columns.items() if name not in below],
         "rows": [_row(row, columns, below) for row in cells.scored(table)],
-        "contexts": None if table.contexts is None else [[cells.visible(n), s] for n, s in table.contexts.sizes.items()],
+        "contexts": None
+        if table.contexts is None
+        else [[cells.visible(n), s] for n, s in table.contexts.sizes.items()],
         "unranked": [[f"{model} · {strategies}", why] for model, strategies, why in cells.unranked(table)],
         "notes": [[note, ", ".join(map(cells.label, noted))] for note, noted in cells.notes(table).items()],
         "in_contexts": {
-            f"{row.model}\n{row.strategy}": {cells.visible(name): _bounds(score) for name, score in row.scores.items()}
+            f"{cells.visible(row.model)}\n{cells.visible(row.strategy)}": {
+                cells.visible(name): _bounds(score) for name, score in row.scores.items()
+            }
             for row in (table.contexts.rows if table.contexts else ())
         },
     }

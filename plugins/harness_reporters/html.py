@@ -24,10 +24,11 @@ class Html:
     """A board as one HTML file.
 
     Args:
-        live: the page asks the server that it came from for newer data (`harness view`).
+        live: the version of what is shown, for a page that asks the server that it came from for newer ones
+            (`harness view`).
     """
 
-    def __init__(self, *, live: bool = False) -> None:
+    def __init__(self, *, live: str = "") -> None:
         self._live = live
 
     def render(self, board: Leaderboard) -> Report:
@@ -53,13 +54,13 @@ def _behind(board: Leaderboard, table: Table, told: Json, evidence: Evidence, na
     texts, found, told["trials"] = Texts(), {}, []
     for row in table.rows:
         diagnosis = Diagnosis()
-        kept = {
-            key: one for key in row.keys if (one := answers(results[key], evidence, texts, diagnosis)) is not None
-        }
+        kept = {key: one for key in row.keys if (one := answers(results[key], evidence, texts, diagnosis)) is not None}
         labels = next((one["labels"] for one in kept.values() if one["labels"]), [])
         about = {"confusion": diagnosis.confusion(labels), "reliability": diagnosis.reliability()}
         told["trials"] += [_trial(row, key) for key in kept]
-        told["diagnoses"] = [*told.get("diagnoses", []), {"keys": list(kept), **about}] if kept else told.get("diagnoses", [])
+        told["diagnoses"] = (
+            [*told.get("diagnoses", []), {"keys": list(kept), **about}] if kept else told.get("diagnoses", [])
+        )
         found |= kept
     told["pairs"], told["texts"] = compared(found), name
     return {f"trial-{key}": one for key, one in found.items()} | ({name: texts.data()} if found else {})
