@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from harness.interfaces import (
         Adapted,
         Asked,
+        Chats,
         CountsTokens,
         CountsWork,
         Engine,
@@ -98,9 +99,9 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted Asked CountsTokens CountsWork Engine Evidence Executor ExplainsItself ExplainsTraining "
-    "Fetchable Metric Model Report Reporter Scenario Setting ShowsEvidence Source Strategy Task TaskView Trainable "
-    "TrainableInWays Trained TrainingJob Worker Workload",
+    "interfaces": "Adapted Asked Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
+    "ExplainsTraining Fetchable Metric Model Report Reporter Scenario Setting ShowsEvidence Source Strategy Task "
+    "TaskView Trainable TrainableInWays Trained TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
     "TaskSpec Trial TrialResult Usage Written",
@@ -113,6 +114,7 @@ __all__ = [
     "Asked",
     "AssetError",
     "Assets",
+    "Chats",
     "Classified",
     "Classify",
     "Component",

@@ -73,22 +73,22 @@ class _Lines:
         self._path = path
 
     def __iter__(self) -> Iterator[tuple[str, tuple[Request, ...]]]:
-        lists: list[tuple[str, ...]] = []
+        lists: list[tuple[Any, ...]] = []
         with _opened(self._path) as file:
             next(file)
             for line in file:
                 told = json.loads(line)
                 if isinstance(told[0], list):
-                    lists.append(tuple(told[0]))
+                    lists.append(tuple(tuple(one) if isinstance(one, list) else one for one in told[0]))
                 else:
                     sample, *requests = told
                     yield sample, tuple(_request(kind, values, lists) for kind, values in requests)
 
 
 def _write(file: TextIO, asked: Asked) -> None:
-    lists: dict[tuple[str, ...], int] = {}
+    lists: dict[tuple[Any, ...], int] = {}
 
-    def number(texts: tuple[str, ...]) -> int:
+    def number(texts: tuple[Any, ...]) -> int:
         if texts not in lists:
             lists[texts] = len(lists)
             file.write(json.dumps([texts]) + "\n")
@@ -107,11 +107,11 @@ def _write(file: TextIO, asked: Asked) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def _request(kind: str, values: dict[str, Any], lists: list[tuple[str, ...]]) -> Request:
+def _request(kind: str, values: dict[str, Any], lists: list[tuple[Any, ...]]) -> Request:
     return KINDS[kind](**_meant(KINDS[kind], values, lists))
 
 
-def _meant(record: type[Any], values: dict[str, Any], lists: list[tuple[str, ...]]) -> dict[str, Any]:
+def _meant(record: type[Any], values: dict[str, Any], lists: list[tuple[Any, ...]]) -> dict[str, Any]:
     """The values with texts in the place of lists' numbers; which are lists the records' declarations say."""
     if "prompt" in values:
         values["prompt"] = Prompt(**_meant(Prompt, values["prompt"], lists))

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.components import parse_component
 from harness.errors import ConfigError, HarnessError, UsageError
-from harness.records import SPLITS, Component, Experiment, Split
+from harness.records import SPLITS, Component, Exclusion, Experiment, Split
 from harness.yamlfile import Located, read_yaml, validate
 
 if TYPE_CHECKING:
@@ -46,6 +46,17 @@ class ReportSection(BaseModel):
     formats: Annotated[list[str], Field(min_length=1)] = ["markdown", "csv", "json", "html"]
 
 
+class ExcludeSection(BaseModel):
+    """Trials to leave out: those that match all the globs that are given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = "*"
+    task: str = "*"
+    strategy: str = "*"
+    reason: Annotated[str, Field(min_length=1)]
+
+
 class ExperimentFile(BaseModel):
     """An experiment file."""
 
@@ -61,6 +72,7 @@ class ExperimentFile(BaseModel):
     scenarios: list[Written] | None = None
     device: str | None = None
     executor: Written | None = None
+    exclude: list[ExcludeSection] = []
     report: ReportSection | None = None
 
 
@@ -113,6 +125,7 @@ def settle(choices: Choices, file: Path | None, environ: Mapping[str, str], cata
         executor=reader.executor(catalogue),
         device=reader.device(),
         name=written.name or (file.stem if file else ""),
+        exclude=tuple(Exclusion(**section.model_dump()) for section in written.exclude),
     )
     return Settled(experiment, written.report)
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from harness.errors import ModelError
+from harness.metering import Meter
 from harness.modelling import (
+    Chats as Chats,
     CountsTokens as CountsTokens,
     CountsWork as CountsWork,
     Engine as Engine,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from harness.differences import Paired
     from harness.leaderboard import Leaderboard
     from harness.messages import ChunkTiming, Job, Message
     from harness.records import (
@@ -94,6 +97,7 @@ class Setting:
         dry: somebody only looks at the requests: a strategy that asks its model while it adapts leaves that out.
         load: see `engine`.
         find: see `model`.
+        meter: counts what the engines that it gives are asked.
     """
 
     seed: int
@@ -103,6 +107,7 @@ class Setting:
     dry: bool = False
     load: Callable[[Model], Engine] | None = None
     find: Callable[[Component], Model] | None = None
+    meter: Meter = field(default_factory=Meter, compare=False)
 
     def model(self, component: Component) -> Model:
         """A model that a strategy uses beside the one that it adapts, and names in its `models`.
@@ -120,7 +125,8 @@ class Setting:
         Raises:
             ModelError: when it can't be loaded.
         """
-        return model.load(self.device) if self.load is None else self.load(model)
+        load = self.load
+        return self.meter.counted(lambda: model.load(self.device) if load is None else load(model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,8 @@ class Adapted:
         trained: the engine to ask where it is another than the model's own.
         notes: what a reader of the result has to know.
         budget: the labels that choosing and training have used.
+        details: more of how it was adapted than notes can say, for other programs: JSON by subject, stored and
+            exported as it is.
     """
 
     requests: Callable[[Sample], Sequence[Request]]
@@ -140,6 +148,7 @@ class Adapted:
     trained: Trained | None = None
     notes: tuple[str, ...] = ()
     budget: LabelBudget = field(default_factory=LabelBudget)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Strategy(Protocol):
@@ -148,8 +157,9 @@ class Strategy(Protocol):
     A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
     looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
     the strategy it is to be compared with) or `baselines` (several, the most important one first), `control` (True
-    for one that others are measured by: its rows get no rank), and `models` (a tuple of `Component`: models that it
-    uses beside the one that it adapts; keys cover their fingerprints).
+    for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models that it
+    uses beside the one that it adapts; keys cover their fingerprints), and `changed` (a `harness.composition.Changed`:
+    the strategy that it changes; keys cover its parameters and its plugin's version).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
@@ -173,6 +183,19 @@ class Metric(Protocol):
         """The score with its 95% interval; None where these predictions have none (cross-entropy without scores).
 
         `predictions` holds at least one, and no failed ones.
+        """
+
+
+@runtime_checkable
+class ComparesPairs(Protocol):
+    """A metric that can say how two trials differ on the same samples (`harness compare`, `harness gate`)."""
+
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The first one's score minus the second one's, with its interval; None where either has no such score.
+
+        `a` and `b` are of the same samples in the same order: at least one, no failed ones.
         """
 
 

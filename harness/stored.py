@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -18,6 +19,7 @@ from harness.records import (
     Estimate,
     Experiment,
     LabelBudget,
+    Outcome,
     Prediction,
     Trial,
     TrialResult,
@@ -78,13 +80,13 @@ def read_predictions(connection: Connection, key: str) -> Sequence[Prediction]:
     return Packed(map(tuple, connection.execute(query)), _prediction)
 
 
-def read_answers(connection: Connection, key: str) -> Iterator[tuple[str, bool]]:
-    """The samples that a trial has answered, in the data's order, and whether it has each right."""
+def read_outcomes(connection: Connection, key: str) -> Iterator[Outcome]:
+    """What became of the samples that a trial has answered, in the data's order."""
     c = predictions.c
-    query = sa.select(c.sample_id, c.target, c.prediction).join(trials)
+    query = sa.select(c.sample_id, c.target, c.prediction, c.cluster_name).join(trials)
     query = query.where(trials.c.key == key, c.status != "failed").order_by(c.position)
-    for sample, target, prediction in connection.execute(query):
-        yield sample, prediction == target
+    for sample, target, prediction, cluster in connection.execute(query):
+        yield Outcome(sample, prediction == target, target, cluster)
 
 
 def known(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[int, TrialStatus]]:
@@ -165,10 +167,11 @@ def _result(row: AnyRow, latency: Mapping[str, Mapping[str, float | None]], *, c
         metrics=_estimates(row.metrics or {}),
         contexts={name: ContextScore(score["n"], _estimates(score["metrics"])) for name, score in contexts.items()},
         latency=latency,
-        costs=Costs(row.load_s, row.train_s),
+        costs=Costs(**{one.name: getattr(row, one.name) for one in dataclasses.fields(Costs)}),
         budget=None if row.budget is None else LabelBudget(**row.budget),
         notes=tuple(row.notes or ()),
         provenance=row.provenance or {},
+        details=row.details or {},
         cached=cached,
     )
 
@@ -191,6 +194,6 @@ def _number(value: float | str | None) -> float | None:
 
 def _prediction(values: tuple[Any, ...]) -> Prediction:
     """Of the columns of `predictions` but trial and position, in their order."""
-    sample_id, target, prediction, status, scores, text, context, *usage, latency_ms, reason = values
-    numbers = tuple(map(float, scores))
-    return Prediction(sample_id, target, prediction, status, numbers, text, context, Usage(*usage), latency_ms, reason)
+    sample_id, target, prediction, status, scores, text, context, *usage, latency_ms, reason, cluster = values
+    numbers, used = tuple(map(float, scores)), Usage(*usage)
+    return Prediction(sample_id, target, prediction, status, numbers, text, context, used, latency_ms, reason, cluster)

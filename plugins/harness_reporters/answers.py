@@ -106,6 +106,7 @@ def _request(request: Request, texts: Texts) -> list[Any]:
     if isinstance(request, Embed):
         return [kind, -1, texts.text(request.text), -1, -1]
     prompt = request.prompt
+    kind += {"message": ", in a chat template", "turns": ", as turns of a chat"}.get(prompt.chat, "")
     before = texts.several([prompt.instruction, *prompt.demonstrations])
     if isinstance(request, FillMask):
         return [kind, before, texts.text(prompt.query), texts.several(request.fillings), texts.text(request.after)]

@@ -47,6 +47,7 @@ def _table(table: Table) -> dict[str, Any]:
         "heading": cells.heading(table),
         "facts": cells.heading(table).removeprefix(f"{cells.visible(table.task)} · "),
         "headline": cells.headline(table),
+        "warning": cells.warning(table),
         "metrics": [cells.visible(name) for name in table.metrics],
         "losses": sorted(map(cells.visible, table.losses)),
         "columns": [{"name": name, "numeric": column.numeric} for name, column in columns.items() if name not in below],

@@ -56,7 +56,7 @@ def _tables(table: Table, number: int) -> Iterator[str]:
             [column.heading for column in columns],
             [[column.text(row) for column in columns] for row in rows],
             "".join("r" if column.numeric else "l" for column in columns),
-            f"{cells.heading(table)}. {cells.headline(table)}",
+            " ".join(filter(None, [f"{cells.heading(table)}.", cells.headline(table), cells.warning(table)])),
             f"tab:leaderboard-{number}",
         )
     if table.contexts is not None:

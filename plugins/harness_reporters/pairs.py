@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from harness.statistics import paired_accuracy
+from harness.differences import paired_accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -57,7 +57,7 @@ function promptOf(answers, at) {
         ? h("details", { class: "demonstrations" }, h("summary", {}, count(request.demonstrations.length, "demonstration")), h("pre", { tabindex: "0" }, request.instruction, request.demonstrations.join("")))
         : request.instruction && h("pre", { class: "instruction", tabindex: "0" }, request.instruction),
       h("pre", { tabindex: "0" }, request.query, request.after && h("span", { class: "after" }, ` \u2026${request.after}`)),
-      request.kind === "LogLikelihood" || request.kind === "FillMask"
+      request.kind.startsWith("LogLikelihood") || request.kind.startsWith("FillMask")
         ? h("p", { class: "caption" }, "followed by ", request.answers.slice(0, 40).flatMap((answer, number) => [number ? ", " : "", h("code", {}, JSON.stringify(answer))]))
         : null)),
   ];
