@@ -20,6 +20,7 @@ BELOW = {
     "p50 ms": {"p95 ms": "p95 {}", "p99 ms": "p99 {}"},
     "samples/s": {"tokens/s": "{} tokens/s"},
     "train s": {"load s": "load {}"},
+    "adapt s": {"model calls": "{} model calls"},
 }
 """Column -> those that stand below its number in small print, and how."""
 

@@ -16,7 +16,7 @@ function live() {
   // Blocks hold no <, so the page's text can be cut without parsing it.
   function take(text) {
     version = text.match(/<body data-live="([^"]*)"/)[1];
-    const found = [...text.matchAll(/<script type="application\/(json|gzip)" id="([^"]+)">([^<]*)<\/script>/g)];
+    const found = [...text.matchAll(/\x3cscript type="application\/(json|gzip)" id="([^"]+)">([^<]*)<\/script>/g)];
     const newBoard = JSON.parse(found.find(([, kind]) => kind === "json")[3]);
     replaceData(newBoard, new Map(found.filter(([, kind]) => kind === "gzip").map(([, , id, content]) => [id, content])));
   }
