@@ -53,7 +53,7 @@ function compareView(table, container) {
 
   function item(one) {
     const other = b.found.get(a.id(one));
-    const side = (letter, answers, at_) => h("section", { "aria-label": letter }, h("h4", {}, `${letter}: ${trialNamed(answers.trial)}`), wholeAnswer(answers, at_));
+    const side = (letter, answers, at_) => h("section", { "aria-label": letter }, h("h3", {}, `${letter}: ${trialNamed(answers.trial)}`), wholeAnswer(answers, at_, { heading: "h4", of: ` of ${letter}` }));
     return entry(a.id(one), [
       h("span", { class: "pair" }, h("span", { class: "letter" }, "A"), badge(a.outcome(one)), h("span", { class: "letter" }, "B"), badge(b.outcome(other))),
       h("span", { class: "gist" }, a.gist(one) || b.gist(other) || a.id(one)),

@@ -26,7 +26,7 @@ function live() {
       const state = await (await get("state")).json();
       if (state.version !== version) {
         take(await (await get("")).text());
-        refresh();
+        await refresh();
       }
       status.textContent = state.running.length ? `Running: ${state.running.join("; ")}` : "Live: nothing is running.";
       status.className = state.running.length ? "running" : "";
