@@ -37,7 +37,7 @@ from harness.modelling import (
 from harness.records import LabelBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.differences import Paired
@@ -306,14 +306,12 @@ class Asked:
     """What a trial asked of each sample.
 
     Attributes:
-        samples: those that it scores, in the data's order.
-        requests: pure; what is asked for one of them.
+        samples: id and requests of each that it scores, in the data's order; may be gone through several times.
         labels: of a classification, in the order that scores have.
         notes: of the strategy, made again without its model; what could not be made so is told in them.
     """
 
-    samples: Sequence[Sample]
-    requests: Callable[[Sample], Sequence[Request]]
+    samples: Iterable[tuple[str, Sequence[Request]]]
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -48,6 +48,7 @@ def _table(table: Table) -> dict[str, Any]:
         "heading": cells.heading(table),
         "facts": cells.heading(table).removeprefix(f"{cells.visible(table.task)} · "),
         "headline": cells.headline(table),
+        "warning": cells.warning(table),
         "metrics": [cells.visible(name) for name in table.metrics],
         "losses": sorted(map(cells.visible, table.losses)),
         "columns": [{"name": name, "numeric": column.numeric} for name, column in columns.items() if name not in below],
@@ -58,7 +59,9 @@ def _table(table: Table) -> dict[str, Any]:
         "unranked": [[f"{model} · {strategies}", why] for model, strategies, why in cells.unranked(table)],
         "notes": [[note, ", ".join(map(cells.label, noted))] for note, noted in cells.notes(table).items()],
         "in_contexts": {
-            f"{row.model}\n{row.strategy}": {cells.visible(name): _bounds(score) for name, score in row.scores.items()}
+            f"{cells.visible(row.model)}\n{cells.visible(row.strategy)}": {
+                cells.visible(name): _bounds(score) for name, score in row.scores.items()
+            }
             for row in (table.contexts.rows if table.contexts else ())
         },
     }
