@@ -103,6 +103,7 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "cached": result.cached,
         "notes": list(result.notes),
         "provenance": dict(result.provenance),
+        "manifest": dict(result.manifest),
     }
 
 

@@ -265,6 +265,7 @@ class Trial:
         control: whether its strategy is one that others are measured by, and no contender.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
+        source: where the task is loaded from, as somebody wrote it; None for what was stored before this was.
     """
 
     key: str
@@ -280,6 +281,7 @@ class Trial:
     baselines: Mapping[str, str] = field(default_factory=dict)
     control: bool = False
     refusal: str = ""
+    source: Component | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +324,7 @@ class TrialResult:
         budget: the labels it was given; None until it has adapted.
         notes: what a reader has to know (ignored parameters, excluded duplicates ...).
         provenance: device, dtype, threads, library versions.
+        manifest: what it was made of, field by field (`harness.manifest`); empty until it has adapted.
         cached: whether this run found it finished.
     """
 
@@ -339,3 +342,4 @@ class TrialResult:
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False
+    manifest: Mapping[str, str] = field(default_factory=dict)

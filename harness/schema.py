@@ -23,6 +23,7 @@ UPGRADES = {
         "ALTER TABLE timings ADD COLUMN cpu_s DOUBLE PRECISION",
         "ALTER TABLE timings ADD COLUMN energy_j DOUBLE PRECISION",
         "ALTER TABLE timings ADD COLUMN device_peak_bytes BIGINT",
+        "ALTER TABLE trials ADD COLUMN manifest TEXT",
     ),
 }
 """Version -> statements, in every database's SQL, that make the next version of it. Older ones can't be upgraded."""
@@ -100,6 +101,7 @@ trials = sa.Table(
     sa.Column("notes", Json),
     sa.Column("provenance", Json),
     sa.Column("budget", Json),
+    sa.Column("manifest", Json),
 )
 
 # How a run named a trial: two spellings (`few-shot`, `few-shot,k=8`) and two limits can mean the same trial.

@@ -149,7 +149,7 @@ class LiveTrial:
         costs = Costs(self._load_s, None if trained is None else trained.train_s)
         self._said = True
         found = here() | dict(engine.provenance) | ({"price": str(self.price)} if self.price else {})
-        yield TrialStarted(self._job.trial.key, costs, notes, found, budget)
+        yield TrialStarted(self._job.trial.key, costs, notes, found, budget, self._job.manifest)
 
     def _unseen(self) -> list[str]:
         """What is to be said of contexts that a strategy with training rows has not met."""

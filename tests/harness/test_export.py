@@ -198,6 +198,7 @@ def test_the_json_of_a_run_has_the_shape_of_the_contract():
                 "cached": True,
                 "notes": ["said"],
                 "provenance": {"device": "cpu"},
+                "manifest": {},
             }
         ]
     }

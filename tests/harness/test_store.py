@@ -400,6 +400,7 @@ def test_a_store_of_schema_2_is_upgraded_and_keeps_its_results(tmp_path):
         raw.execute("ALTER TABLE trials DROP COLUMN budget")
         for column in ("cpu_s", "energy_j", "device_peak_bytes"):  # of schema 4
             raw.execute(f"ALTER TABLE timings DROP COLUMN {column}")
+        raw.execute("ALTER TABLE trials DROP COLUMN manifest")
         removed = "json_remove(description, '$.baselines', '$.control')"
         raw.execute(f"UPDATE run_trials SET description = json_set({removed}, '$.baseline', 'before')")
     for _ in range(2):
