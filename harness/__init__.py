@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from harness.hookspecs import Register, hookimpl
     from harness.interfaces import (
         Adapted,
+        Asked,
+        Chats,
         CountsTokens,
         CountsWork,
         Engine,
+        Evidence,
         Executor,
         ExplainsItself,
         ExplainsTraining,
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
         Reporter,
         Scenario,
         Setting,
+        ShowsEvidence,
         Source,
         Strategy,
         Task,
@@ -99,9 +103,9 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself ExplainsTraining Fetchable Metric "
-    "Model Price Priced Report Reporter Scenario Setting Source Strategy Task TaskView Trainable TrainableInWays "
-    "Trained TrainingJob UsesDeviceMemory Work Worker Workload",
+    "interfaces": "Adapted Asked Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
+    "ExplainsTraining Fetchable Metric Model Price Priced Report Reporter Scenario Setting ShowsEvidence Source "
+    "Strategy Task TaskView Trainable TrainableInWays Trained TrainingJob UsesDeviceMemory Work Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
     "TaskSpec Trial TrialResult Usage Written",
@@ -111,8 +115,10 @@ _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name 
 
 __all__ = [
     "Adapted",
+    "Asked",
     "AssetError",
     "Assets",
+    "Chats",
     "Classified",
     "Classify",
     "Component",
@@ -125,6 +131,7 @@ __all__ = [
     "Embeddings",
     "Engine",
     "Estimate",
+    "Evidence",
     "Executor",
     "Experiment",
     "ExplainsItself",
@@ -160,6 +167,7 @@ __all__ = [
     "Sample",
     "Scenario",
     "Setting",
+    "ShowsEvidence",
     "Source",
     "StoreError",
     "Strategy",

@@ -28,7 +28,7 @@ from harness.templates import render_choices, render_input
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from harness.records import Answered, Prompt, Request, RequestKind, Response, Sample, TaskSpec, Usage
+    from harness.records import Answered, Chat, Prompt, Request, RequestKind, Response, Sample, TaskSpec, Usage
 
 MINUS = "\u2212"
 _CURRENCY = r"(?:[$\u20ac\u00a3]\s?)?"
@@ -76,11 +76,21 @@ def ask(
         TemplateError: when a choice does not render.
     """
     if spec.kind != "generation":
-        choices = render_choices(spec, sample)
+        choices = said_choices(spec, sample, prompt.chat)
         return FillMask(prompt, choices) if fills(answers) else LogLikelihood(prompt, choices)
     limits = spec.generation
     drawn = derived(seed, sample.id) if limits.temperature > 0 else seed
     return Generate(prompt, limits.max_tokens, limits.stop, limits.temperature, drawn, limits.top_p, limits.n)
+
+
+def said_choices(spec: TaskSpec, sample: Sample, chat: Chat = "auto") -> tuple[str, ...]:
+    """The choices as they follow a prompt; in turns of a chat an answer begins its turn, without white space around it.
+
+    Raises:
+        TemplateError: when a choice does not render.
+    """
+    choices = render_choices(spec, sample)
+    return tuple(choice.strip() for choice in choices) if chat == "turns" else choices
 
 
 def classify(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:

@@ -75,6 +75,8 @@ class Row:
 
     Attributes:
         rank: by the table's first metric, 1 is best, equal values share one; None for what is not finished.
+        ranks: the best and the worst rank that it may have, by tests of all pairs of ranked rows
+            (`harness.ranking.rank_intervals`); None where right answers don't rank, and where nothing was compared.
         keys: the trials' keys, seed by seed.
         n: how many samples each seed was to answer.
         coverage: counts over all seeds.
@@ -83,6 +85,8 @@ class Row:
         p_value: of the hypothesis that the best row answers no more samples right (`Pairing.versus`, Holm over the
             table).
         tied_with_best: whether that hypothesis stands (p >= 0.05); False for the best row itself.
+        p_majority: of the hypothesis that the majority answers no fewer samples right, one-sided (`Table.majority`);
+            None where there are no right answers to count, and for the majority itself.
         gains: over each of its baselines that is known, the most important one first.
         control: whether it is one that others are measured by; it has no rank.
         speed: by `single-stream` and `offline`; where one was measured with several sets of parameters, without any.
@@ -115,6 +119,13 @@ class Row:
     provenance: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False
     latency: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    ranks: tuple[int, int] | None = None
+    p_majority: float | None = None
+
+    @property
+    def not_above_majority(self) -> bool:
+        """Whether nothing tells it from always giving the majority's answer (p >= 0.05)."""
+        return self.p_majority is not None and self.p_majority >= 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +162,9 @@ class Table:
             the mean squared difference of their shares of right answers).
         detectable: the smallest difference in accuracy that such a table can tell from chance (80% power).
         budgets: those of the ranked rows, where they are not all alike (`harness.budgets.differing`).
+        settling: about how many samples would tell the two best rows apart, if they differ as much as they seem to
+            (80% power); None where they are told apart already, or don't differ at all.
+        majority: the share of right answers of the model `majority`; where that is not there, of the commonest target.
     """
 
     task: str
@@ -164,6 +178,8 @@ class Table:
     discordance: float | None = None
     detectable: float | None = None
     budgets: tuple[LabelBudget, ...] = ()
+    settling: int | None = None
+    majority: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

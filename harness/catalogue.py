@@ -8,7 +8,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.components import build, settings
+from harness.components import build, parse_component, settings
+from harness.composition import Strategies
 from harness.errors import ConfigError, PluginError, UnknownNameError
 from harness.facts import Memory
 from harness.interfaces import Executor, Metric, Model, Reporter, Scenario, Source, Strategy, Task
@@ -35,6 +36,9 @@ OFFERS: Mapping[str, type] = {
     "source": Source,
 }
 """Kind -> what each part of it has to offer."""
+
+PROVIDED = frozenset({"assets", "strategies"})
+"""Parameters that targets are given and people can't set; the second is for strategies alone."""
 
 
 class Catalogue:
@@ -63,9 +67,8 @@ class Catalogue:
         return model
 
     def strategy(self, component: Component, *, where: str | None = None) -> Strategy:
-        """Make a strategy; raises as `model`."""
-        strategy: Strategy = self._build("strategy", component, where)
-        return strategy
+        """Make a strategy; raises as `model`, and UsageError when it would stand under itself."""
+        return self._strategy(component, where, ())
 
     def scenario(self, component: Component, *, where: str | None = None) -> Scenario:
         """Make a latency scenario; raises as `model`."""
@@ -78,8 +81,8 @@ class Catalogue:
         return executor
 
     def reporter(self, name: str, *, where: str | None = None) -> Reporter:
-        """Make a reporter; raises as `model`."""
-        reporter: Reporter = self._build("reporter", Component(name), where)
+        """Make a reporter, with its parameters behind its name if it has any; raises as `model`."""
+        reporter: Reporter = self._build("reporter", parse_component(name), where)
         return reporter
 
     def metrics(self, names: Sequence[str], *, where: str | None = None) -> dict[str, Metric]:
@@ -102,11 +105,12 @@ class Catalogue:
 
     def settings(self, kind: str, component: Component) -> dict[str, Any]:
         """All parameters that a component has, defaults included."""
-        return settings(self._entry(kind, component).load(), component, kind=kind, provided=frozenset({"assets"}))
+        return settings(self._entry(kind, component).load(), component, kind=kind, provided=PROVIDED)
 
-    def versions(self, models: Sequence[Component], task: Component, strategy: Component) -> dict[str, str]:
+    def versions(self, models: Sequence[Component], task: Component, strategies: Sequence[Component]) -> dict[str, str]:
         """Plugin -> version of those that take part in a trial; a task file of the user's has none."""
-        entries = [*(self._entry("model", model) for model in models), self._entry("strategy", strategy)]
+        entries = [self._entry("model", model) for model in models]
+        entries += [self._entry("strategy", strategy) for strategy in strategies]
         if not is_file(task):
             entries.append(self._entry("task", task))
         return {entry.plugin: entry.version for entry in sorted(entries, key=lambda entry: entry.plugin)}
@@ -132,10 +136,14 @@ class Catalogue:
         return self.plugins.registry(kind).get(component.name, where=where)
 
     def _build(self, kind: str, component: Component, where: str | None) -> Any:  # noqa: ANN401 - callers narrow it
-        return make(self._entry(kind, component, where), component, where=where, provided=self._provided())
+        return make(self._entry(kind, component, where), component, where=where, provided={"assets": self.assets})
 
-    def _provided(self) -> Mapping[str, Any]:
-        return {"assets": self.assets}
+    def _strategy(self, component: Component, where: str | None, above: tuple[str, ...]) -> Strategy:
+        """A strategy under those `above`; the ones that it changes itself are made by this too."""
+        below = Strategies(lambda changed, names: self._strategy(changed, where, names), (*above, component.name))
+        provided = {"assets": self.assets, "strategies": below}
+        made: Strategy = make(self._entry("strategy", component, where), component, where=where, provided=provided)
+        return made
 
     def _load_task(self, component: Component, where: str | None) -> TaskData:
         entry = None if is_file(component) else self._entry("task", component, where)

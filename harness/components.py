@@ -79,7 +79,7 @@ def settings(
     open_ended = {name for name, parameter in parameters.items() if parameter.kind is inspect.Parameter.VAR_KEYWORD}
     declared = [name for name in parameters if name not in open_ended | provided]
     extra = [name for name in given if name not in declared]
-    if extra and not open_ended:
+    if extra and (not open_ended or provided.intersection(extra)):
         hint = nearest(extra[0], [name for name in declared if name != "reference"])
         raise ParameterError(f"{kind} {component.name!r} has no parameter {extra[0]!r}", where=where, hint=hint)
     checked = _check(

@@ -17,10 +17,17 @@ MEANINGS = {
     "±": """standard deviation over the seeds: what chance in training or in the choice of demonstrations does. The
         score is then the mean over the seeds, and the interval's bounds are the means of theirs""",
     "rank": "by the first score. Only finished rows have one; what is partial, failed or not applicable stands last",
+    "ranks": """the ranks that a row may have, by the tests of p for all pairs of ranked rows, corrected for the
+        number of pairs: it stands behind those that are significantly better and before those that are significantly
+        worse. With 95% confidence all these intervals are right""",
     "p": """how likely so large a difference to the best row would be if there were none: exact McNemar test on the same
         samples (with several seeds a permutation test of each sample's share of right answers over those that both
-        have), corrected for the number of rows by Holm's method""",
+        have, with clusters Student's test by the clustered standard error), corrected for the number of rows by Holm's
+        method""",
     TIED: "can't be told from the best row (p ≥ 0.05)",
+    "no better than the majority": """nothing tells the row from always giving one answer: that of the model `majority`
+        where it is in the table, else the commonest one among the scored samples (one-sided test on the same samples,
+        p ≥ 0.05, not corrected for the number of rows)""",
     "gain": """the share of samples answered right minus that of the baseline (what the strategy is to be compared
         with), on the same samples, with its 95% interval""",
     "further gains": "the same over the strategy's other baselines, controls among them",
@@ -47,6 +54,8 @@ MEANINGS = {
     "energy J": "joules that the machine's processors took for a sample, by their own counters (RAPL)",
     "$ per 1,000": "US dollars for the tokens of a thousand samples",
     "train s": "seconds that training took",
+    "adapt s, model calls": """seconds that adapting took beside training and loading (choosing, calibrating, searching
+        ...), and how many requests models answered meanwhile; what was kept from before counts as it did then""",
     "load s": "seconds that loading the model took",
     "coverage": """empty and unparsed: there was no answer, or none was found in the text; they count as wrong.
         truncated: the question or the answer was cut; they count as they are. failed: an error; they are not scored""",
@@ -54,6 +63,8 @@ MEANINGS = {
     "cached": "found finished by this run; its times are those with which it was made",
     "smallest difference": """smaller differences in accuracy can't be told from chance with so many samples, going by
         how often the two best rows disagree (80% power, 5% level)""",
+    "samples to settle it": """about how many would tell the two best rows apart, if they differ as much as they seem to
+        (80% power, 5% level): a guess, for the difference is known no better than its interval says""",
 }
 """Term -> meaning, in the order in which they are shown."""
 
@@ -65,6 +76,8 @@ def explain(tables: Sequence[Table]) -> Iterator[tuple[str, str]]:
         there.add("spread")
     if any(table.detectable is not None for table in tables):
         there.add("smallest difference")
+    if any(table.settling is not None for table in tables):
+        there.add("samples to settle it")
     mixed = [f"{table.task}: {'; '.join(map(labels, table.budgets))}" for table in tables if table.budgets]
     if mixed:
         there.add("different labels")
@@ -80,7 +93,9 @@ def _terms(row: Row) -> dict[str, object]:
         "0.912 [0.880, 0.936]": row.metrics,
         "±": row.seed_sd,
         "rank": row.rank,
+        "ranks": row.ranks,
         "p": row.p_value is not None,
+        "no better than the majority": row.not_above_majority,
         TIED: row.tied_with_best,
         "gain": row.gains,
         "further gains": len(row.gains) > 1,
@@ -98,6 +113,7 @@ def _terms(row: Row) -> dict[str, object]:
         "samples/s, tokens/s": speed.samples_per_s is not None,
         "peak MB": speed.peak_mb is not None,
         "train s": row.costs.train_s is not None,
+        "adapt s, model calls": row.costs.model_calls,
         "load s": row.costs.load_s is not None,
         "coverage": coverage.empty or coverage.truncated or coverage.unparsed or coverage.failed,
         "shortened": coverage.shortened,

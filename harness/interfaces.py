@@ -8,10 +8,12 @@ called `reference` takes one behind a colon: `hf:org/name`. Making a part is che
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from harness.errors import ModelError
+from harness.metering import Meter
 from harness.modelling import (
+    Chats as Chats,
     CountsTokens as CountsTokens,
     CountsWork as CountsWork,
     Engine as Engine,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from harness.differences import Paired
     from harness.leaderboard import Leaderboard
     from harness.messages import ChunkTiming, Job, Message
     from harness.records import (
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
         Sample,
         Split,
         TaskSpec,
+        Trial,
     )
 
 # --- tasks and strategies ------------------------------------------------------------------------
@@ -96,6 +100,7 @@ class Setting:
         dry: somebody only looks at the requests: a strategy that asks its model while it adapts leaves that out.
         load: see `engine`.
         find: see `model`.
+        meter: counts what the engines that it gives are asked.
     """
 
     seed: int
@@ -105,6 +110,7 @@ class Setting:
     dry: bool = False
     load: Callable[[Model], Engine] | None = None
     find: Callable[[Component], Model] | None = None
+    meter: Meter = field(default_factory=Meter, compare=False)
 
     def model(self, component: Component) -> Model:
         """A model that a strategy uses beside the one that it adapts, and names in its `models`.
@@ -122,7 +128,8 @@ class Setting:
         Raises:
             ModelError: when it can't be loaded.
         """
-        return model.load(self.device) if self.load is None else self.load(model)
+        load = self.load
+        return self.meter.counted(lambda: model.load(self.device) if load is None else load(model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,8 @@ class Adapted:
         trained: the engine to ask where it is another than the model's own.
         notes: what a reader of the result has to know.
         budget: the labels that choosing and training have used.
+        details: more of how it was adapted than notes can say, for other programs: JSON by subject, stored and
+            exported as it is.
     """
 
     requests: Callable[[Sample], Sequence[Request]]
@@ -142,6 +151,7 @@ class Adapted:
     trained: Trained | None = None
     notes: tuple[str, ...] = ()
     budget: LabelBudget = field(default_factory=LabelBudget)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Strategy(Protocol):
@@ -150,8 +160,9 @@ class Strategy(Protocol):
     A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
     looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
     the strategy it is to be compared with) or `baselines` (several, the most important one first), `control` (True
-    for one that others are measured by: its rows get no rank), and `models` (a tuple of `Component`: models that it
-    uses beside the one that it adapts; keys cover their fingerprints).
+    for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models that it
+    uses beside the one that it adapts; keys cover their fingerprints), and `changed` (a `harness.composition.Changed`:
+    the strategy that it changes; keys cover its parameters and its plugin's version).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
@@ -175,6 +186,19 @@ class Metric(Protocol):
         """The score with its 95% interval; None where these predictions have none (cross-entropy without scores).
 
         `predictions` holds at least one, and no failed ones.
+        """
+
+
+@runtime_checkable
+class ComparesPairs(Protocol):
+    """A metric that can say how two trials differ on the same samples (`harness compare`, `harness gate`)."""
+
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The first one's score minus the second one's, with its interval; None where either has no such score.
+
+        `a` and `b` are of the same samples in the same order: at least one, no failed ones.
         """
 
 
@@ -249,10 +273,49 @@ class Report:
 
 
 class Reporter(Protocol):
-    """A leaderboard -> files or text."""
+    """A leaderboard -> files or text. One that shows single answers as well is a `ShowsEvidence` too."""
 
     def render(self, board: Leaderboard) -> Report:
         """Render it; no files are written here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a trial asked of each sample.
+
+    Attributes:
+        samples: those that it scores, in the data's order.
+        requests: pure; what is asked for one of them.
+        labels: of a classification, in the order that scores have.
+        notes: of the strategy, made again without its model; what could not be made so is told in them.
+    """
+
+    samples: Sequence[Sample]
+    requests: Callable[[Sample], Sequence[Request]]
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Evidence(Protocol):
+    """What stands behind a leaderboard, trial by trial, so that nobody has to hold all of it."""
+
+    def predictions(self, key: str) -> Sequence[Prediction]:
+        """What a trial said of its samples so far, in the data's order; empty for one that is not known."""
+
+    def asked(self, trial: Trial) -> Asked:
+        """What a trial asked.
+
+        Raises:
+            HarnessError: saying why that can't be told.
+        """
+
+
+@runtime_checkable
+class ShowsEvidence(Protocol):
+    """A reporter that shows single answers too: where there is evidence, it is asked for this instead of `render`."""
+
+    def render_with(self, board: Leaderboard, evidence: Evidence) -> Report:
+        """Render the leaderboard with what stands behind it; no files are written here."""
 
 
 class Source(Protocol):

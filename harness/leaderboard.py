@@ -15,9 +15,9 @@ from harness.board import ContextRow, ContextTable, Gain, Leaderboard, Row, Spee
 from harness.budgets import differing, largest
 from harness.footnotes import explain
 from harness.pairing import Pairing
-from harness.records import Costs, Coverage, Estimate, TrialResult, TrialStatus
+from harness.records import Costs, Coverage, Estimate, Outcome, TrialResult, TrialStatus
 from harness.samplesize import minimum_detectable_difference
-from harness.statistics import holm
+from harness.significance import tested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -39,7 +39,7 @@ Seeds = list[TrialResult]
 
 def build(
     results: Sequence[TrialResult],
-    answers: Callable[[str], Iterable[tuple[str, bool]]],
+    outcomes: Callable[[str], Iterable[Outcome]],
     *,
     title: str = "",
     losses: Collection[str] = LOSSES,
@@ -48,12 +48,12 @@ def build(
 
     Args:
         results: the trials, in the order in which equals shall stand.
-        answers: key -> the samples that a trial answered, in the data's order, and whether it has each right; empty
-            where nothing is known. Asked for finished trials and baselines.
+        outcomes: key -> the samples that a trial answered, in the data's order; empty where nothing is known. Asked for
+            finished trials and baselines.
         title: the report's.
         losses: metrics of which less is better.
     """
-    pairing = Pairing(answers)
+    pairing = Pairing(outcomes)
     gained = _gained(results, pairing)
     groups: dict[tuple[str, str, str], list[TrialResult]] = {}
     for result in gained:
@@ -100,9 +100,9 @@ def _table(results: Sequence[TrialResult], pairing: Pairing, losses: frozenset[s
     seeds_of = {seeds[0].trial.key: seeds for seeds in _by_row(results)}
     rows = [_row(seeds, metrics, losses) for seeds in seeds_of.values()]
     ranked = _ranked([row for row in rows if row.status == "finished"], metrics, losses)
-    ranked, discordance = _tested(ranked, pairing)
+    found = tested(ranked, metrics[0] if metrics else "", pairing)
     others = sorted((row for row in rows if row.status != "finished"), key=lambda row: UNRANKED.index(row.status))
-    detectable = minimum_detectable_difference(first.n, discordance) if discordance else None
+    detectable = minimum_detectable_difference(first.n, found.discordance) if found.discordance else None
     return Table(
         task=str(first.task),
         split=first.split,
@@ -110,10 +110,12 @@ def _table(results: Sequence[TrialResult], pairing: Pairing, losses: frozenset[s
         n=first.n,
         metrics=metrics,
         losses=losses & set(metrics),
-        rows=(*ranked, *others),
-        contexts=_contexts([seeds_of[row.keys[0]] for row in ranked], metrics, losses),
-        discordance=discordance,
+        rows=(*found.rows, *others),
+        contexts=_contexts([seeds_of[row.keys[0]] for row in found.rows], metrics, losses),
+        discordance=found.discordance,
         detectable=detectable,
+        settling=found.settling,
+        majority=found.majority,
         budgets=differing(row.budget for row in ranked if row.rank is not None),
     )
 
@@ -150,26 +152,6 @@ def _ranked(rows: Iterable[Row], metrics: Sequence[str], losses: frozenset[str])
     return [*ranked, *controls, *(dataclasses.replace(row, reason=f"it has no {by or 'score'}") for row in unscored)]
 
 
-def _tested(rows: Sequence[Row], pairing: Pairing) -> tuple[list[Row], float | None]:
-    """Rows with p-values against the first one, and how much that and the second one disagree (`Pairing.versus`)."""
-    paired: dict[int, tuple[float, float]] = {}
-    for index, row in enumerate(rows[1:], 1):
-        common = [seed for seed in row.seeds if seed in rows[0].seeds]
-        if row.rank is not None and common:
-            best, other = ([one.keys[one.seeds.index(seed)] for seed in common] for one in (rows[0], row))
-            compared = pairing.versus(best, other)
-            if compared is not None:
-                paired[index] = compared
-    adjusted = dict(zip(paired, holm([p_value for p_value, _ in paired.values()]), strict=True))
-    tested = [
-        dataclasses.replace(row, p_value=adjusted[index], tied_with_best=adjusted[index] >= 0.05)
-        if index in adjusted
-        else row
-        for index, row in enumerate(rows)
-    ]
-    return tested, paired[1][1] if 1 in paired else None
-
-
 # --- rows --------------------------------------------------------------------------------------------
 
 
@@ -195,7 +177,7 @@ def _row(seeds: Seeds, metrics: Sequence[str], losses: frozenset[str]) -> Row:
         control=first.control,
         speed=_speed(latency),
         latency=latency,
-        costs=Costs(_mean(seed.costs.load_s for seed in seeds), _mean(seed.costs.train_s for seed in seeds)),
+        costs=Costs(*(_mean(getattr(seed.costs, one.name) for seed in seeds) for one in dataclasses.fields(Costs))),
         budget=largest(seed.budget for seed in seeds),
         notes=tuple(dict.fromkeys(note for seed in seeds for note in seed.notes)),
         provenance=dict(_environment(seeds)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.packed import Places
 from harness.records import LabelBudget
@@ -23,6 +23,7 @@ class TrialStarted:
     notes: tuple[str, ...]
     provenance: Mapping[str, str]
     budget: LabelBudget = field(default_factory=LabelBudget)
+    details: Mapping[str, Any] = field(default_factory=dict)
     manifest: Mapping[str, str] = field(default_factory=dict)
 
 

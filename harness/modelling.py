@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from harness.requests import Request, RequestKind, Response
+    from harness.requests import Prompt, Request, RequestKind, Response
 
 
 class Engine(Protocol):
@@ -188,6 +188,22 @@ class CountsTokens(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text."""
+
+
+@runtime_checkable
+class Chats(Protocol):
+    """A model that may have a chat template: where `Prompt.chat` asks for it, it can be asked in it."""
+
+    @property
+    def chats(self) -> bool:
+        """Whether it has one. May fetch, never loads."""
+
+    def written(self, prompts: Sequence[Prompt]) -> list[str]:
+        """What is read of each prompt, in the chat template where it is asked in it. Loads no weights.
+
+        Raises:
+            ModelError: when it has none, and a prompt asks for it.
+        """
 
 
 @runtime_checkable

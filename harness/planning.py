@@ -15,9 +15,10 @@ from harness.records import Component, Trial
 from harness.taskdata import PARTS, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.catalogue import Catalogue
+    from harness.composition import Changed
     from harness.interfaces import Model, Strategy
     from harness.records import Experiment, TaskSpec
     from harness.taskdata import TaskData
@@ -151,9 +152,10 @@ class Planner:
         return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, self._versions(cell)])
 
     def _versions(self, cell: Cell) -> dict[str, str]:
-        """Those of the plugins that take part, with a further model's."""
-        others = used_models(cell.strategy[1])
-        return self.catalogue.versions([cell.model[0], *others], cell.task[0], cell.strategy[0])
+        """Those of the plugins that take part: with a further model's, and with those of changed strategies."""
+        component, strategy = cell.strategy
+        models = [cell.model[0], *used_models(strategy)]
+        return self.catalogue.versions(models, cell.task[0], [one for one, _ in _chain(component, strategy)])
 
     def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
@@ -172,7 +174,11 @@ class Planner:
                 for part in ("train", "validation")
                 if part in read
             },
-            "strategy": [strategy_component.name, self._settings(strategy_component, strategy)],
+            "strategy": [
+                part
+                for component, one in _chain(strategy_component, strategy)
+                for part in (component.name, self._settings(component, one))
+            ],
             "seed": cell.seed,
             "split": self.experiment.split,
             # `auto` is whichever device there is; one that is named is asked for on purpose, for its times above all.
@@ -190,10 +196,20 @@ class Planner:
         return self._fingerprints[name]
 
     def _settings(self, component: Component, strategy: Strategy) -> dict[str, Any]:
-        """All parameters with their defaults: a dataclass's fields, or what the target's signature declares."""
-        if dataclasses.is_dataclass(strategy) and not isinstance(strategy, type):
+        """All parameters with their defaults: a dataclass's fields, or what the target's signature declares.
+
+        Without the strategy that it changes, which has settings of its own.
+        """
+        if not dataclasses.is_dataclass(strategy) or isinstance(strategy, type):
+            return self.catalogue.settings("strategy", component)
+        if not hasattr(strategy, "changed"):
             return dataclasses.asdict(strategy)
-        return self.catalogue.settings("strategy", component)
+        own = [(one.name, getattr(strategy, one.name)) for one in dataclasses.fields(strategy)]
+        return {
+            name: dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+            for name, value in own
+            if name != "changed"
+        }
 
     def _excluded(self, cell: Cell) -> str:
         """Why the experiment leaves the cell out; empty where it does not."""
@@ -221,6 +237,14 @@ class Planner:
                 refusal = self._refusal(cell.model[1], cell.task[1], strategy)
                 found[str(baseline)] = self._key(dataclasses.replace(cell, strategy=(baseline, strategy)), refusal)
         return found
+
+
+def _chain(component: Component, strategy: Strategy) -> Iterator[tuple[Component, Strategy]]:
+    """A strategy, the one that it changes, the one that this changes ..."""
+    yield component, strategy
+    changed: Changed | None = getattr(strategy, "changed", None)
+    if changed is not None:
+        yield from _chain(changed.component, changed.strategy)
 
 
 def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:

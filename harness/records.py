@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from harness.requests import (
+    Chat as Chat,
     Classified as Classified,
     Classify as Classify,
     Embed as Embed,
@@ -46,6 +47,7 @@ class Sample:
         target: the label, the number of the right choice ("0", "1", ...) or the reference answer.
         context: the group, domain or situation the row comes from.
         choices: the possible answers of a multiple-choice row.
+        cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
     """
 
     id: str
@@ -53,6 +55,7 @@ class Sample:
     target: str
     context: str | None = None
     choices: tuple[str, ...] = ()
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class PromptSpec:
 
     Attributes:
         template: the question of one row; the verbalized answer follows it directly.
-        instruction: stands before everything; it is followed by the separator.
+        instruction: what is to be done; it stands before everything, followed by the separator.
         separator: between demonstrations.
         choice: how a choice is said after the question (multiple-choice).
         answer: how a demonstration's answer is said (generation); `{{ target }}` unless told.
@@ -71,6 +74,8 @@ class PromptSpec:
             `harness.templates.with_passages` gave the sample, stand before it instead, a line each.
         domain: a prompt that says what is asked for and shows no row's question, for PMI scoring; the last words of
             `template`, behind whatever a row fills in, unless told.
+        background: what has to be known for the task; before the instruction, followed by the separator.
+        keywords: words that matter for the task; behind the instruction, followed by the separator.
     """
 
     template: str
@@ -82,6 +87,8 @@ class PromptSpec:
     context: str = "{{ context }}: "
     condition: Condition = "none"
     domain: str | None = None
+    background: str = ""
+    keywords: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,7 @@ class Prediction:
         text: the generated text, where there is one.
         latency_ms: the time this one sample took alone, where it was measured alone.
         reason: why it failed.
+        cluster: the sample's; filled in by the trial.
     """
 
     sample_id: str
@@ -167,11 +175,28 @@ class Prediction:
     usage: Usage = field(default_factory=Usage)
     latency_ms: float | None = None
     reason: str = ""
+    cluster: str | None = None
 
     @property
     def correct(self) -> bool:
         """Whether the answer is the target; no answer is never correct."""
         return self.prediction is not None and self.prediction == self.target
+
+
+class Outcome(NamedTuple):
+    """What became of one sample, in few words.
+
+    Attributes:
+        sample: its id.
+        right: whether the answer is the target.
+        target: the target; None where nobody knows, which leaves the majority's answer unknown.
+        cluster: its cluster, if it has one.
+    """
+
+    sample: str
+    right: bool
+    target: str | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,10 +331,21 @@ TrialStatus: TypeAlias = Literal["planned", "running", "finished", "partial", "f
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What adapting and loading took, in seconds; None where nothing of the kind was done."""
+    """What adapting and loading took; None where nothing of the kind was done, or it is not known.
+
+    Attributes:
+        load_s: seconds that loading the model took.
+        train_s: seconds of training, when it took place.
+        adapt_s: seconds that adapting took beside these: choosing, calibrating, searching ...
+        model_calls: requests that were answered meanwhile.
+        adapt_tokens: tokens that these read and wrote, where engines tell.
+    """
 
     load_s: float | None = None
     train_s: float | None = None
+    adapt_s: float | None = None
+    model_calls: float | None = None
+    adapt_tokens: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +360,7 @@ class TrialResult:
         budget: the labels it was given; None until it has adapted.
         notes: what a reader has to know (ignored parameters, excluded duplicates ...).
         provenance: device, dtype, threads, library versions.
+        details: what its strategy tells other programs of how it adapted.
         manifest: what it was made of, field by field (`harness.manifest`); empty until it has adapted.
         cached: whether this run found it finished.
     """
@@ -341,5 +378,6 @@ class TrialResult:
     budget: LabelBudget | None = None
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False
     manifest: Mapping[str, str] = field(default_factory=dict)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
+
+Chat: TypeAlias = Literal["auto", "none", "message", "turns"]
+Role: TypeAlias = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,16 +14,43 @@ class Prompt:
     """A prompt in parts, so that an engine whose window is too small drops demonstrations before it cuts the question.
 
     Each part carries its own separator: the text is the parts joined with nothing between.
+
+    Attributes:
+        chat: whether a model reads it in its chat template: `auto` as the model is set, `none` not, `message` as one
+            message of a user, `turns` with each demonstration as a question and its answer. An engine without a chat
+            template refuses the last two.
+        exchanges: the demonstrations as question and answer, where they are turns; as many as demonstrations.
     """
 
     query: str
     demonstrations: tuple[str, ...] = ()
     instruction: str = ""
+    chat: Chat = "auto"
+    exchanges: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:
-        """What the model reads."""
+        """What the model reads that is asked in no chat template."""
         return self.instruction + "".join(self.demonstrations) + self.query
+
+    @property
+    def messages(self) -> tuple[tuple[Role, str], ...]:
+        """Who says what in a chat; white space around the instruction is no part of a turn."""
+        if self.chat != "turns":
+            return (("user", self.text),)
+        head: tuple[tuple[Role, str], ...] = (("system", self.instruction.strip()),) if self.instruction.strip() else ()
+        said = tuple(turn for question, answer in self.exchanges for turn in _exchange(question, answer))
+        return (*head, *said, ("user", self.query))
+
+    def without(self, dropped: int) -> Prompt:
+        """The prompt without its first demonstrations."""
+        if not dropped:
+            return self
+        return replace(self, demonstrations=self.demonstrations[dropped:], exchanges=self.exchanges[dropped:])
+
+
+def _exchange(question: str, answer: str) -> tuple[tuple[Role, str], tuple[Role, str]]:
+    return ("user", question), ("assistant", answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from harness.checking import render_all
 from harness.errors import DataError, HarnessError
 from harness.facts import Facts, Memory
 from harness.sampling import draw, without
-from harness.templates import shown_fields
+from harness.templates import HEAD, shown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -123,9 +123,8 @@ class TaskData:
         spec = self.spec
         if "prompt" not in reads:
             hidden = "{{ the_strategy_does_not_declare_prompt_in_reads }}"
-            prompt = dataclasses.replace(
-                spec.prompt, template=hidden, instruction=hidden, choice=hidden, answer=hidden, domain=hidden
-            )
+            unread: dict[str, Any] = dict.fromkeys(("template", *HEAD, "choice", "answer", "domain"), hidden)
+            prompt = dataclasses.replace(spec.prompt, **unread)
             spec = dataclasses.replace(spec, prompt=prompt, labels={label: label for label in spec.labels})
         return GuardedView(self, scored, reads, spec)
 
@@ -193,7 +192,8 @@ def _canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 
 def _plain(sample: Sample) -> list[Any]:
-    return [sample.id, dict(sample.fields), sample.target, sample.context, list(sample.choices)]
+    plain = [sample.id, dict(sample.fields), sample.target, sample.context, list(sample.choices)]
+    return plain if sample.cluster is None else [*plain, sample.cluster]
 
 
 def _stratum(spec: TaskSpec) -> Any:  # noqa: ANN401 - a key function

@@ -12,7 +12,7 @@ from harness.answers import NUMBER
 from harness.errors import ConfigError, TemplateError, nearest
 from harness.records import ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
-from harness.templates import compile_expression, undeclared
+from harness.templates import HEAD, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class DataSection(_Section):
             classification unless told. Rows with the same input never stand in two splits.
         fields: name in templates -> column. `target` is the answer, `choices` a list of choices, `id` the row's name.
         context: the column that holds each sample's context.
+        cluster: the column that says which samples are likely to be right or wrong together; it may be the context's.
     """
 
     files: str | Annotated[dict[Split, str], Field(min_length=1)]
@@ -72,6 +73,7 @@ class DataSection(_Section):
     stratify: str | list[str] | None = None
     fields: dict[str, str]
     context: str | None = None
+    cluster: str | None = None
 
     def inputs(self) -> list[str]:
         """The names that templates may use in every place."""
@@ -82,7 +84,9 @@ class PromptSection(_Section):
     """How rows become text; see `harness.records.PromptSpec`, whose defaults stand for what is left out."""
 
     template: str
+    background: str | None = None
     instruction: str | None = None
+    keywords: str | None = None
     separator: str | None = None
     choice: str | None = None
     answer: str | None = None
@@ -242,7 +246,7 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
             raise ConfigError(message, where=located.where("data", "fields", name), hint="use letters, digits and _")
     inputs = set(task.data.inputs())
     known = {
-        "instruction": set[str](),
+        **{part: set[str]() for part in HEAD},
         "template": inputs,
         "input": inputs,
         "choice": inputs | {"choice"},

@@ -141,15 +141,23 @@ def render_input(spec: TaskSpec, sample: Sample) -> str:
     return _context(spec, sample) + _render(spec, "prompt.input", sample.id, sample.fields)
 
 
+HEAD = ("background", "instruction", "keywords")
+"""The parts of a prompt that stand before demonstrations and question, in their order."""
+
+
 def render_instruction(spec: TaskSpec) -> str:
     """What stands before everything, without the separator that follows it; empty where there is none."""
-    return _render(spec, "prompt.instruction", None, {})
+    return spec.prompt.separator.join(_head(spec))
 
 
 def render_head(spec: TaskSpec) -> str:
-    """The instruction with the separator behind it; nothing where there is none."""
-    instruction = render_instruction(spec)
-    return instruction + spec.prompt.separator if instruction else ""
+    """Background, instruction and keywords, each with the separator behind it; an absent one leaves no trace."""
+    return "".join(part + spec.prompt.separator for part in _head(spec))
+
+
+def _head(spec: TaskSpec) -> list[str]:
+    rendered = (_render(spec, f"prompt.{part}", None, {}) for part in HEAD)
+    return [text for text in rendered if text]
 
 
 def render_domain(spec: TaskSpec, sample: Sample) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 
     from harness.interfaces import Adapted, Engine, Model, Price, Scenario, Setting, Strategy
     from harness.messages import Job, Message
-    from harness.records import Response, Sample
+    from harness.records import Response, Sample, Split
     from harness.taskdata import GuardedView, TaskData
 
 CHUNK = 64
 """Samples answered and stored together. Chunks are cut by position: a resumed trial batches as an undisturbed one."""
+
+ADAPTED_ON: frozenset[Split] = frozenset({"train", "validation"})
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +106,7 @@ class LiveTrial:
         self._job = job
         self._parts = parts
         self._load_s: float | None = None
+        self._spent_s = 0.0
         self._said = False
 
     # --- getting ready -----------------------------------------------------------------------------
@@ -113,7 +117,14 @@ class LiveTrial:
 
     @cached_property
     def _adapted(self) -> Adapted:
-        return self._parts.strategy.adapt(self._parts.model, self._view, self._parts.setting)
+        parts, view = self._parts, self._view
+        for split in ADAPTED_ON & view.reads - {view.scored}:
+            parts.data.pool(split, view.scored)  # reading rows is no part of what adapting takes
+        started = perf_counter()
+        adapted = parts.strategy.adapt(parts.model, view, parts.setting)
+        self._spent_s = perf_counter() - started
+        parts.setting.meter.running = False
+        return adapted
 
     @cached_property
     def _engine(self) -> Engine:
@@ -146,10 +157,21 @@ class LiveTrial:
         budget, unstated = stated(self._adapted.budget, self._view)
         learned = () if trained is None else trained.notes
         notes = (*self._adapted.notes, *learned, *unstated, *self._unseen(), *excluded)
-        costs = Costs(self._load_s, None if trained is None else trained.train_s)
         self._said = True
-        found = here() | dict(engine.provenance) | ({"price": str(self.price)} if self.price else {})
-        yield TrialStarted(self._job.trial.key, costs, notes, found, budget, self._job.manifest)
+        provenance = here() | dict(engine.provenance) | ({"price": str(self.price)} if self.price else {})
+        told = (provenance, budget, self._adapted.details, self._job.manifest)
+        yield TrialStarted(self._job.trial.key, self._costs(), notes, *told)
+
+    def _costs(self) -> Costs:
+        """What loading, training, and adapting beside these took.
+
+        Training that was kept from an earlier run says what it took then, and nothing is left of the time that it
+        takes to read it again.
+        """
+        meter, trained = self._parts.setting.meter, self._adapted.trained
+        train_s = None if trained is None else trained.train_s
+        rest = self._spent_s + meter.kept_s - meter.load_s - (train_s or 0.0)
+        return Costs(self._load_s, train_s, max(rest, 0.0), meter.requests, meter.tokens)
 
     def _unseen(self) -> list[str]:
         """What is to be said of contexts that a strategy with training rows has not met."""
@@ -249,7 +271,11 @@ class LiveTrial:
             )
         rest = iter(responses)
         of_samples = [[next(rest) for _ in requests] for requests in asked]
-        predictions = [self._adapted.decide(sample, found) for sample, found in zip(samples, of_samples, strict=True)]
+        decided = [self._adapted.decide(sample, found) for sample, found in zip(samples, of_samples, strict=True)]
+        predictions = [
+            one if sample.cluster is None else dataclasses.replace(one, cluster=sample.cluster)
+            for sample, one in zip(samples, decided, strict=True)
+        ]
         return predictions, of_samples, prepared_s
 
     def _predict_alone(self, sample: Sample) -> Prediction:
@@ -257,7 +283,8 @@ class LiveTrial:
             return self.predict([sample])[0]
         except Exception as error:  # noqa: BLE001 - counted and shown as the sample's reason
             reason = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
-            return Prediction(sample.id, sample.target, None, "failed", context=sample.context, reason=reason)
+            failed = Prediction(sample.id, sample.target, None, "failed", context=sample.context, reason=reason)
+            return dataclasses.replace(failed, cluster=sample.cluster)
 
 
 def _first_token_s(responses: Sequence[Response], prepared_s: float) -> float | None:

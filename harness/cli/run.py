@@ -56,6 +56,7 @@ def command(
     from harness.allocator import keep_memory
     from harness.collector import spare_modules
     from harness.config import Choices, settle
+    from harness.evidence import StoredEvidence
     from harness.reporting import leaderboard_of, write_files
 
     keep_memory()
@@ -68,8 +69,8 @@ def command(
         with session.store(store) as opened:
             results = _run(session, settled.experiment, opened, rerun=rerun)
             board = leaderboard_of(results, opened, session.catalogue, title=settled.experiment.name)
-    if settled.report:
-        write_files(board, written, Path(settled.report.folder))
+            if settled.report:
+                write_files(board, written, Path(settled.report.folder), StoredEvidence(opened, session.catalogue))
     click.echo(printed.render(board).text.rstrip("\n"))
     return 1 if any(result.status in {"failed", "partial"} for result in results) else 0
 

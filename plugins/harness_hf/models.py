@@ -15,6 +15,7 @@ from pydantic import Field
 from harness.assets import Assets  # noqa: TC001 - the core evaluates the annotations of registered functions
 from harness.collector import large_import
 from harness.errors import ParameterError, TrainingError, UsageError
+from harness_hf.chatting import has_chat_template
 from harness_hf.checkpoints import Checkpoint, Gguf, HubRepository, PackagedFolder, find, memo_of, read_config
 from harness_hf.families import family_of
 from harness_hf.identity import fingerprint
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.interfaces import Engine, Trained, TrainingJob
-    from harness.records import RequestKind
+    from harness.records import Prompt, RequestKind
 
 for _library in ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "gguf", "huggingface_hub"):
     if find_spec(_library) is None:  # said now, with the extra to install, and not when a run is under way
@@ -48,7 +49,7 @@ MINILM = (
 class CheckpointModel:
     """What causal models, encoder-decoders and encoders share.
 
-    A `harness.interfaces.CountsTokens`, `TrainableInWays` and `ExplainsTraining`.
+    A `harness.interfaces.CountsTokens`, `Chats`, `TrainableInWays` and `ExplainsTraining`.
     """
 
     checkpoint: Checkpoint
@@ -85,6 +86,31 @@ class CheckpointModel:
 
         tokenizer = load_tokenizer(folder, trust_remote_code=self.settings.trust_remote_code)
         return [len(ids) for ids in tokenizer(list(texts))["input_ids"]] if texts else []
+
+    @property
+    def chats(self) -> bool:
+        """Whether its files hold a chat template. May fetch, never loads.
+
+        Raises:
+            ModelError: when its files are damaged.
+        """
+        return has_chat_template(self.fetch())
+
+    def written(self, prompts: Sequence[Prompt]) -> list[str]:
+        """What is read of each prompt, in the chat template where it is asked in it.
+
+        Raises:
+            ModelError: when it has none, and a prompt asks for it.
+        """
+        asked = {"auto": self.settings.chat, "none": False, "message": True, "turns": True}
+        if not any(asked[prompt.chat] for prompt in prompts):
+            return [prompt.text for prompt in prompts]
+        from harness_hf.loading import load_tokenizer
+        from harness_hf.prompts import PromptEncoder
+
+        tokenizer = load_tokenizer(self.fetch(), trust_remote_code=self.settings.trust_remote_code)
+        encoder = PromptEncoder(tokenizer, window=None, chat=self.settings.chat)
+        return [encoder.render(prompt)[0] for prompt in prompts]
 
     @property
     def methods(self) -> frozenset[str]:
@@ -204,6 +230,11 @@ class EncoderModel(CheckpointModel):
         """Why it can't be trained by a method, as far as its settings and files tell."""
         reason = CheckpointModel.cannot(self, method)
         return reason or (NO_HEAD if method == "prompt" and not self.fills_blanks else None)
+
+    @property
+    def chats(self) -> bool:
+        """Never: it continues no text."""
+        return False
 
     def lacks(self, kind: RequestKind) -> str | None:
         """Why it fills no blanks."""

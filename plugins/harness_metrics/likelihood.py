@@ -6,12 +6,15 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
+from harness.clusters import cluster_codes, clustered_mean
+from harness.differences import paired_means
 from harness.errors import ModelError
 from harness.statistics import bootstrap_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.differences import Paired
     from harness.records import Estimate, Prediction, TaskSpec
 
 _WORST = -math.log(sys.float_info.min)
@@ -34,8 +37,23 @@ class CrossEntropy:
         """
         if spec.kind == "generation" or not all(prediction.scores for prediction in predictions):
             return None
-        place = {label: index for index, label in enumerate(spec.labels)}
-        return bootstrap_mean([_loss(prediction, place) for prediction in predictions])
+        losses = _losses(predictions, spec)
+        clusters = cluster_codes(prediction.cluster for prediction in predictions)
+        return bootstrap_mean(losses) if clusters is None else clustered_mean(losses, clusters)
+
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The permutation test of the two means; None where either has no such score."""
+        if spec.kind == "generation" or not all(one.scores and other.scores for one, other in zip(a, b, strict=True)):
+            return None
+        clusters = cluster_codes(prediction.cluster for prediction in a)
+        return paired_means(_losses(a, spec), _losses(b, spec), level=level, clusters=clusters)
+
+
+def _losses(predictions: Sequence[Prediction], spec: TaskSpec) -> list[float]:
+    place = {label: index for index, label in enumerate(spec.labels)}
+    return [_loss(prediction, place) for prediction in predictions]
 
 
 def _loss(prediction: Prediction, place: dict[str, int]) -> float:

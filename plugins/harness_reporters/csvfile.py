@@ -57,6 +57,8 @@ def _before(table: Table, row: Row) -> dict[str, Any]:
         "split": table.split,
         "n": row.n,
         "rank": row.rank,
+        "rank_low": row.ranks[0] if row.ranks else None,
+        "rank_high": row.ranks[1] if row.ranks else None,
         "model": row.model,
         "strategy": row.strategy,
         "seeds": " ".join(map(str, row.seeds)),
@@ -65,6 +67,7 @@ def _before(table: Table, row: Row) -> dict[str, Any]:
         "control": row.control,
         "tied_with_best": row.tied_with_best,
         "p_value": row.p_value,
+        "p_majority": row.p_majority,
     }
 
 

@@ -48,6 +48,8 @@ class Markdown:
 def _table(table: Table) -> Iterator[str]:
     yield f"## {_escape(cells.heading(table))}"
     yield _escape(cells.headline(table))
+    if warning := cells.warning(table):
+        yield f"**Warning:** {_escape(warning)}"
     columns = cells.columns(table)
     rows = [[column.text(row) for column in columns] for row in cells.scored(table)]
     if rows:

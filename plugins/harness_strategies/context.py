@@ -13,35 +13,27 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness.components import build
+from harness.composition import Strategies  # noqa: TC001 - annotations of registered functions are evaluated
 from harness.errors import DataError, UsageError
 from harness.records import Component
-from harness_strategies.finetuning import FineTune
 from harness_strategies.given import GivenView, Labels, Retrieved, exchange
 from harness_strategies.passages import digest_of
-from harness_strategies.probing import LinearProbe
-from harness_strategies.prompting import FewShot, ZeroShot
 from harness_strategies.retrieval import check_bm25
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.composition import Changed
     from harness.interfaces import Adapted, Model, Setting, TaskView
     from harness.records import Request, Sample, TaskSpec
     from harness_strategies.given import Giver
-
-CHANGED: dict[str, Any] = {
-    "zero-shot": ZeroShot,
-    "few-shot": FewShot,
-    "linear-probe": LinearProbe,
-    "finetune": FineTune,
-}
 
 YesNo = Literal["yes", "no"]
 
 
 def context(  # noqa: PLR0913 - what people can write
-    of: Literal["zero-shot", "few-shot", "linear-probe", "finetune"] = "zero-shot",
+    strategies: Strategies,
+    of: str = "zero-shot",
     source: Literal["label", "description", "retrieved"] = "label",
     *,
     train: YesNo = "yes",
@@ -54,7 +46,8 @@ def context(  # noqa: PLR0913 - what people can write
     """Make the strategy.
 
     Args:
-        of: the strategy that is given the context.
+        strategies: those that are registered.
+        of: the strategy that is given the context; any but this one.
         source: put the context's `label` or its `description` before the input, or passages `retrieved` for it.
         train: `no`: demonstrations and training rows have no context, scored rows have.
         shuffle: `yes` makes it the control: each scored row is given the context of another one.
@@ -65,21 +58,22 @@ def context(  # noqa: PLR0913 - what people can write
         **parameters: those of the strategy `of`.
 
     Raises:
+        UnknownNameError: when `of` is not registered.
         ParameterError: for a parameter that `of` does not have.
         UsageError: for parameters of retrieval where nothing is retrieved, and of training where nothing is shown.
         DataError: when the file of passages can't be read.
         PluginError: when bm25s is needed and not installed.
     """
-    if of == "zero-shot" and train == "no":
-        raise UsageError("zero-shot trains on nothing: train=no means nothing there", hint="leave it out")
+    changed = strategies.changed(of, parameters)
+    if "train" not in changed.reads and train == "no":
+        raise UsageError(f"{of} sees no training rows: train=no means nothing there", hint="leave it out")
     retrieval = Retrieval(passages, passages_k, retriever, digest_of(passages) if passages else "")
     if source == "retrieved":
         if retriever == "bm25":
             check_bm25()
     elif retrieval != Retrieval():
         raise UsageError("passages are retrieved with source=retrieved alone", hint="add source=retrieved")
-    changed = build(CHANGED[of], Component(of, None, parameters), kind="strategy")
-    return Context(source, of, changed, train == "yes", shuffle == "yes", retrieval)
+    return Context(source, changed, train == "yes", shuffle == "yes", retrieval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +96,7 @@ class Context:
     """
 
     source: Literal["label", "description", "retrieved"]
-    of: str
-    changed: ZeroShot | FewShot | LinearProbe | FineTune
+    changed: Changed
     trained: bool = True
     shuffled: bool = False
     retrieval: Retrieval = field(default_factory=Retrieval)
@@ -116,27 +109,26 @@ class Context:
 
     @property
     def control(self) -> bool:
-        """Whether it hands out wrong contexts."""
-        return self.shuffled
+        """Whether it hands out wrong contexts, or changes a control."""
+        return self.shuffled or self.changed.control
 
     @property
     def models(self) -> tuple[Component, ...]:
         """The models that the changed strategy uses beside the one that it adapts."""
-        return getattr(self.changed, "models", ())
+        return self.changed.models
 
     @property
     def baselines(self) -> tuple[Component, ...]:
         """The strategy without contexts, whose gain is what contexts are worth; and the one with wrong contexts."""
-        changed = dataclasses.asdict(self.changed)
-        without = Component(self.of, None, changed)
+        without = self.changed.component
         if self.shuffled:
             return (without,)
-        told: dict[str, Any] = {"of": self.of, "source": self.source, "train": "yes" if self.trained else "no"}
+        told: dict[str, Any] = {"of": self.changed.of, "source": self.source, "train": "yes" if self.trained else "no"}
         if self.source == "retrieved":
             kept = self.retrieval
             file = {} if kept.passages is None else {"passages": kept.passages}
             told |= {**file, "passages_k": kept.k, "retriever": kept.by}
-        return without, Component("context", None, {**told, "shuffle": "yes", **changed})
+        return without, Component("context", None, {**told, "shuffle": "yes", **self.changed.parameters})
 
     @property
     def _exchanges(self) -> bool:
@@ -150,7 +142,7 @@ class Context:
             return "the task does not describe its contexts"
         if self.source == "retrieved" and self.retrieval.by == "embeddings" and "Embed" not in model.answers:
             return "the model gives no embeddings to retrieve by"
-        return self.changed.refuses(model, spec)
+        return self.changed.strategy.refuses(model, spec)
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Adapt the changed strategy to the conditioned task, and give the scored samples their contexts.
@@ -162,7 +154,7 @@ class Context:
             raise UsageError("passages found by embeddings are not shown: that would load the model")
         giver = self._giver(model, task, setting)
         view = GivenView(task.conditioned(self.source), giver, self.trained)
-        adapted = self.changed.adapt(model, view, setting)
+        adapted = self.changed.strategy.adapt(model, view, setting)
         give = giver.wrong if self.shuffled else giver.own
 
         def requests(sample: Sample) -> Sequence[Request]:

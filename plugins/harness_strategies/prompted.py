@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from harness.answers import choose, decide, fills
 from harness.errors import ModelError
-from harness.interfaces import Adapted, Trained
+from harness.interfaces import Adapted
 from harness.records import LabelBudget, Usage
 from harness.templates import render_head
 from harness_strategies.calibration import CALIBRATORS, calibrated, log_prior
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.interfaces import Engine, Model, Setting
-    from harness.records import Prediction, Request, Response, Sample, TaskSpec
+    from harness.records import Chat, Prediction, Request, Response, Sample, TaskSpec
     from harness_strategies.calibration import Calibration
     from harness_strategies.scorers import Scoring
 
@@ -53,11 +52,12 @@ class Demonstrations:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The names of scorer and calibrator, and how many texts the calibrator may see."""
+    """The names of scorer and calibrator, how many texts the calibrator may see, and how a chat template is used."""
 
     scoring: Scoring = "sum"
     calibrate: Calibration = "none"
     texts: int = 128
+    chat: Chat = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,11 @@ class Asking:
     seed: int
     shown: Demonstrations
     scoring: Scoring
+    chat: Chat
 
     def question(self, sample: Sample, shown: tuple[Sample, ...]) -> Question:
         """The sample behind these demonstrations."""
-        return Question(self.spec, sample, render_head(self.spec), shown, self.model.answers, self.seed)
+        return Question(self.spec, sample, render_head(self.spec), shown, self.model.answers, self.seed, self.chat)
 
     def requests(self, sample: Sample) -> tuple[Request, ...]:
         """What to ask for a sample."""
@@ -99,7 +100,7 @@ def adapted(
     Raises:
         ModelError: when there is nothing to calibrate with.
     """
-    asking = Asking(spec, model, setting.seed, shown, parts.scoring)
+    asking = Asking(spec, model, setting.seed, shown, parts.scoring, parts.chat)
     cloze = spec.kind != "generation" and fills(model.answers)
     notes = (*shown.notes, CLOZE) if cloze else shown.notes
     plain = parts.scoring == "sum" and parts.calibrate == "none"
@@ -110,16 +111,16 @@ def adapted(
         return found
     if setting.dry:
         return replace(found, notes=(*notes, f"calibrate={parts.calibrate} asks the model, which is not loaded"))
-    prior, trained, used = _calibration(asking, parts, pool, setting)
+    prior, said, used = _calibration(asking, parts, pool, setting)
     unlabelled = 0 if parts.calibrate == "contextual" else used
     budget = replace(shown.budget, unlabelled=shown.budget.unlabelled + unlabelled)
-    return replace(found, decide=partial(asking.decide, prior), trained=trained, budget=budget)
+    return replace(found, decide=partial(asking.decide, prior), notes=(*notes, said), budget=budget)
 
 
 def _calibration(
     asking: Asking, parts: Parts, pool: Sequence[Sample], setting: Setting
-) -> tuple[NDArray[np.float64], Trained, int]:
-    """The prior, the model's own engine with the seconds that asking it took, and how many inputs were asked."""
+) -> tuple[NDArray[np.float64], str, int]:
+    """The prior, what is to be said of it, and how many inputs were asked."""
     calibrator = CALIBRATORS[parts.calibrate]
     shown = {sample.id for sample in asking.shown.fixed}
     left = [sample for sample in pool if sample.id not in shown]
@@ -129,14 +130,11 @@ def _calibration(
             f"calibrate={parts.calibrate} has no training text beside the demonstrations",
             hint="lower k, or leave it out",
         )
-    engine = setting.engine(asking.model)
-    started = perf_counter()
-    scores, calls = _scores(asking, engine, samples)
+    scores, calls = _scores(asking, setting.engine(asking.model), samples)
     prior = log_prior(scores)
-    seconds = perf_counter() - started
     said = ", ".join(f"{label} {share:.3f}" for label, share in zip(asking.spec.labels, _shares(prior), strict=True))
     note = f"calibrated on {calibrator.said(len(samples))}, {calls} model calls; the prior: {said}"
-    return prior, Trained(engine, seconds, (note,)), len(samples)
+    return prior, note, len(samples)
 
 
 def _scores(asking: Asking, engine: Engine, samples: Sequence[Sample]) -> tuple[list[tuple[float, ...]], int]:

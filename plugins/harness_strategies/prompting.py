@@ -18,8 +18,8 @@ from pydantic import Field
 
 from harness.answers import classify, decide, fills
 from harness.errors import ParameterError
-from harness.interfaces import Adapted, ExplainsItself
-from harness.records import Component, LabelBudget
+from harness.interfaces import Adapted, Chats, ExplainsItself
+from harness.records import Chat, Component, LabelBudget
 from harness.templates import render_input
 from harness_strategies.calibration import Calibration, refuses_calibration
 from harness_strategies.ordering import Order, ordered
@@ -43,11 +43,13 @@ class ZeroShot:
         scoring: how a choice is scored, see `harness_strategies.scorers`.
         calibrate: what is taken off the scores, see `harness_strategies.calibration`.
         calibration_texts: unlabelled training texts of `calibrate=batch`, at most.
+        chat: how a chat template is used, see `harness.records.Prompt`.
     """
 
     scoring: Scoring = "sum"
     calibrate: Calibration = "none"
     calibration_texts: Annotated[int, Field(ge=1)] = 128
+    chat: Chat = "auto"
 
     @property
     def reads(self) -> frozenset[str]:
@@ -66,14 +68,15 @@ class ZeroShot:
         return _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
 
     def _is_given_inputs(self, model: Model, spec: TaskSpec) -> bool:
-        return _classifies(model, spec) and self.scoring == "sum" and self.calibrate == "none"
+        plain = self.scoring == "sum" and self.calibrate == "none" and self.chat in {"auto", "none"}
+        return plain and _classifies(model, spec)
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Nothing is trained; a calibrator asks the model."""
         if self._is_given_inputs(model, task.spec):
             return Adapted(partial(classify, task.spec), partial(decide, task.spec))
         pool = task.samples("train") if "train" in self.reads else ()
-        parts = Parts(self.scoring, self.calibrate, self.calibration_texts)
+        parts = Parts(self.scoring, self.calibrate, self.calibration_texts, self.chat)
         return adapted(model, task.spec, Demonstrations(), parts, pool, setting)
 
 
@@ -89,6 +92,7 @@ class FewShot:
         scoring: as in `zero-shot`, likewise the next two.
         calibrate: see `zero-shot`.
         calibration_texts: see `zero-shot`.
+        chat: see `zero-shot`.
 
     Raises:
         ParameterError: for parts that make no sense together.
@@ -101,6 +105,7 @@ class FewShot:
     scoring: Scoring = "sum"
     calibrate: Calibration = "none"
     calibration_texts: Annotated[int, Field(ge=1)] = 128
+    chat: Chat = "auto"
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt", "train"})
 
@@ -140,7 +145,7 @@ class FewShot:
         """Choose the demonstrations, or get ready to: from the training rows that repeat no scored row."""
         pool = task.samples("train")
         shown = self._demonstrations(model, pool, task.spec, setting)
-        parts = Parts(self.scoring, self.calibrate, self.calibration_texts)
+        parts = Parts(self.scoring, self.calibrate, self.calibration_texts, self.chat)
         return adapted(model, task.spec, shown, parts, pool, setting)
 
     def _demonstrations(self, model: Model, pool: Sequence[Sample], spec: TaskSpec, setting: Setting) -> Demonstrations:
@@ -193,6 +198,18 @@ def _refuses_prompt(model: Model, spec: TaskSpec) -> str | None:
 
 
 def _refuses_parts(strategy: ZeroShot | FewShot, model: Model, spec: TaskSpec) -> str | None:
-    return refuses_scoring(strategy.scoring, spec, model.answers) or refuses_calibration(
-        strategy.calibrate, spec, strategy.scoring
+    return (
+        refuses_scoring(strategy.scoring, spec, model.answers)
+        or refuses_calibration(strategy.calibrate, spec, strategy.scoring)
+        or _refuses_chat(strategy, model)
     )
+
+
+def _refuses_chat(strategy: ZeroShot | FewShot, model: Model) -> str | None:
+    if strategy.chat in {"auto", "none"}:
+        return None
+    if strategy.scoring == "channel":
+        return f"scoring=channel scores the question, which chat={strategy.chat} gives to the user"
+    if isinstance(model, Chats) and model.chats:
+        return None
+    return f"chat={strategy.chat} needs a chat template, which the model does not have"

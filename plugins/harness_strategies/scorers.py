@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from harness.answers import ask, fills
+from harness.answers import ask, fills, said_choices
 from harness.errors import ModelError
 from harness.records import Filled, LogLikelihood, LogLikelihoods, Prompt
 from harness.templates import render_answer, render_choices, render_domain, render_input, render_query
@@ -23,7 +23,7 @@ from harness.templates import render_answer, render_choices, render_domain, rend
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.records import Request, RequestKind, Response, Sample, TaskSpec
+    from harness.records import Chat, Request, RequestKind, Response, Sample, TaskSpec
 
 Scoring: TypeAlias = Literal["sum", "mean", "per-byte", "pmi", "channel"]
 
@@ -36,6 +36,8 @@ class Question:
         head: the instruction with its separator.
         shown: the demonstrations, in their order.
         answers: the kinds of requests that the model answers.
+        seed: of sampling.
+        chat: how a chat template is used, see `harness.records.Prompt`.
     """
 
     spec: TaskSpec
@@ -44,15 +46,16 @@ class Question:
     shown: tuple[Sample, ...]
     answers: frozenset[RequestKind]
     seed: int
+    chat: Chat = "auto"
 
     @property
     def prompt(self) -> Prompt:
-        """D_1 sep ... D_k sep P(x)."""
+        """D_1 sep ... D_k sep P(x); in turns of a chat D_i is a question and its answer."""
         spec = self.spec
-        demonstrations = tuple(
-            render_query(spec, one) + render_answer(spec, one) + spec.prompt.separator for one in self.shown
-        )
-        return Prompt(render_query(spec, self.sample), demonstrations, self.head)
+        pairs = [(render_query(spec, one), render_answer(spec, one)) for one in self.shown]
+        demonstrations = tuple(question + answer + spec.prompt.separator for question, answer in pairs)
+        turns = tuple((question, answer.strip()) for question, answer in pairs) if self.chat == "turns" else ()
+        return Prompt(render_query(spec, self.sample), demonstrations, self.head, self.chat, turns)
 
     @property
     def request(self) -> Request:
@@ -114,7 +117,7 @@ class PerByte(Sum):
     def scores(self, question: Question, responses: Sequence[Response]) -> tuple[float, ...]:
         """The values, each over the bytes of what was scored."""
         (response,) = _values(question, responses, 1)
-        said = render_choices(question.spec, question.sample)
+        said = said_choices(question.spec, question.sample, question.chat)
         return tuple(value / max(len(text.encode()), 1) for value, text in zip(response.values, said, strict=True))
 
 
@@ -127,7 +130,7 @@ class Pmi(Sum):
     def requests(self, question: Question) -> tuple[Request, ...]:
         """Two: the choices behind the prompt, and behind the domain prompt."""
         spec, sample = question.spec, question.sample
-        domain = Prompt(render_domain(spec, sample))
+        domain = Prompt(render_domain(spec, sample), chat=question.chat)
         return (question.request, ask(spec, sample, domain, seed=question.seed, answers=question.answers))
 
     def scores(self, question: Question, responses: Sequence[Response]) -> tuple[float, ...]:

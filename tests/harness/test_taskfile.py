@@ -153,6 +153,8 @@ def test_empty_texts_are_kept_and_counted(load, caplog):
         ("{{ text }}", "{{ target }}", "11: prompt.template", "the answer, which the question may not show"),
         ("{{ text }}", "{{ text", "11: prompt.template", "no valid template"),
         ('instruction: ""', 'instruction: "{{ text }}"', "10: prompt.instruction", "no field of this task"),
+        ('instruction: ""', 'background: "{{ text }}"', "10: prompt.background", "no field of this task"),
+        ('instruction: ""', 'keywords: "{{ text"', "10: prompt.keywords", "no valid template"),
         ('instruction: ""', 'choice: "{{ choice }}"', "10: prompt.choice", "only a multiple-choice task"),
         ('instruction: ""', 'answer: "{{ target }}"', "10: prompt.answer", "only a generation task"),
         ("licence: CC", "generation: {stop: []}\nlicence: CC", "14: generation", "only a generation task"),

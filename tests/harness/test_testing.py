@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from harness.plugins import Plugins
-from harness.records import Classified, Estimate, Filled, LogLikelihoods, Prediction
+from harness.records import Classified, Component, Estimate, Filled, LogLikelihoods, Prediction
 from harness.testing import ToyModel, ToyTask, check_metric, check_model, check_strategy, check_task
 
 
@@ -31,8 +31,8 @@ def test_every_baseline_keeps_the_contract(name):
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in Plugins().registry("strategy")])
-def test_every_registered_strategy_keeps_the_contract(name):
-    check_strategy(Plugins().registry("strategy").get(name).load()())
+def test_every_registered_strategy_keeps_the_contract(name, catalogue):
+    check_strategy(catalogue.strategy(Component(name)))
 
 
 class Backwards(ToyModel):

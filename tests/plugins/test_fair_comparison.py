@@ -51,6 +51,7 @@ VARIANTS = [
     "context,source=retrieved",
     "context,source=retrieved,retriever=embeddings,of=finetune",
     "context,source=retrieved,of=few-shot,passages_k=3",
+    *(f"context,of={name}" for name in NAMES if name not in {"context", "few-shot", "finetune"}),
 ]
 
 

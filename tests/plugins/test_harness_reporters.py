@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import io
 import json
@@ -19,7 +20,7 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from harness.components import parse_component
-from harness.export import trials_json
+from harness.export import tables_json, trials_json
 from harness.leaderboard import build
 from harness.plugins import Plugins
 from harness.records import (
@@ -219,6 +220,26 @@ def test_columns_of_which_nothing_is_known_are_left_out():
     ]
 
 
+def test_what_adapting_took_is_shown_where_a_strategy_asked_models(narrow):
+    asked = a_result("m", "few-shot", costs=Costs(0.4, None, 2.5, 1300, 90_000))
+    silent = a_result("m", "zero-shot", costs=Costs(0.4, None, 0.0, 0, 0))
+    (table,) = a_board(silent).tables
+    assert "adapt s" not in [column.heading for column in cells.columns(table)]
+    board = a_board(asked, silent)
+    columns = {column.heading: column.text for column in cells.columns(board.tables[0])}
+    row = next(row for row in board.tables[0].rows if row.strategy == "few-shot")
+    assert (columns["adapt s"](row), columns["model calls"](row)) == ("2.50", "1,300")
+    assert "adapt s, model calls" in dict(board.footnotes)
+    narrow(250)
+    for reporter in (Terminal, Markdown):
+        assert "adapt s" in reporter().render(board).text
+    assert "1,300 model calls" in Html().render(board).text
+    (line,) = [row for row in csv.DictReader(Csv().render(board).text.splitlines()) if row["strategy"] == "few-shot"]
+    assert (line["adapt_s"], line["model_calls"], line["adapt_tokens"]) == ("2.5", "1300.0", "90000.0")
+    (told,) = [one for one in json.loads(Json().render(board).text)["trials"] if one["params"] == {} and one["adapt_s"]]
+    assert (told["adapt_s"], told["model_calls"], told["adapt_tokens"]) == (2.5, 1300, 90_000)
+
+
 def test_a_metric_may_have_a_columns_name():
     (table,) = a_board(a_result(metrics={"p": Estimate(0.5, 0.4, 0.6), "gain": Estimate(0.1, 0.0, 0.2)})).tables
     assert [column.heading for column in cells.columns(table)][3:5] == ["p (score)", "gain (score)"]
@@ -392,7 +413,9 @@ def test_csv_is_no_formula():
 def test_json_is_the_contract():
     board = a_rich_board()
     report = Json().render(board)
-    assert json.loads(report.text) == trials_json(board.results)
+    assert json.loads(report.text) == trials_json(board.results) | {
+        "tables": json.loads(json.dumps(tables_json(board.tables)))
+    }
     assert json.loads(report.files["results.json"]) == json.loads(report.text)
     gains = {trial["key"]: trial["gains"] for trial in json.loads(report.text)["trials"] if trial["gains"]}
     assert gains["minilm-l6/context/0"]["accuracy"]["value"] == pytest.approx(0.05)
