@@ -42,11 +42,16 @@ PROVIDED = frozenset({"assets", "strategies"})
 
 
 class Catalogue:
-    """Makes parts; tasks are kept, since their rows are read once."""
+    """Makes parts; tasks are kept, since their rows are read once.
 
-    def __init__(self, plugins: Plugins, assets: Assets) -> None:
+    Attributes:
+        made: the folder for what strategies make and keep; the cache, unless told.
+    """
+
+    def __init__(self, plugins: Plugins, assets: Assets, *, made: Path | None = None) -> None:
         self.plugins = plugins
         self.assets = assets
+        self.made = assets.root if made is None else made
         self._tasks: dict[str, TaskData] = {}
 
     # --- parts -------------------------------------------------------------------------------------

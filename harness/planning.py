@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ConfigError
+from harness.manifest import manifest
 from harness.messages import Job
 from harness.records import Candidates, Component, Trial
 from harness.sizes import crossed, curve_of
@@ -66,7 +67,7 @@ def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
         for strategy in sized[str(task[0])]
         for seed in experiment.seeds
     ]
-    jobs = [Job(planner.trial(cell), cell.task[0], experiment.device) for cell in cells]
+    jobs = [planner.job(cell) for cell in cells]
     return tuple({job.trial.key: job for job in jobs}.values())
 
 
@@ -120,6 +121,16 @@ class Planner:
         self.catalogue = catalogue
         self._fingerprints: dict[str, str] = {}
 
+    def job(self, cell: Cell) -> Job:
+        """The cell's trial with what is to be told of it."""
+        trial, (component, data) = self.trial(cell), cell.task
+        found: dict[str, str] = {}
+        if not trial.refusal:
+            identity = self._identity(cell, self._fingerprint(*cell.model))
+            metrics = self.catalogue.metrics_version(data.spec)
+            found = manifest(identity, data, trial, device=self.experiment.device, metrics=metrics)
+        return Job(trial, component, self.experiment.device, manifest=found)
+
     def trial(self, cell: Cell) -> Trial:
         """The cell's trial, with its key; a pair that can't work carries the reason."""
         (model_component, model), (task_component, data), (strategy_component, strategy) = (
@@ -146,6 +157,7 @@ class Planner:
             refusal=refusal,
             curve=curve_of(strategy_component, strategy),
             prompts=bool(getattr(strategy, "prompts", False)),
+            source=task_component,
         )
 
     def _key(self, cell: Cell, refusal: str) -> str:

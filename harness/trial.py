@@ -159,7 +159,8 @@ class LiveTrial:
         notes = (*self._adapted.notes, *learned, *unstated, *self._unseen(), *excluded)
         self._said = True
         provenance = here() | dict(engine.provenance) | ({"price": str(self.price)} if self.price else {})
-        yield TrialStarted(self._job.trial.key, self._costs(), notes, provenance, budget, self._adapted.details)
+        told = (provenance, budget, self._adapted.details, self._job.manifest)
+        yield TrialStarted(self._job.trial.key, self._costs(), notes, *told)
 
     def _costs(self) -> Costs:
         """What loading, training, and adapting beside these took.
