@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from harness.interfaces import (
         Adapted,
         Asked,
+        AsksItself,
         Chats,
         CountsTokens,
         CountsWork,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         ExplainsItself,
         ExplainsTraining,
         Fetchable,
+        MeasuresItself,
         Metric,
         Model,
         Report,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
         Source,
         Strategy,
         Task,
+        TaskCollection,
         TaskView,
         Trainable,
         TrainableInWays,
@@ -81,6 +84,7 @@ if TYPE_CHECKING:
         Request,
         RequestKind,
         Response,
+        RollingLogLikelihood,
         Sample,
         TaskSpec,
         Trial,
@@ -99,12 +103,12 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted Asked Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
-    "ExplainsTraining Fetchable Metric Model Report Reporter Scenario Setting ShowsEvidence Source Strategy Task "
-    "TaskView Trainable TrainableInWays Trained TrainingJob Worker Workload",
+    "interfaces": "Adapted Asked AsksItself Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
+    "ExplainsTraining Fetchable MeasuresItself Metric Model Report Reporter Scenario Setting ShowsEvidence Source "
+    "Strategy Task TaskCollection TaskView Trainable TrainableInWays Trained TrainingJob Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
-    "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
-    "TaskSpec Trial TrialResult Usage Written",
+    "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response "
+    "RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
 _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name in names.split()}
@@ -112,6 +116,7 @@ _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name 
 __all__ = [
     "Adapted",
     "Asked",
+    "AsksItself",
     "AssetError",
     "Assets",
     "Chats",
@@ -142,6 +147,7 @@ __all__ = [
     "LabelBudget",
     "LogLikelihood",
     "LogLikelihoods",
+    "MeasuresItself",
     "Metric",
     "Model",
     "ModelError",
@@ -158,6 +164,7 @@ __all__ = [
     "RequestKind",
     "Response",
     "Results",
+    "RollingLogLikelihood",
     "Sample",
     "Scenario",
     "Setting",
@@ -166,6 +173,7 @@ __all__ = [
     "StoreError",
     "Strategy",
     "Task",
+    "TaskCollection",
     "TaskSpec",
     "TaskView",
     "TemplateError",

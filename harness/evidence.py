@@ -37,7 +37,7 @@ class StoredEvidence:
     def __init__(self, store: Store, catalogue: Catalogue) -> None:
         self._store = store
         assets = Assets(catalogue.plugins.registry("source"), root=catalogue.assets.root, offline=True)
-        self._catalogue = Catalogue(catalogue.plugins, assets)
+        self._catalogue = Catalogue(catalogue.plugins, assets, catalogue.tasks_path)
         self._asked: dict[str, Asked] = {}
 
     def predictions(self, key: str) -> Sequence[Prediction]:

@@ -398,7 +398,8 @@ def test_a_store_of_schema_2_is_upgraded_and_keeps_its_results(tmp_path):
         finish(store, trial)
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE harness_schema SET version = 2")
-        raw.execute("ALTER TABLE predictions DROP COLUMN cluster_name")
+        for column in ("cluster_name", "measured", "judged"):
+            raw.execute(f"ALTER TABLE predictions DROP COLUMN {column}")
         for column in ("budget", "adapt_s", "model_calls", "adapt_tokens", "details"):
             raw.execute(f"ALTER TABLE trials DROP COLUMN {column}")
         removed = "json_remove(description, '$.baselines', '$.control')"
@@ -422,7 +423,8 @@ def test_a_store_of_schema_3_is_upgraded_and_knows_no_costs_of_adapting(tmp_path
         store.apply(started(trial, load_s=1.0, budget=LabelBudget(8)))
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE harness_schema SET version = 3")
-        raw.execute("ALTER TABLE predictions DROP COLUMN cluster_name")
+        for column in ("cluster_name", "measured", "judged"):
+            raw.execute(f"ALTER TABLE predictions DROP COLUMN {column}")
         for column in ("adapt_s", "model_calls", "adapt_tokens", "details"):
             raw.execute(f"ALTER TABLE trials DROP COLUMN {column}")
     with Store(str(path)) as store:
@@ -443,7 +445,8 @@ def test_a_store_of_schema_4_is_upgraded_and_knows_no_clusters(tmp_path):
         store.apply(a_chunk(trial, 0))
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE harness_schema SET version = 4")
-        raw.execute("ALTER TABLE predictions DROP COLUMN cluster_name")
+        for column in ("cluster_name", "measured", "judged"):
+            raw.execute(f"ALTER TABLE predictions DROP COLUMN {column}")
     with Store(str(path)) as store:
         assert {one.cluster for one in store.predictions(trial.key)} == {None}
         chunk = a_chunk(trial, 0)
