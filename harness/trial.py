@@ -10,6 +10,7 @@ from itertools import compress, count
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from harness.bridging import adapt
 from harness.budgets import stated
 from harness.consumption import Consumption
 from harness.errors import HarnessError, ModelError
@@ -121,7 +122,7 @@ class LiveTrial:
         for split in ADAPTED_ON & view.reads - {view.scored}:
             parts.data.pool(split, view.scored)  # reading rows is no part of what adapting takes
         started = perf_counter()
-        adapted = parts.strategy.adapt(parts.model, view, parts.setting)
+        adapted = adapt(parts.data.task, parts.strategy, parts.model, view, parts.setting)
         self._spent_s = perf_counter() - started
         parts.setting.meter.running = False
         return adapted
