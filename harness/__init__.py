@@ -44,6 +44,11 @@ if TYPE_CHECKING:
         Fetchable,
         Metric,
         Model,
+        Pretrainable,
+        Pretrained,
+        PretrainingJob,
+        Price,
+        Priced,
         Report,
         Reporter,
         Scenario,
@@ -57,6 +62,8 @@ if TYPE_CHECKING:
         TrainableInWays,
         Trained,
         TrainingJob,
+        UsesDeviceMemory,
+        Work,
         Worker,
         Workload,
     )
@@ -100,8 +107,9 @@ _HOMES = {
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
     "interfaces": "Adapted Asked Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
-    "ExplainsTraining Fetchable Metric Model Report Reporter Scenario Setting ShowsEvidence Source Strategy Task "
-    "TaskView Trainable TrainableInWays Trained TrainingJob Worker Workload",
+    "ExplainsTraining Fetchable Metric Model Pretrainable Pretrained PretrainingJob Price Priced Report Reporter "
+    "Scenario Setting ShowsEvidence Source Strategy Task TaskView Trainable TrainableInWays Trained TrainingJob "
+    "UsesDeviceMemory Work Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
     "TaskSpec Trial TrialResult Usage Written",
@@ -149,6 +157,11 @@ __all__ = [
     "ParameterError",
     "PluginError",
     "Prediction",
+    "Pretrainable",
+    "Pretrained",
+    "PretrainingJob",
+    "Price",
+    "Priced",
     "Prompt",
     "PromptSpec",
     "Register",
@@ -179,6 +192,8 @@ __all__ = [
     "UnknownNameError",
     "Usage",
     "UsageError",
+    "UsesDeviceMemory",
+    "Work",
     "Worker",
     "Workload",
     "Written",

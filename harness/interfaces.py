@@ -21,10 +21,17 @@ from harness.modelling import (
     ExplainsTraining as ExplainsTraining,
     Fetchable as Fetchable,
     Model as Model,
+    Pretrainable as Pretrainable,
+    Pretrained as Pretrained,
+    PretrainingJob as PretrainingJob,
+    Price as Price,
+    Priced as Priced,
     Trainable as Trainable,
     TrainableInWays as TrainableInWays,
     Trained as Trained,
     TrainingJob as TrainingJob,
+    cannot_pretrain as cannot_pretrain,
+    UsesDeviceMemory as UsesDeviceMemory,
     cannot_train as cannot_train,
 )
 from harness.records import LabelBudget
@@ -83,6 +90,9 @@ class TaskView(Protocol):
 
     def conditioned(self, condition: Condition) -> TaskView:
         """The same task with each sample's context put before its prompt and its input."""
+
+    def unscored(self, texts: Sequence[str]) -> Sequence[str]:
+        """Of texts from elsewhere, those that neither repeat nor hold a text of the scored rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +161,30 @@ class Adapted:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Which parameters tell a strategy how many labelled rows to learn from; learning curves are drawn over them.
+
+    Attributes:
+        rows: the parameter that is the number of training rows; empty where there is none.
+        per_label: the one that is the number of training rows of each label.
+    """
+
+    rows: str = ""
+    per_label: str = ""
+
+
 class Strategy(Protocol):
     """A way to adapt a model to a task.
 
-    A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
-    looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
-    the strategy it is to be compared with) or `baselines` (several, the most important one first), `control` (True
-    for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models that it
-    uses beside the one that it adapts; keys cover their fingerprints), and `changed` (a `harness.composition.Changed`:
-    the strategy that it changes; keys cover its parameters and its plugin's version).
+    A strategy may also have `reads` (a subset of `{"prompt", "candidates", "train", "validation"}`: the parts of a task
+    that it looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a
+    `Component`: the strategy it is to be compared with) or `baselines` (several, the most important one first),
+    `control` (True for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models
+    that it uses beside the one that it adapts; keys cover their fingerprints), `changed` (a
+    `harness.composition.Changed`: the strategy that it changes; keys cover its parameters and its plugin's version),
+    `sizes` (a `Sizes`, or None) and `prompts` (True for one that asks the model as it is: what learning curves are to
+    beat).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
@@ -199,6 +224,22 @@ class ComparesPairs(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What answering some samples took.
+
+    Attributes:
+        prompt_tokens: tokens read.
+        output_tokens: tokens written.
+        first_token_s: for each sample the seconds from the call until the first token of its first generated text was
+            there; None where nothing was generated, or the engine does not time its tokens.
+    """
+
+    prompt_tokens: int
+    output_tokens: int
+    first_token_s: tuple[float | None, ...] = ()
+
+
 class Workload(Protocol):
     """An adapted model with samples to answer: what a scenario measures."""
 
@@ -210,8 +251,12 @@ class Workload(Protocol):
     def timings(self) -> Sequence[ChunkTiming]:
         """How long the scoring pass took, chunk by chunk (all samples at once)."""
 
-    def answer(self, samples: Sequence[Sample]) -> tuple[int, int]:
-        """Answer samples now, from the text to the decision; the tokens read and written."""
+    @property
+    def price(self) -> Price | None:
+        """What the model's tokens cost; None for one without a price."""
+
+    def answer(self, samples: Sequence[Sample]) -> Work:
+        """Answer samples now, from the text to the decision."""
 
 
 class Scenario(Protocol):
@@ -349,6 +394,22 @@ class BaselinesOf(Protocol):
     @property
     def baselines(self) -> tuple[Component, ...]:
         """The strategies to compare with, the most important one first."""
+
+
+class Sized(Protocol):
+    """A strategy that learns from as many labelled rows as it is told."""
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The parameters that tell it; None where, with the others as they are, it learns from no such number."""
+
+
+class Prompts(Protocol):
+    """A strategy that asks the model as it is."""
+
+    @property
+    def prompts(self) -> bool:
+        """Whether it is one."""
 
 
 class Control(Protocol):

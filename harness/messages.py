@@ -30,7 +30,8 @@ class TrialStarted:
 class ChunkTiming:
     """How long one chunk of samples took, all at once: seconds, tokens read and written, peak memory in bytes.
 
-    `counters` are those of an engine that counts its work (`harness.interfaces.CountsWork`), for this chunk alone.
+    `counters` are those of an engine that counts its work (`harness.interfaces.CountsWork`), for this chunk alone; so
+    are processor seconds, joules and the peak of a device's memory, None where nobody can tell.
     """
 
     index: int
@@ -40,6 +41,9 @@ class ChunkTiming:
     output_tokens: int
     peak_bytes: int
     counters: Mapping[str, int] = field(default_factory=dict)
+    cpu_s: float | None = None
+    energy_j: float | None = None
+    device_peak_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

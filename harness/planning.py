@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import ConfigError
 from harness.messages import Job
-from harness.records import Component, Trial
+from harness.records import Candidates, Component, Trial
+from harness.sizes import crossed, curve_of
 from harness.taskdata import PARTS, digest
 
 if TYPE_CHECKING:
@@ -56,16 +57,28 @@ def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
     _check_names(tasks)
     for _, data in tasks:
         check_rows(data, experiment, catalogue)
+    sized = {str(component): _sized(strategies, data, experiment, catalogue) for component, data in tasks}
     planner = Planner(experiment, catalogue)
     cells = [
         Cell(model, task, strategy, seed)
         for model in models
         for task in tasks
-        for strategy in strategies
+        for strategy in sized[str(task[0])]
         for seed in experiment.seeds
     ]
     jobs = [Job(planner.trial(cell), cell.task[0], experiment.device) for cell in cells]
     return tuple({job.trial.key: job for job in jobs}.values())
+
+
+def _sized(
+    strategies: Sequence[tuple[Component, Strategy]], data: TaskData, experiment: Experiment, catalogue: Catalogue
+) -> list[tuple[Component, Strategy]]:
+    """The strategies of a task: those that learn from a number of rows once for each size of the experiment."""
+    return [
+        (one, strategy if one is component else catalogue.strategy(one))
+        for component, strategy in strategies
+        for one in crossed(component, strategy, data, experiment)
+    ]
 
 
 def _check_names(tasks: Sequence[tuple[Component, TaskData]]) -> None:
@@ -131,6 +144,8 @@ class Planner:
             baselines={} if refusal else self._baselines(cell),
             control=bool(getattr(strategy, "control", False)),
             refusal=refusal,
+            curve=curve_of(strategy_component, strategy),
+            prompts=bool(getattr(strategy, "prompts", False)),
         )
 
     def _key(self, cell: Cell, refusal: str) -> str:
@@ -251,6 +266,8 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
             "prompt": dataclasses.asdict(spec.prompt),
             "verbalizations": dict(spec.labels),
         }
+    if "candidates" in read and spec.candidates != Candidates():
+        identity["candidates"] = dataclasses.asdict(spec.candidates)
     return identity
 
 

@@ -92,6 +92,15 @@ class PromptSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidates:
+    """Other ways to ask a task's question: what may stand in the place of its template, instruction and labels."""
+
+    templates: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
+    labels: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationSpec:
     """How answers are generated: their limits, and how their tokens are drawn; see `Generate`."""
 
@@ -125,6 +134,7 @@ class TaskSpec:
         labels: label -> how it is said after the prompt (classification), in the order that scores have.
         has_context: whether its samples carry a context.
         contexts: context label -> its description, where the task describes them.
+        candidates: other ways to ask, where the task names any.
         metrics: names of metrics; the first is the one that ranks.
     """
 
@@ -138,6 +148,7 @@ class TaskSpec:
     extract: ExtractSpec = ExtractSpec()
     has_context: bool = False
     contexts: Mapping[str, str] = field(default_factory=dict)
+    candidates: Candidates = Candidates()
     licence: str = ""
     citation: str = ""
 
@@ -262,7 +273,12 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A grid of trials and how to run them."""
+    """A grid of trials and how to run them.
+
+    Attributes:
+        sizes: numbers of labelled rows with which each strategy that learns from so many is crossed; none: as written.
+        per_label: whether these are rows of each label.
+    """
 
     models: tuple[Component, ...]
     tasks: tuple[Component, ...]
@@ -275,6 +291,8 @@ class Experiment:
     device: str = "auto"
     name: str = ""
     exclude: tuple[Exclusion, ...] = ()
+    sizes: tuple[int, ...] = ()
+    per_label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +306,8 @@ class Trial:
         baselines: those that this one is to be compared with (the same strategy without context ...), the first before
             all: strategy -> key of the trial by it.
         control: whether its strategy is one that others are measured by, and no contender.
+        curve: its strategy without the number of labelled rows (`harness.sizes.curve_of`); empty where it has none.
+        prompts: whether its strategy asks the model as it is.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
     """
@@ -305,6 +325,8 @@ class Trial:
     baselines: Mapping[str, str] = field(default_factory=dict)
     control: bool = False
     refusal: str = ""
+    curve: str = ""
+    prompts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Raised when the tables change their meaning."""
 
 UPGRADES = {
@@ -26,6 +26,11 @@ UPGRADES = {
         "ALTER TABLE trials ADD COLUMN details TEXT",
     ),
     4: ("ALTER TABLE predictions ADD COLUMN cluster_name TEXT",),
+    5: (
+        "ALTER TABLE timings ADD COLUMN cpu_s DOUBLE PRECISION",
+        "ALTER TABLE timings ADD COLUMN energy_j DOUBLE PRECISION",
+        "ALTER TABLE timings ADD COLUMN device_peak_bytes BIGINT",
+    ),
 }
 """Version -> statements, in every database's SQL, that make the next version of it. Older ones can't be upgraded."""
 
@@ -159,6 +164,9 @@ timings = sa.Table(
     sa.Column("output_tokens", sa.BigInteger, nullable=False),
     sa.Column("peak_bytes", sa.BigInteger, nullable=False),
     sa.Column("counters", Json, nullable=False),
+    sa.Column("cpu_s", sa.Double),
+    sa.Column("energy_j", sa.Double),
+    sa.Column("device_peak_bytes", sa.BigInteger),
     sqlite_with_rowid=False,
 )
 

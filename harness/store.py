@@ -334,8 +334,10 @@ def _score(connection: Connection, trial: int, message: ChunkScored) -> None:
     if timing is not None:
         connection.execute(timings.delete().where(timings.c.trial == trial, timings.c.chunk == timing.index))
         counts = {"prompt_tokens": timing.prompt_tokens, "output_tokens": timing.output_tokens}
-        spent = {"samples": timing.samples, "seconds": timing.seconds, "peak_bytes": timing.peak_bytes}
+        spent: dict[str, float | None] = {"samples": timing.samples, "seconds": timing.seconds}
         told = {"trial": trial, "chunk": timing.index, "counters": timing.counters}
+        spent |= {"cpu_s": timing.cpu_s, "energy_j": timing.energy_j}
+        spent |= {"peak_bytes": timing.peak_bytes, "device_peak_bytes": timing.device_peak_bytes}
         connection.execute(timings.insert(), {**told, **spent, **counts})
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from harness.assets import Assets
-from harness.interfaces import Setting, Trainable, Trained, TrainingJob
+from harness.interfaces import ComparesPairs, Setting, Trainable, Trained, TrainingJob
 from harness.planning import reads
 from harness.plugins import Plugins
 from harness.records import (
@@ -295,3 +295,19 @@ def check_metric(metric: Metric) -> None:
             assert isinstance(found, Estimate), f"a metric gives an Estimate, not {found!r}"
             assert found.low <= found.value <= found.high, f"{found.value} lies in [{found.low}, {found.high}]"
     assert isinstance(metric.higher_is_better, bool), "higher_is_better says which way is up"
+    if isinstance(metric, ComparesPairs):
+        _check_pairs(metric, (right, wrong, mixed[:20]), spec)
+
+
+def _check_pairs(metric: ComparesPairs, answers: Sequence[Sequence[Prediction]], spec: TaskSpec) -> None:
+    """Two trials differ by as much as their scores do, whichever comes first; none differs from itself."""
+    for a in answers:
+        for b in answers:
+            there, back = metric.compare(a, b, spec), metric.compare(b, a, spec)
+            if there is None or back is None:
+                continue
+            assert there.difference.value == -back.difference.value, "a minus b is b minus a with the other sign"
+            assert there.difference.low <= there.difference.value <= there.difference.high, "it lies in its interval"
+            assert 0 <= there.p_value <= 1, f"{there.p_value} is no p-value"
+            if a is b:
+                assert there.difference.value == 0, "a trial does not differ from itself"

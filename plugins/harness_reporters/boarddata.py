@@ -122,6 +122,7 @@ def _measures(row: Row) -> dict[str, float]:
         "p50 latency, ms": speed.p50_ms,
         "p95 latency, ms": speed.p95_ms,
         "training, s": costs.train_s,
+        "adapting, s": costs.adapt_s if costs.model_calls else None,
         "loading, s": costs.load_s,
         "peak memory, MB": speed.peak_mb,
     }

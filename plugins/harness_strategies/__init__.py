@@ -12,11 +12,21 @@ def register_strategies(register: Register) -> None:
     register(
         "few-shot", "harness_strategies.prompting:FewShot", summary="put k solved training rows before the question"
     )
+    register(
+        "prompt-search",
+        "harness_strategies.promptsearch:PromptSearch",
+        summary="of many prompts, the best one on validation rows",
+    )
     register("knn", "harness_strategies.neighbours:NeighbourVote", summary="the vote of the nearest training rows")
     register(
         "context",
         "harness_strategies.context:context",
         summary="put each sample's context before its input, under another strategy",
+    )
+    register(
+        "pretrain",
+        "harness_strategies.pretraining:pretrain",
+        summary="go on with pre-training on the task's or other texts, under another strategy",
     )
     register(
         "linear-probe",

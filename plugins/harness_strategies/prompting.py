@@ -18,7 +18,7 @@ from pydantic import Field
 
 from harness.answers import classify, decide, fills
 from harness.errors import ParameterError
-from harness.interfaces import Adapted, Chats, ExplainsItself
+from harness.interfaces import Adapted, Chats, ExplainsItself, Sizes
 from harness.records import Chat, Component, LabelBudget
 from harness.templates import render_input
 from harness_strategies.calibration import Calibration, refuses_calibration
@@ -50,6 +50,8 @@ class ZeroShot:
     calibrate: Calibration = "none"
     calibration_texts: Annotated[int, Field(ge=1)] = 128
     chat: Chat = "auto"
+
+    prompts: ClassVar[bool] = True
 
     @property
     def reads(self) -> frozenset[str]:
@@ -108,6 +110,7 @@ class FewShot:
     chat: Chat = "auto"
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt", "train"})
+    prompts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         searches = self.select in SEARCHES
@@ -122,6 +125,11 @@ class FewShot:
                 f"calibrate=contextual needs one prompt for all samples, and select={self.select} makes one for each",
                 hint="use calibrate=batch",
             )
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The number of demonstrations; a search for each sample knows of every training label, whatever `k` is."""
+        return None if self.select in SEARCHES else Sizes(rows="k")
 
     @property
     def models(self) -> tuple[Component, ...]:

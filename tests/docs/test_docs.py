@@ -446,7 +446,11 @@ def test_parameters_and_their_defaults_are_those_of_the_signatures(plugins):
         for entry in plugins.registry(kind):
             parameters = inspect.signature(entry.load()).parameters.values()
             named = [one for one in parameters if one.kind is not one.VAR_KEYWORD]
-            settable = {one.name: str(one.default) for one in named if one.name not in PROVIDED | {"reference"}}
+            settable = {
+                one.name: "required" if one.default is one.empty else str(one.default)
+                for one in named
+                if one.name not in PROVIDED | {"reference"}
+            }
             if settable and entry.plugin in ours:
                 expected[entry.name] = settable
     assert documented == expected

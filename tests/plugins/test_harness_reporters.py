@@ -31,6 +31,7 @@ from harness.records import (
     Coverage,
     Estimate,
     LabelBudget,
+    Outcome,
     Trial,
     TrialResult,
 )
@@ -215,6 +216,45 @@ def test_thin_percentiles_and_ties_are_marked():
     assert (columns["p95 ms"](best), columns["p99 ms"](best)) == ("20.0", "1,234~")
     assert columns["gain"](best) == cells.gain(best)
     assert columns["gain"](best).startswith("+0.050 [")
+
+
+def of_classes(count):
+    """Outcomes of which the first ones are right; three quarters of the samples are of one class."""
+    return [Outcome(f"row-{i}", i < count, "ham" if 4 * i < 3 * N else "spam") for i in range(N)]
+
+
+def a_board_with_a_tie_and_a_weak_row():
+    right = {"good/zero-shot/0": 39, "near/zero-shot/0": 38, "weak/zero-shot/0": 28}
+    results = [a_result(key.partition("/")[0], "zero-shot", score=count / N) for key, count in right.items()]
+    return build(results, lambda key: of_classes(right[key]))
+
+
+def test_ranks_have_intervals_and_a_tie_its_number_of_samples():
+    (table,) = a_board_with_a_tie_and_a_weak_row().tables
+    columns = {column.heading: column.text for column in cells.columns(table)}
+    assert [columns["ranks"](row) for row in table.rows] == ["1-2", "1-2", "3"]
+    assert (
+        f"About {table.settling:,} samples would settle whether it is better than near · zero-shot."
+        in cells.headline(table)
+    )
+
+
+@pytest.mark.parametrize("reporter", [Terminal, Markdown])
+def test_rows_that_are_no_better_than_the_majority_are_warned_of(reporter):
+    text = reporter().render(a_board_with_a_tie_and_a_weak_row()).text
+    assert "No better than the majority's answer (0.750): weak · zero-shot." in " ".join(text.split())
+    assert "No better than" not in reporter().render(a_rich_board()).text
+
+
+def test_csv_and_json_have_ranks_and_tests():
+    board = a_board_with_a_tie_and_a_weak_row()
+    frame = pd.read_csv(io.StringIO(Csv().render(board).text))
+    assert list(zip(frame["rank_low"], frame["rank_high"], strict=True)) == [(1, 2), (1, 2), (3, 3)]
+    assert list(frame["p_majority"] < 0.05) == [True, True, False]
+    (table,) = json.loads(Json().render(board).text)["tables"]
+    assert table["majority"] == 0.75
+    assert [row["ranks"] for row in table["rows"]] == [[1, 2], [1, 2], [3, 3]]
+    assert table["settling"] == board.tables[0].settling
 
 
 def test_columns_of_which_nothing_is_known_are_left_out():
