@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from harness.catalogue import is_file
 from harness.errors import HarnessError, UsageError
-from harness.interfaces import ComparesPairs
+from harness.interfaces import ComparesPairs, MeasuresItself
 from harness.packed import Selected
 from harness.pairing import RIGHT_ANSWERS, Pairing
 from harness.ranking import holm
-from harness.records import Classify, Embed, Outcome, PromptSpec, TaskSpec
+from harness.records import Outcome, PromptSpec, TaskSpec
+from harness.requests import TEXTS
 from harness.samplesize import minimum_detectable_difference, samples_to_settle
 from harness.selecting import trial_name
 
@@ -136,6 +137,18 @@ def compare(
     )
 
 
+def metrics_of(result: TrialResult, catalogue: Catalogue) -> Mapping[str, Metric]:
+    """The metrics that a trial has and somebody can make today: the task's own, or registered ones."""
+    task = result.trial.task
+    registered = catalogue.plugins.registry("metric")
+    named = [name for name in result.metrics if name in registered]
+    if len(named) < len(result.metrics) and task.reference is not None:
+        own = catalogue.task(task).task
+        if isinstance(own, MeasuresItself):
+            return own.metrics(())
+    return catalogue.metrics(named)
+
+
 def specification(trial: Trial, store: Store, catalogue: Catalogue) -> TaskSpec:
     """The trial's task as it is defined now; where it can't be found, one without labels, with a warning."""
     files = [component for component in store.experiment(trial.key).tasks if is_file(component)]
@@ -145,7 +158,7 @@ def specification(trial: Trial, store: Store, catalogue: Catalogue) -> TaskSpec:
         except HarnessError as error:
             log.debug("%s: %s", component, error)
             continue
-        if spec.name == trial.task.name:
+        if spec.name in (trial.task.name, f"{trial.task.name}:{trial.task.reference}"):
             return spec
     log.warning("task %s is not found: metrics that need its labels are not compared", trial.task)
     return _nameless(trial.task.name)
@@ -300,4 +313,4 @@ class _Prompts:
 
 
 def _text(request: Request) -> str:
-    return request.text if isinstance(request, Classify | Embed) else request.prompt.text
+    return request.text if isinstance(request, TEXTS) else request.prompt.text

@@ -130,6 +130,7 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "notes": list(result.notes),
         "provenance": dict(result.provenance),
         "details": dict(result.details),
+        "manifest": dict(result.manifest),
     }
 
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from harness.bridging import MeasuresItself, asks_itself
+from harness.bridging import refusal as refusal_of
 from harness.errors import ConfigError
+from harness.manifest import manifest
 from harness.messages import Job
 from harness.records import Candidates, Component, Trial
 from harness.sizes import crossed, curve_of
@@ -66,7 +69,7 @@ def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
         for strategy in sized[str(task[0])]
         for seed in experiment.seeds
     ]
-    jobs = [Job(planner.trial(cell), cell.task[0], experiment.device) for cell in cells]
+    jobs = [planner.job(cell) for cell in cells]
     return tuple({job.trial.key: job for job in jobs}.values())
 
 
@@ -100,7 +103,7 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
         UnknownNameError, ConfigError: naming the task, the row and the template.
     """
     spec = data.spec
-    catalogue.metrics(spec.metrics, where=data.where("metrics"))
+    catalogue.metrics_of(data)
     n = data.scored_facts(experiment.split, experiment.limit).n
     if experiment.limit is not None and experiment.limit > n:
         log.info(
@@ -120,6 +123,16 @@ class Planner:
         self.catalogue = catalogue
         self._fingerprints: dict[str, str] = {}
 
+    def job(self, cell: Cell) -> Job:
+        """The cell's trial with what is to be told of it."""
+        trial, (component, data) = self.trial(cell), cell.task
+        found: dict[str, str] = {}
+        if not trial.refusal:
+            identity = self._identity(cell, self._fingerprint(*cell.model))
+            metrics = self.catalogue.metrics_version(component)
+            found = manifest(identity, data, trial, device=self.experiment.device, metrics=metrics)
+        return Job(trial, component, self.experiment.device, manifest=found)
+
     def trial(self, cell: Cell) -> Trial:
         """The cell's trial, with its key; a pair that can't work carries the reason."""
         (model_component, model), (task_component, data), (strategy_component, strategy) = (
@@ -133,7 +146,7 @@ class Planner:
         return Trial(
             key=self._key(cell, refusal),
             model=model_component,
-            task=Component(data.spec.name, None, task_component.params),
+            task=task_component if task_component.reference else Component(data.spec.name, None, task_component.params),
             strategy=strategy_component,
             seed=cell.seed,
             split=split,
@@ -146,6 +159,8 @@ class Planner:
             refusal=refusal,
             curve=curve_of(strategy_component, strategy),
             prompts=bool(getattr(strategy, "prompts", False)),
+            source=task_component,
+            losses=_losses(data),
         )
 
     def _key(self, cell: Cell, refusal: str) -> str:
@@ -163,7 +178,7 @@ class Planner:
     def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
         (model_component, _), (_, data), (strategy_component, strategy) = cell.model, cell.task, cell.strategy
-        read = reads(strategy)
+        read, own = reads(strategy), asks_itself(data.task)
         others = [
             self._model(other, self._fingerprint(other, self.catalogue.model(other)) if fingerprint else "")
             for other in used_models(strategy)
@@ -184,6 +199,7 @@ class Planner:
             ],
             "seed": cell.seed,
             "split": self.experiment.split,
+            **({} if own is None else {"asks": own.identity()}),
             # `auto` is whichever device there is; one that is named is asked for on purpose, for its times above all.
             **({} if self.experiment.device == "auto" else {"device": self.experiment.device}),
         }
@@ -226,6 +242,9 @@ class Planner:
         read, split = reads(strategy), self.experiment.split
         if split in read:
             return f"it adapts on split {split}, which is being scored"
+        own = asks_itself(data.task)
+        if own is not None:
+            return refusal_of(own, model, strategy) or strategy.refuses(model, data.spec) or ""
         if "train" in read and not data.pool_facts("train", split).n:
             return "the task has no training rows beside those that are scored"
         return strategy.refuses(model, data.spec) or ""
@@ -248,6 +267,13 @@ def _chain(component: Component, strategy: Strategy) -> Iterator[tuple[Component
     changed: Changed | None = getattr(strategy, "changed", None)
     if changed is not None:
         yield from _chain(changed.component, changed.strategy)
+
+
+def _losses(data: TaskData) -> tuple[str, ...]:
+    """A task's own metrics of which less is better: nobody else knows when the trial is read again."""
+    if not isinstance(data.task, MeasuresItself):
+        return ()
+    return tuple(name for name, metric in data.task.metrics(()).items() if not metric.higher_is_better)
 
 
 def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from harness.requests import (
     Request as Request,
     RequestKind as RequestKind,
     Response as Response,
+    RollingLogLikelihood as RollingLogLikelihood,
     Usage as Usage,
     Written as Written,
 )
@@ -131,6 +132,7 @@ class TaskSpec:
     """All of a task but its rows.
 
     Attributes:
+        kind: `external` is a task of another harness, which asks and judges by itself: `harness.interfaces.AsksItself`.
         labels: label -> how it is said after the prompt (classification), in the order that scores have.
         has_context: whether its samples carry a context.
         contexts: context label -> its description, where the task describes them.
@@ -139,7 +141,7 @@ class TaskSpec:
     """
 
     name: str
-    kind: Kind
+    kind: Kind | Literal["external"]
     prompt: PromptSpec
     labels: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("accuracy",)
@@ -174,6 +176,8 @@ class Prediction:
         latency_ms: the time this one sample took alone, where it was measured alone.
         reason: why it failed.
         cluster: the sample's; filled in by the trial.
+        measured: what a task that judges by itself measures on this sample: name -> JSON value.
+        judged: whether such a task finds the answer right; None where right is what equals the target.
     """
 
     sample_id: str
@@ -187,10 +191,14 @@ class Prediction:
     latency_ms: float | None = None
     reason: str = ""
     cluster: str | None = None
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    judged: bool | None = None
 
     @property
     def correct(self) -> bool:
-        """Whether the answer is the target; no answer is never correct."""
+        """Whether the answer is the target, or the task finds it right; otherwise no answer is never correct."""
+        if self.judged is not None:
+            return self.judged
         return self.prediction is not None and self.prediction == self.target
 
 
@@ -310,6 +318,8 @@ class Trial:
         prompts: whether its strategy asks the model as it is.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
+        source: where the task is loaded from, as somebody wrote it; None for what was stored before this was.
+        losses: the task's metrics of which less is better.
     """
 
     key: str
@@ -327,6 +337,8 @@ class Trial:
     refusal: str = ""
     curve: str = ""
     prompts: bool = False
+    source: Component | None = None
+    losses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +393,7 @@ class TrialResult:
         notes: what a reader has to know (ignored parameters, excluded duplicates ...).
         provenance: device, dtype, threads, library versions.
         details: what its strategy tells other programs of how it adapted.
+        manifest: what it was made of, field by field (`harness.manifest`); empty until it has adapted.
         cached: whether this run found it finished.
     """
 
@@ -399,3 +412,4 @@ class TrialResult:
     provenance: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False
+    manifest: Mapping[str, str] = field(default_factory=dict)

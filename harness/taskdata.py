@@ -18,6 +18,7 @@ from harness.templates import HEAD, render_input, shown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from harness.interfaces import Task
     from harness.records import Condition, Sample, Split, TaskSpec
@@ -47,6 +48,17 @@ class TaskData:
         """Where the task says this: file, line and key for one from a file."""
         place: Callable[..., str] | None = getattr(self.task, "where", None)
         return place(*keys) if place else f"task {self.spec.name}: {'.'.join(map(str, keys))}"
+
+    @property
+    def path(self) -> Path | None:
+        """The file that defines the task; None for one that code makes."""
+        path: Path | None = getattr(self.task, "path", None)
+        return path
+
+    def files(self) -> dict[str, str]:
+        """The digests of the files that hold its rows; empty for a task that code makes."""
+        digests: Callable[[], dict[str, str]] | None = getattr(self.task, "files", None)
+        return digests() if digests else {}
 
     def scored(self, split: Split, limit: int | None) -> Sequence[Sample]:
         """The rows that a trial answers: the split, or a seeded stratified draw of `limit` rows of it.

@@ -38,6 +38,7 @@ from harness.records import (
     Prompt,
     PromptSpec,
     RequestKind,
+    RollingLogLikelihood,
     Sample,
     Split,
     TaskSpec,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 ANSWERS: Mapping[str, type[Any]] = {
     "LogLikelihood": LogLikelihoods,
+    "RollingLogLikelihood": LogLikelihoods,
     "Generate": Generated,
     "Classify": Classified,
     "Embed": Embedded,
@@ -68,7 +70,7 @@ ANSWERS: Mapping[str, type[Any]] = {
 class ToyModel:
     """Prefers the choice that shares most letters with the prompt; can be trained, without learning anything."""
 
-    answers: frozenset[RequestKind] = frozenset({"LogLikelihood", "Generate"})
+    answers: frozenset[RequestKind] = frozenset({"LogLikelihood", "RollingLogLikelihood", "Generate"})
     hyperparameters: frozenset[str] = frozenset()
     provenance: Mapping[str, str] = {"device": "none"}
 
@@ -97,7 +99,11 @@ def _toy_answer(request: Request) -> Response:
     if isinstance(request, LogLikelihood):
         text = request.prompt.text
         values = tuple(-1.0 / (1 + _shared(text, choice)) for choice in request.continuations)
-        return LogLikelihoods(values, Usage(len(text.split()), len(values)))
+        greedy = tuple(value == max(values) for value in values) if request.greedy else ()
+        return LogLikelihoods(values, Usage(len(text.split()), len(values)), greedy=greedy)
+    if isinstance(request, RollingLogLikelihood):
+        tokens = len(request.text.split())
+        return LogLikelihoods((-2.5 * tokens,), Usage(tokens), (tokens,))
     if isinstance(request, Generate):
         words = request.prompt.query.split()
         texts = [words[number:][: request.max_tokens] for number in range(request.n)]
@@ -194,6 +200,8 @@ def _requests(kind: RequestKind) -> list[Request]:
     texts = ("The sun shines.", "Snow falls on the mountains all day long.", "")
     if kind == "LogLikelihood":
         return [LogLikelihood(Prompt(text), (" warm", " cold and grey")) for text in texts]
+    if kind == "RollingLogLikelihood":
+        return [RollingLogLikelihood(text) for text in texts[:2]]
     if kind == "Generate":
         return [Generate(Prompt(text), max_tokens=4) for text in texts[:2]]
     if kind == "Classify":

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-latency", "latency", flag_value=False, default=True, help="Measure no latency.")
 @options.form("table", "markdown", "csv", "json", default="table")
+@options.tasks_path
 @click.pass_obj
 def command(
     session: Session,

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood
+from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, RollingLogLikelihood
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +103,7 @@ def _request(request: Request, texts: Texts) -> list[Any]:
     kind = type(request).__name__
     if isinstance(request, Classify):
         return [kind, -1, texts.text(request.text), texts.several(request.labels), -1]
-    if isinstance(request, Embed):
+    if isinstance(request, Embed | RollingLogLikelihood):
         return [kind, -1, texts.text(request.text), -1, -1]
     prompt = request.prompt
     kind += {"message": ", in a chat template", "turns": ", as turns of a chat"}.get(prompt.chat, "")

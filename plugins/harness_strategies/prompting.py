@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from harness.records import RequestKind, Sample, TaskSpec
 
 
+OWN_PROMPTS = "the task makes its own prompts and chooses its demonstrations"
+
+
 @dataclass(frozen=True, slots=True)
 class ZeroShot:
     """The task's prompt, and nothing else. A model that classifies by itself is given the bare input instead.
@@ -59,12 +62,19 @@ class ZeroShot:
         return frozenset({"prompt", "train"} if self.calibrate == "batch" else {"prompt"})
 
     @property
+    def demonstrations(self) -> int:
+        """None, on a task that asks by itself too."""
+        return 0
+
+    @property
     def baseline(self) -> Component | None:
         """Of a calibrated one the same without calibration."""
         return _uncalibrated("zero-shot", self)
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs log-likelihoods, fillings or generation, or a model that classifies untrained."""
+        if spec.kind == "external":
+            return None if self == ZeroShot() else f"{OWN_PROMPTS}: zero-shot changes nothing of them"
         if self._is_given_inputs(model, spec):
             return None
         return _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
@@ -132,6 +142,11 @@ class FewShot:
         return None if self.select in SEARCHES else Sizes(rows="k")
 
     @property
+    def demonstrations(self) -> int:
+        """How many a task that asks by itself shows; it chooses them."""
+        return self.k
+
+    @property
     def models(self) -> tuple[Component, ...]:
         """The encoder."""
         return models_of(self.encoder)
@@ -145,6 +160,8 @@ class FewShot:
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs log-likelihoods, fillings or generation; embeddings for some selectors."""
+        if spec.kind == "external":
+            return None if self == FewShot(self.k) else f"{OWN_PROMPTS}: few-shot says their number alone, k={self.k}"
         if self.select in EMBEDS and self.encoder is None and "Embed" not in model.answers:
             return f"select={self.select} needs embeddings, which the model does not give: name an encoder"
         return _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
