@@ -17,8 +17,9 @@ from harness.interfaces import TrainingJob
 from harness.records import Classify
 from harness_hf import adapters, classifier, training
 from harness_hf import trainer as hf_trainer
+from harness_hf.headless import HEADLESS, HEADLESS_SEQ2SEQ, RECURRENT
 from harness_hf.models import hf
-from harness_hf.plan import HEADLESS_SEQ2SEQ, METHODS, Plan
+from harness_hf.plan import METHODS, Plan, why_not
 from harness_hf.settings import Settings
 
 LABELS = ("sport", "business")
@@ -341,9 +342,44 @@ def test_encoder_decoders_without_a_classifier_are_those_of_transformers():
     assert SEQ2SEQ - HEADLESS_SEQ2SEQ - set(KNOWN) == set()
 
 
-def test_an_architecture_without_a_classifier_is_an_error(model, job):
-    with pytest.raises(TrainingError, match="no classifier for models of type 'mamba'"):
-        model("mamba").train(job())
+def test_language_models_without_a_classifier_are_those_of_transformers():
+    from transformers.models.auto import modeling_auto as auto
+
+    known = set(auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES)
+    speaking = {*auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES}
+    assert speaking - known <= HEADLESS
+    assert HEADLESS.isdisjoint(known)
+
+
+def test_language_models_with_recurrent_layers_and_a_classifier_are_those_of_transformers():
+    from transformers import CONFIG_MAPPING, DynamicCache
+    from transformers.models.auto import modeling_auto as auto
+
+    both = set(auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES) & set(auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    layers = {kind: DynamicCache(config=CONFIG_MAPPING[kind]()).layers for kind in both}
+    recurrent = {kind for kind, all_of_it in layers.items() if any("Linear" in type(one).__name__ for one in all_of_it)}
+    assert recurrent <= RECURRENT
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_recurrent_model_without_a_classifier_is_refused_before_it_is_trained(method, model, job):
+    why = "transformers has no classifier for models of type 'mamba'"
+    assert model("mamba").cannot(method) == why
+    assert model("mamba").methods == {"prompt"}
+    with pytest.raises(TrainingError, match=why):
+        model("mamba").train(job(method))
+
+
+def test_recurrent_layers_have_no_place_for_learnt_keys(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "jamba"}')
+    assert "some of its layers are recurrent" in why_not("prefix-tuning", tmp_path)
+    assert why_not("lora", tmp_path) is None
+
+
+def test_code_of_its_own_may_have_a_classifier(tmp_path):
+    auto_map = {"AutoModelForSequenceClassification": "own.Classifier"}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "mamba", "auto_map": auto_map}))
+    assert why_not("head", tmp_path) is None
 
 
 @pytest.mark.parametrize(
