@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from harness.interfaces import (
         Adapted,
         Asked,
+        AsksItself,
         Chats,
         CountsTokens,
         CountsWork,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         ExplainsItself,
         ExplainsTraining,
         Fetchable,
+        MeasuresItself,
         Metric,
         Model,
         Pretrainable,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         Source,
         Strategy,
         Task,
+        TaskCollection,
         TaskView,
         Trainable,
         TrainableInWays,
@@ -88,6 +91,7 @@ if TYPE_CHECKING:
         Request,
         RequestKind,
         Response,
+        RollingLogLikelihood,
         Sample,
         TaskSpec,
         Trial,
@@ -106,13 +110,13 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted Asked Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
-    "ExplainsTraining Fetchable Metric Model Pretrainable Pretrained PretrainingJob Price Priced Report Reporter "
-    "Scenario Setting ShowsEvidence Source Strategy Task TaskView Trainable TrainableInWays Trained TrainingJob "
-    "UsesDeviceMemory Work Worker Workload",
+    "interfaces": "Adapted Asked AsksItself Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
+    "ExplainsTraining Fetchable MeasuresItself Metric Model Pretrainable Pretrained PretrainingJob Price Priced "
+    "Report Reporter Scenario Setting ShowsEvidence Source Strategy Task TaskCollection TaskView Trainable "
+    "TrainableInWays Trained TrainingJob UsesDeviceMemory Work Worker Workload",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
-    "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response Sample "
-    "TaskSpec Trial TrialResult Usage Written",
+    "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response "
+    "RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
 _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name in names.split()}
@@ -120,6 +124,7 @@ _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name 
 __all__ = [
     "Adapted",
     "Asked",
+    "AsksItself",
     "AssetError",
     "Assets",
     "Chats",
@@ -150,6 +155,7 @@ __all__ = [
     "LabelBudget",
     "LogLikelihood",
     "LogLikelihoods",
+    "MeasuresItself",
     "Metric",
     "Model",
     "ModelError",
@@ -171,6 +177,7 @@ __all__ = [
     "RequestKind",
     "Response",
     "Results",
+    "RollingLogLikelihood",
     "Sample",
     "Scenario",
     "Setting",
@@ -179,6 +186,7 @@ __all__ = [
     "StoreError",
     "Strategy",
     "Task",
+    "TaskCollection",
     "TaskSpec",
     "TaskView",
     "TemplateError",

@@ -10,6 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from harness.bridging import (
+    AsksItself as AsksItself,
+    MeasuresItself as MeasuresItself,
+    ShowsDemonstrations as ShowsDemonstrations,
+    TaskCollection as TaskCollection,
+)
 from harness.errors import ModelError
 from harness.metering import Meter
 from harness.modelling import (
@@ -37,7 +43,7 @@ from harness.modelling import (
 from harness.records import LabelBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.differences import Paired
@@ -161,15 +167,30 @@ class Adapted:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Which parameters tell a strategy how many labelled rows to learn from; learning curves are drawn over them.
+
+    Attributes:
+        rows: the parameter that is the number of training rows; empty where there is none.
+        per_label: the one that is the number of training rows of each label.
+    """
+
+    rows: str = ""
+    per_label: str = ""
+
+
 class Strategy(Protocol):
     """A way to adapt a model to a task.
 
-    A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
-    looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
-    the strategy it is to be compared with) or `baselines` (several, the most important one first), `control` (True
-    for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models that it
-    uses beside the one that it adapts; keys cover their fingerprints), and `changed` (a `harness.composition.Changed`:
-    the strategy that it changes; keys cover its parameters and its plugin's version).
+    A strategy may also have `reads` (a subset of `{"prompt", "candidates", "train", "validation"}`: the parts of a task
+    that it looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a
+    `Component`: the strategy it is to be compared with) or `baselines` (several, the most important one first),
+    `control` (True for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models
+    that it uses beside the one that it adapts; keys cover their fingerprints), `changed` (a
+    `harness.composition.Changed`: the strategy that it changes; keys cover its parameters and its plugin's version),
+    `sizes` (a `Sizes`, or None) and `prompts` (True for one that asks the model as it is: what learning curves are to
+    beat).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
@@ -291,14 +312,12 @@ class Asked:
     """What a trial asked of each sample.
 
     Attributes:
-        samples: those that it scores, in the data's order.
-        requests: pure; what is asked for one of them.
+        samples: id and requests of each that it scores, in the data's order; may be gone through several times.
         labels: of a classification, in the order that scores have.
         notes: of the strategy, made again without its model; what could not be made so is told in them.
     """
 
-    samples: Sequence[Sample]
-    requests: Callable[[Sample], Sequence[Request]]
+    samples: Iterable[tuple[str, Sequence[Request]]]
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -381,6 +400,22 @@ class BaselinesOf(Protocol):
     @property
     def baselines(self) -> tuple[Component, ...]:
         """The strategies to compare with, the most important one first."""
+
+
+class Sized(Protocol):
+    """A strategy that learns from as many labelled rows as it is told."""
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The parameters that tell it; None where, with the others as they are, it learns from no such number."""
+
+
+class Prompts(Protocol):
+    """A strategy that asks the model as it is."""
+
+    @property
+    def prompts(self) -> bool:
+        """Whether it is one."""
 
 
 class Control(Protocol):

@@ -24,6 +24,7 @@ class TrialStarted:
     provenance: Mapping[str, str]
     budget: LabelBudget = field(default_factory=LabelBudget)
     details: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Job:
         done: places, among the scored samples, of those that have been answered already.
         timings: chunks that were timed already (for the offline scenario).
         scenarios: latency scenarios that are still to be measured.
+        manifest: what the trial is made of, field by field (`harness.manifest`).
     """
 
     trial: Trial
@@ -100,3 +102,4 @@ class Job:
     done: Places = field(default_factory=Places)
     timings: tuple[ChunkTiming, ...] = ()
     scenarios: tuple[Component, ...] = ()
+    manifest: Mapping[str, str] = field(default_factory=dict)

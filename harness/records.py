@@ -21,6 +21,7 @@ from harness.requests import (
     Request as Request,
     RequestKind as RequestKind,
     Response as Response,
+    RollingLogLikelihood as RollingLogLikelihood,
     Usage as Usage,
     Written as Written,
 )
@@ -92,6 +93,15 @@ class PromptSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidates:
+    """Other ways to ask a task's question: what may stand in the place of its template, instruction and labels."""
+
+    templates: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
+    labels: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationSpec:
     """How answers are generated: their limits, and how their tokens are drawn; see `Generate`."""
 
@@ -122,14 +132,16 @@ class TaskSpec:
     """All of a task but its rows.
 
     Attributes:
+        kind: `external` is a task of another harness, which asks and judges by itself: `harness.interfaces.AsksItself`.
         labels: label -> how it is said after the prompt (classification), in the order that scores have.
         has_context: whether its samples carry a context.
         contexts: context label -> its description, where the task describes them.
+        candidates: other ways to ask, where the task names any.
         metrics: names of metrics; the first is the one that ranks.
     """
 
     name: str
-    kind: Kind
+    kind: Kind | Literal["external"]
     prompt: PromptSpec
     labels: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("accuracy",)
@@ -138,6 +150,7 @@ class TaskSpec:
     extract: ExtractSpec = ExtractSpec()
     has_context: bool = False
     contexts: Mapping[str, str] = field(default_factory=dict)
+    candidates: Candidates = Candidates()
     licence: str = ""
     citation: str = ""
 
@@ -163,6 +176,8 @@ class Prediction:
         latency_ms: the time this one sample took alone, where it was measured alone.
         reason: why it failed.
         cluster: the sample's; filled in by the trial.
+        measured: what a task that judges by itself measures on this sample: name -> JSON value.
+        judged: whether such a task finds the answer right; None where right is what equals the target.
     """
 
     sample_id: str
@@ -176,10 +191,14 @@ class Prediction:
     latency_ms: float | None = None
     reason: str = ""
     cluster: str | None = None
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    judged: bool | None = None
 
     @property
     def correct(self) -> bool:
-        """Whether the answer is the target; no answer is never correct."""
+        """Whether the answer is the target, or the task finds it right; otherwise no answer is never correct."""
+        if self.judged is not None:
+            return self.judged
         return self.prediction is not None and self.prediction == self.target
 
 
@@ -262,7 +281,12 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A grid of trials and how to run them."""
+    """A grid of trials and how to run them.
+
+    Attributes:
+        sizes: numbers of labelled rows with which each strategy that learns from so many is crossed; none: as written.
+        per_label: whether these are rows of each label.
+    """
 
     models: tuple[Component, ...]
     tasks: tuple[Component, ...]
@@ -275,6 +299,8 @@ class Experiment:
     device: str = "auto"
     name: str = ""
     exclude: tuple[Exclusion, ...] = ()
+    sizes: tuple[int, ...] = ()
+    per_label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +314,12 @@ class Trial:
         baselines: those that this one is to be compared with (the same strategy without context ...), the first before
             all: strategy -> key of the trial by it.
         control: whether its strategy is one that others are measured by, and no contender.
+        curve: its strategy without the number of labelled rows (`harness.sizes.curve_of`); empty where it has none.
+        prompts: whether its strategy asks the model as it is.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
+        source: where the task is loaded from, as somebody wrote it; None for what was stored before this was.
+        losses: the task's metrics of which less is better.
     """
 
     key: str
@@ -305,6 +335,10 @@ class Trial:
     baselines: Mapping[str, str] = field(default_factory=dict)
     control: bool = False
     refusal: str = ""
+    curve: str = ""
+    prompts: bool = False
+    source: Component | None = None
+    losses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +393,7 @@ class TrialResult:
         notes: what a reader has to know (ignored parameters, excluded duplicates ...).
         provenance: device, dtype, threads, library versions.
         details: what its strategy tells other programs of how it adapted.
+        manifest: what it was made of, field by field (`harness.manifest`); empty until it has adapted.
         cached: whether this run found it finished.
     """
 
@@ -377,3 +412,4 @@ class TrialResult:
     provenance: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False
+    manifest: Mapping[str, str] = field(default_factory=dict)

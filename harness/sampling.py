@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import unicodedata
 from array import array
 from collections import Counter, defaultdict
@@ -165,7 +166,7 @@ def _fill(dealt: dict[S | None, list[str]]) -> None:
 def draw(samples: Sequence[Sample], n: int, stratum: Callable[[Sample], Hashable], seed: int = 0) -> Sequence[Sample]:
     """A seeded stratified draw of n samples, in their original order; all of them where there are no more than n.
 
-    Strata are drawn from in proportion, by largest remainders. Within a stratum a smaller draw is part of a larger one.
+    Strata are drawn from in proportion. A smaller draw is part of a larger one of the same seed.
     """
     if n >= len(samples):
         return samples
@@ -215,12 +216,17 @@ def few(
 
 
 def _quotas(sizes: Mapping[str, int], n: int) -> dict[str, int]:
-    """Shares of n in proportion to the sizes, rounded down; the rest goes to the largest remainders."""
-    total = sum(sizes.values())
-    quotas = {name: n * size // total for name, size in sizes.items()}
-    order = sorted(sizes, key=lambda name: (-(n * sizes[name] % total), -sizes[name], name))
-    for name in order[: n - sum(quotas.values())]:
+    """Shares of n in proportion to the sizes, rounded to the nearest (Webster 1832): no share falls as n grows.
+
+    The seats of a size s stand at 1/2s, 3/2s, 5/2s ...; the n lowest of all are taken.
+    """
+    quotas = dict.fromkeys(sizes, 0)
+    seats = [(1 / size, -size, name) for name, size in sizes.items()]
+    heapq.heapify(seats)
+    for _ in range(min(n, sum(sizes.values()))):
+        _, less, name = seats[0]
         quotas[name] += 1
+        heapq.heapreplace(seats, ((2 * quotas[name] + 1) / -less, less, name))
     return quotas
 
 

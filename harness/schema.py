@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 8
 """Raised when the tables change their meaning."""
 
 UPGRADES = {
@@ -30,6 +30,15 @@ UPGRADES = {
         "ALTER TABLE timings ADD COLUMN cpu_s DOUBLE PRECISION",
         "ALTER TABLE timings ADD COLUMN energy_j DOUBLE PRECISION",
         "ALTER TABLE timings ADD COLUMN device_peak_bytes BIGINT",
+    ),
+    6: (
+        "ALTER TABLE trials ADD COLUMN manifest TEXT",
+        "ALTER TABLE trials ADD COLUMN repeating TEXT",
+        "ALTER TABLE trials ADD COLUMN clean TEXT",
+    ),
+    7: (
+        "ALTER TABLE predictions ADD COLUMN measured TEXT",
+        "ALTER TABLE predictions ADD COLUMN judged SMALLINT",
     ),
 }
 """Version -> statements, in every database's SQL, that make the next version of it. Older ones can't be upgraded."""
@@ -111,6 +120,9 @@ trials = sa.Table(
     sa.Column("model_calls", sa.BigInteger),
     sa.Column("adapt_tokens", sa.BigInteger),
     sa.Column("details", Json),
+    sa.Column("manifest", Json),
+    sa.Column("repeating", Json),
+    sa.Column("clean", Json),
 )
 
 # How a run named a trial: two spellings (`few-shot`, `few-shot,k=8`) and two limits can mean the same trial.
@@ -150,6 +162,8 @@ predictions = sa.Table(
     sa.Column("latency_ms", sa.Double),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("cluster_name", sa.Text),
+    sa.Column("measured", Json),
+    sa.Column("judged", sa.SmallInteger),
     sqlite_with_rowid=False,
 )
 

@@ -98,6 +98,15 @@ class Store:
             query = query.where(runs.c.id == run)
         return dict(self._read(lambda connection: connection.execute(query).scalar()) or {})
 
+    def folder(self, key: str) -> str | None:
+        """The folder in which a trial was planned last, where paths that it names begin; None where it isn't known."""
+        planned = run_trials.join(trials).join(runs)
+        query = sa.select(runs.c.environment).select_from(planned).where(trials.c.key == key)
+        newest = query.order_by(runs.c.id.desc()).limit(1)
+        environment = self._read(lambda connection: connection.execute(newest).scalar()) or {}
+        found: str | None = environment.get("folder")
+        return found
+
     def plan(self, run: int, trials: Sequence[Trial], *, rerun: bool = False) -> None:
         """List a run's trials; known ones keep all that is stored of them, unless they are to be run again."""
         self._write(lambda connection: _plan(connection, run, {trial.key: trial for trial in trials}, rerun=rerun))
@@ -311,6 +320,7 @@ def _start(connection: Connection, trial: int, message: TrialStarted) -> None:
         "notes": message.notes,
         "provenance": message.provenance,
         "budget": message.budget,
+        "manifest": message.manifest,
         "details": message.details,
         **{name: value for name, value in spent.items() if value is not None},
     }
@@ -360,6 +370,8 @@ def _row(trial: int, position: int, prediction: Prediction) -> dict[str, Any]:
         "latency_ms": prediction.latency_ms,
         "reason": _text(prediction.reason),
         "cluster_name": _text(prediction.cluster),
+        "measured": prediction.measured or None,
+        "judged": None if prediction.judged is None else int(prediction.judged),
     }
 
 

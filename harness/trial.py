@@ -10,6 +10,7 @@ from itertools import compress, count
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from harness.bridging import adapt
 from harness.budgets import stated
 from harness.consumption import Consumption
 from harness.errors import HarnessError, ModelError
@@ -121,7 +122,7 @@ class LiveTrial:
         for split in ADAPTED_ON & view.reads - {view.scored}:
             parts.data.pool(split, view.scored)  # reading rows is no part of what adapting takes
         started = perf_counter()
-        adapted = parts.strategy.adapt(parts.model, view, parts.setting)
+        adapted = adapt(parts.data.task, parts.strategy, parts.model, view, parts.setting)
         self._spent_s = perf_counter() - started
         parts.setting.meter.running = False
         return adapted
@@ -159,7 +160,8 @@ class LiveTrial:
         notes = (*self._adapted.notes, *learned, *unstated, *self._unseen(), *excluded)
         self._said = True
         provenance = here() | dict(engine.provenance) | ({"price": str(self.price)} if self.price else {})
-        yield TrialStarted(self._job.trial.key, self._costs(), notes, provenance, budget, self._adapted.details)
+        told = (provenance, budget, self._adapted.details, self._job.manifest)
+        yield TrialStarted(self._job.trial.key, self._costs(), notes, *told)
 
     def _costs(self) -> Costs:
         """What loading, training, and adapting beside these took.

@@ -191,7 +191,7 @@ class CausalModel(CheckpointModel):
 
     __slots__ = ()
 
-    answers: ClassVar[frozenset[RequestKind]] = frozenset({"LogLikelihood", "Generate"})
+    answers: ClassVar[frozenset[RequestKind]] = frozenset({"LogLikelihood", "RollingLogLikelihood", "Generate"})
     own_methods: ClassVar[frozenset[str]] = frozenset({"prompt"})
 
     def load(self, device: str) -> Engine:

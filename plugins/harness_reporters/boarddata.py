@@ -20,6 +20,7 @@ BELOW = {
     "p50 ms": {"p95 ms": "p95 {}", "p99 ms": "p99 {}"},
     "samples/s": {"tokens/s": "{} tokens/s"},
     "train s": {"load s": "load {}"},
+    "adapt s": {"model calls": "{} model calls"},
 }
 """Column -> those that stand below its number in small print, and how."""
 
@@ -47,6 +48,7 @@ def _table(table: Table) -> dict[str, Any]:
         "heading": cells.heading(table),
         "facts": cells.heading(table).removeprefix(f"{cells.visible(table.task)} · "),
         "headline": cells.headline(table),
+        "warning": cells.warning(table),
         "metrics": [cells.visible(name) for name in table.metrics],
         "losses": sorted(map(cells.visible, table.losses)),
         "columns": [{"name": name, "numeric": column.numeric} for name, column in columns.items() if name not in below],
@@ -57,7 +59,9 @@ def _table(table: Table) -> dict[str, Any]:
         "unranked": [[f"{model} · {strategies}", why] for model, strategies, why in cells.unranked(table)],
         "notes": [[note, ", ".join(map(cells.label, noted))] for note, noted in cells.notes(table).items()],
         "in_contexts": {
-            f"{row.model}\n{row.strategy}": {cells.visible(name): _bounds(score) for name, score in row.scores.items()}
+            f"{cells.visible(row.model)}\n{cells.visible(row.strategy)}": {
+                cells.visible(name): _bounds(score) for name, score in row.scores.items()
+            }
             for row in (table.contexts.rows if table.contexts else ())
         },
     }
@@ -118,6 +122,7 @@ def _measures(row: Row) -> dict[str, float]:
         "p50 latency, ms": speed.p50_ms,
         "p95 latency, ms": speed.p95_ms,
         "training, s": costs.train_s,
+        "adapting, s": costs.adapt_s if costs.model_calls else None,
         "loading, s": costs.load_s,
         "peak memory, MB": speed.peak_mb,
     }

@@ -12,6 +12,16 @@ def register_strategies(register: Register) -> None:
     register(
         "few-shot", "harness_strategies.prompting:FewShot", summary="put k solved training rows before the question"
     )
+    register(
+        "prompt-search",
+        "harness_strategies.promptsearch:PromptSearch",
+        summary="of many prompts, the best one on validation rows",
+    )
+    register(
+        "native",
+        "harness_strategies.native:Native",
+        summary="as a task of another harness says: its own number of demonstrations",
+    )
     register("knn", "harness_strategies.neighbours:NeighbourVote", summary="the vote of the nearest training rows")
     register(
         "context",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.composition import Changed
-    from harness.interfaces import Adapted, Model, Setting, TaskView
+    from harness.interfaces import Adapted, Model, Setting, Sizes, TaskView
     from harness.records import Request, Sample, TaskSpec
     from harness_strategies.given import Giver
 
@@ -120,6 +120,16 @@ class Context:
     def models(self) -> tuple[Component, ...]:
         """The models that the changed strategy uses beside the one that it adapts."""
         return self.changed.models
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The changed strategy's."""
+        return getattr(self.changed.strategy, "sizes", None)
+
+    @property
+    def prompts(self) -> bool:
+        """Whether the changed strategy does."""
+        return bool(getattr(self.changed.strategy, "prompts", False))
 
     @property
     def baselines(self) -> tuple[Component, ...]:

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from harness.answers import classify, decide, fills
 from harness.errors import ParameterError
-from harness.interfaces import Adapted, Chats, ExplainsItself
+from harness.interfaces import Adapted, Chats, ExplainsItself, Sizes
 from harness.records import Chat, Component, LabelBudget
 from harness.templates import render_input
 from harness_strategies.calibration import Calibration, refuses_calibration
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
     from harness.interfaces import Model, Setting, TaskView
     from harness.records import RequestKind, Sample, TaskSpec
+
+
+OWN_PROMPTS = "the task makes its own prompts and chooses its demonstrations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,17 @@ class ZeroShot:
     calibration_texts: Annotated[int, Field(ge=1)] = 128
     chat: Chat = "auto"
 
+    prompts: ClassVar[bool] = True
+
     @property
     def reads(self) -> frozenset[str]:
         """The prompt; for `calibrate=batch` texts of the training split too."""
         return frozenset({"prompt", "train"} if self.calibrate == "batch" else {"prompt"})
+
+    @property
+    def demonstrations(self) -> int:
+        """None, on a task that asks by itself too."""
+        return 0
 
     @property
     def baseline(self) -> Component | None:
@@ -63,6 +73,8 @@ class ZeroShot:
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs log-likelihoods, fillings or generation, or a model that classifies untrained."""
+        if spec.kind == "external":
+            return None if self == ZeroShot() else f"{OWN_PROMPTS}: zero-shot changes nothing of them"
         if self._is_given_inputs(model, spec):
             return None
         return _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
@@ -108,6 +120,7 @@ class FewShot:
     chat: Chat = "auto"
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt", "train"})
+    prompts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         searches = self.select in SEARCHES
@@ -124,6 +137,16 @@ class FewShot:
             )
 
     @property
+    def sizes(self) -> Sizes | None:
+        """The number of demonstrations; a search for each sample knows of every training label, whatever `k` is."""
+        return None if self.select in SEARCHES else Sizes(rows="k")
+
+    @property
+    def demonstrations(self) -> int:
+        """How many a task that asks by itself shows; it chooses them."""
+        return self.k
+
+    @property
     def models(self) -> tuple[Component, ...]:
         """The encoder."""
         return models_of(self.encoder)
@@ -137,6 +160,8 @@ class FewShot:
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs log-likelihoods, fillings or generation; embeddings for some selectors."""
+        if spec.kind == "external":
+            return None if self == FewShot(self.k) else f"{OWN_PROMPTS}: few-shot says their number alone, k={self.k}"
         if self.select in EMBEDS and self.encoder is None and "Embed" not in model.answers:
             return f"select={self.select} needs embeddings, which the model does not give: name an encoder"
         return _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)

@@ -235,7 +235,7 @@ def test_the_epoch_is_chosen_on_no_more_rows_than_one_trains_on():
     cut, _ = model.jobs
     assert [label for _, label in cut.validation].count("warm") == 3
     assert few.budget == LabelBudget(train=6, validation=6)
-    assert "6 of 30 validation rows, no more than train_size" in few.notes
+    assert "6 of 30 validation rows, no more than training rows" in few.notes
     assert whole.budget == LabelBudget(train=20, validation=30)
     assert whole.notes == ("20 training rows",)
 

@@ -13,7 +13,7 @@ function curvesPart(table) {
     const x = d3.scaleLog([least / 1.2, most * 1.2], [margin.left, width - margin.right]);
     const y = d3.scaleLinear(scaleOf(points.map((point) => point.score)), [height - margin.bottom, margin.top]);
     const svg = framed({
-      width, height, margin, x, y, xTicks: Math.max(2, width / 140), yTicks: 5, xFormat: quantityTick, yFormat: ".2f",
+      width, height, margin, x, y, xTicks: logMarks(x), yTicks: 5, xFormat: quantityTick, yFormat: ".2f",
       xTitle: `${table.curves[0].unit} (log)`, yTitle: table.curves[0].metric,
       label: `${table.curves[0].metric} against ${table.curves[0].unit}: ${table.curves.map((curve) => curve.name).join(", ")}`,
     });
