@@ -55,11 +55,8 @@ if TYPE_CHECKING:
         Reporter,
         Scenario,
         Setting,
-<<<<<<< HEAD
         ShowsEvidence,
-=======
         Sizes,
->>>>>>> in-curves
         Source,
         Strategy,
         Task,
@@ -114,16 +111,10 @@ _HOMES = {
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-<<<<<<< HEAD
     "interfaces": "Adapted Asked AsksItself Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
     "ExplainsTraining Fetchable MeasuresItself Metric Model Pretrainable Pretrained PretrainingJob Price Priced "
-    "Report Reporter Scenario Setting ShowsEvidence Source Strategy Task TaskCollection TaskView Trainable "
+    "Report Reporter Scenario Setting ShowsEvidence Sizes Source Strategy Task TaskCollection TaskView Trainable "
     "TrainableInWays Trained TrainingJob UsesDeviceMemory Work Worker Workload",
-=======
-    "interfaces": "Adapted CountsTokens CountsWork Engine Executor ExplainsItself ExplainsTraining Fetchable Metric "
-    "Model Report Reporter Scenario Setting Sizes Source Strategy Task TaskView Trainable TrainableInWays Trained "
-    "TrainingJob Worker Workload",
->>>>>>> in-curves
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response "
     "RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
@@ -191,11 +182,8 @@ __all__ = [
     "Sample",
     "Scenario",
     "Setting",
-<<<<<<< HEAD
     "ShowsEvidence",
-=======
     "Sizes",
->>>>>>> in-curves
     "Source",
     "StoreError",
     "Strategy",
