@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.components import build, settings
-from harness.errors import ConfigError, PluginError, UnknownNameError
+from harness.errors import ConfigError, HarnessError, PluginError, UnknownNameError
 from harness.facts import Memory
 from harness.interfaces import Executor, Metric, Model, Reporter, Scenario, Source, Strategy, Task
+from harness.promptparts import Calibrator, Order, Scorer, Selector
 from harness.records import Component
 from harness.taskdata import TaskData
 
@@ -28,6 +29,10 @@ OFFERS: Mapping[str, type] = {
     "model": Model,
     "task": Task,
     "strategy": Strategy,
+    "selector": Selector,
+    "order": Order,
+    "scorer": Scorer,
+    "calibrator": Calibrator,
     "metric": Metric,
     "executor": Executor,
     "scenario": Scenario,
@@ -44,6 +49,7 @@ class Catalogue:
         self.plugins = plugins
         self.assets = assets
         self._tasks: dict[str, TaskData] = {}
+        self._prompt_parts: dict[tuple[str, str], Any] = {}
 
     # --- parts -------------------------------------------------------------------------------------
 
@@ -81,6 +87,12 @@ class Catalogue:
         """Make metrics by name, in the order given; raises as `model`."""
         return {name: self._build("metric", Component(name), where) for name in names}
 
+    def part(self, kind: str, name: str) -> Any:  # noqa: ANN401 - see harness.promptparts
+        """The selector, order, scorer or calibrator of a name, made once; raises as `model`."""
+        if (kind, name) not in self._prompt_parts:
+            self._prompt_parts[kind, name] = self._build(kind, Component(name), None)
+        return self._prompt_parts[kind, name]
+
     def task(self, component: Component, *, where: str | None = None) -> TaskData:
         """The task, made once.
 
@@ -97,11 +109,22 @@ class Catalogue:
 
     def settings(self, kind: str, component: Component) -> dict[str, Any]:
         """All parameters that a component has, defaults included."""
-        return settings(self._entry(kind, component).load(), component, kind=kind, provided=frozenset({"assets"}))
+        provided = frozenset(self._provided())
+        return settings(self._entry(kind, component).load(), component, kind=kind, provided=provided)
 
-    def versions(self, models: Sequence[Component], task: Component, strategy: Component) -> dict[str, str]:
-        """Plugin -> version of those that take part in a trial; a task file of the user's has none."""
+    def versions(
+        self, models: Sequence[Component], task: Component, strategy: Component, uses: Sequence[tuple[str, str]] = ()
+    ) -> dict[str, str]:
+        """Plugin -> version of those that take part in a trial; a task file of the user's has none.
+
+        Args:
+            models: the one that is adapted and those beside it.
+            task: what is asked.
+            strategy: how it is adapted.
+            uses: kind and name of the parts that the strategy is made of.
+        """
         entries = [*(self._entry("model", model) for model in models), self._entry("strategy", strategy)]
+        entries += [self.plugins.registry(kind).get(name) for kind, name in uses]
         if not is_file(task):
             entries.append(self._entry("task", task))
         return {entry.plugin: entry.version for entry in sorted(entries, key=lambda entry: entry.plugin)}
@@ -130,7 +153,7 @@ class Catalogue:
         return make(self._entry(kind, component, where), component, where=where, provided=self._provided())
 
     def _provided(self) -> Mapping[str, Any]:
-        return {"assets": self.assets}
+        return {"assets": self.assets, "parts": self}
 
     def _load_task(self, component: Component, where: str | None) -> TaskData:
         entry = None if is_file(component) else self._entry("task", component, where)
@@ -165,7 +188,11 @@ def make(entry: Entry, component: Component, *, where: str | None, provided: Map
         ParameterError: see `harness.components.settings`.
         PluginError: when it can't be imported, or naming the first member that it lacks.
     """
-    part = build(entry.load(), component, kind=entry.kind, where=where, provided=provided)
+    try:
+        part = build(entry.load(), component, kind=entry.kind, where=where, provided=provided)
+    except HarnessError as error:
+        error.where = error.where or where
+        raise
     members = (name for name in vars(OFFERS[entry.kind]) if not name.startswith("_"))
     missing = next((name for name in members if not hasattr(part, name)), None)
     if missing is not None:

@@ -137,6 +137,8 @@ class Adapted:
         trained: the engine to ask where it is another than the model's own.
         notes: what a reader of the result has to know.
         budget: the labels that choosing and training have used.
+        prepare: told which samples `requests` will be asked for next, all at once, so that what they need is computed
+            together (embeddings of questions ...). It changes no request; what it keeps is replaced by the next call.
         details: more of how it was adapted than notes can say, for other programs: JSON by subject, stored and
             exported as it is.
     """
@@ -147,6 +149,7 @@ class Adapted:
     notes: tuple[str, ...] = ()
     budget: LabelBudget = field(default_factory=LabelBudget)
     details: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Sequence[Sample]], None] | None = None
 
 
 class Strategy(Protocol):
@@ -156,7 +159,8 @@ class Strategy(Protocol):
     looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
     the strategy it is to be compared with) or `baselines` (several, the most important one first), `control` (True
     for one that others are measured by: its rows get no rank), and `models` (a tuple of `Component`: models that it
-    uses beside the one that it adapts; keys cover their fingerprints).
+    uses beside the one that it adapts; keys cover their fingerprints), and `uses` (a tuple of kind and name: the
+    registered parts that it is made of, such as `("selector", "knn")`; keys cover their plugins' versions).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:

@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.components import parameters_of
 from harness.errors import ConfigError
 from harness.messages import Job
 from harness.records import Component, Trial
@@ -138,9 +139,11 @@ class Planner:
         return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, self._versions(cell)])
 
     def _versions(self, cell: Cell) -> dict[str, str]:
-        """Those of the plugins that take part, with a further model's."""
+        """Those of the plugins that take part, with those of a further model and of the strategy's parts."""
         others = used_models(cell.strategy[1])
-        return self.catalogue.versions([cell.model[0], *others], cell.task[0], cell.strategy[0])
+        return self.catalogue.versions(
+            [cell.model[0], *others], cell.task[0], cell.strategy[0], used_parts(cell.strategy[1])
+        )
 
     def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
@@ -179,7 +182,7 @@ class Planner:
     def _settings(self, component: Component, strategy: Strategy) -> dict[str, Any]:
         """All parameters with their defaults: a dataclass's fields, or what the target's signature declares."""
         if dataclasses.is_dataclass(strategy) and not isinstance(strategy, type):
-            return dataclasses.asdict(strategy)
+            return parameters_of(strategy)
         return self.catalogue.settings("strategy", component)
 
     def _refusal(self, model: Model, data: TaskData, strategy: Strategy) -> str:
@@ -224,6 +227,12 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
 def used_models(strategy: Strategy) -> tuple[Component, ...]:
     """The models that a strategy uses beside the one that it adapts."""
     declared: tuple[Component, ...] = getattr(strategy, "models", ())
+    return declared
+
+
+def used_parts(strategy: Strategy) -> tuple[tuple[str, str], ...]:
+    """Kind and name of the registered parts that a strategy is made of."""
+    declared: tuple[tuple[str, str], ...] = getattr(strategy, "uses", ())
     return declared
 
 

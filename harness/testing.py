@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from harness import partchecks
 from harness.assets import Assets
 from harness.interfaces import Setting, Trainable, Trained, TrainingJob
 from harness.planning import reads
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.interfaces import Engine, Metric, Model, Strategy, Task
+    from harness.promptparts import Calibrator, Order, Scorer, Selector
     from harness.records import Request, Response
 
 ANSWERS: Mapping[str, type[Any]] = {
@@ -256,6 +258,8 @@ def check_strategy(strategy: Strategy, *, model: Model | None = None, task: Task
         view, setting = data.view("test", reads(strategy)), Setting(0, "cpu", Path(folder))
         first, second = strategy.adapt(model, view, setting), strategy.adapt(model, view, setting)
         engine = first.trained.engine if first.trained else model.load("cpu")
+        if first.prepare is not None:
+            first.prepare(samples)
         for sample in samples:
             requests = list(first.requests(sample))
             assert requests, "there is at least one request a sample"
@@ -295,3 +299,26 @@ def check_metric(metric: Metric) -> None:
             assert isinstance(found, Estimate), f"a metric gives an Estimate, not {found!r}"
             assert found.low <= found.value <= found.high, f"{found.value} lies in [{found.low}, {found.high}]"
     assert isinstance(metric.higher_is_better, bool), "higher_is_better says which way is up"
+
+
+# --- the parts of prompt strategies ----------------------------------------------------------------
+
+
+def check_selector(selector: Selector, *, task: Task | None = None) -> None:
+    """It gives numbers of different rows, the same for the same seed; a search never the row that is asked for."""
+    partchecks.check_selector(selector, task or ToyTask())
+
+
+def check_order(order: Order) -> None:
+    """It gives the rows that were picked, each once, and the same order each time."""
+    partchecks.check_order(order)
+
+
+def check_scorer(scorer: Scorer, *, model: Model | None = None, task: Task | None = None) -> None:
+    """It refuses in words, or asks what the model answers and gives a score a choice; requests are pure."""
+    partchecks.check_scorer(scorer, task or ToyTask(), model or ToyModel())
+
+
+def check_calibrator(calibrator: Calibrator, *, task: Task | None = None) -> None:
+    """It refuses in words, or looks at samples drawn by the seed and corrects scores, one for one."""
+    partchecks.check_calibrator(calibrator, task or ToyTask())

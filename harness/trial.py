@@ -219,6 +219,8 @@ class LiveTrial:
         Raises:
             ModelError: when the engine gives another number of responses than it got requests.
         """
+        if self._adapted.prepare is not None:
+            self._adapted.prepare(samples)
         asked = [tuple(self._adapted.requests(sample)) for sample in samples]
         responses = self._engine.run([request for requests in asked for request in requests])
         if len(responses) != sum(map(len, asked)):

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness.components import build
+from harness.components import build, parameters_of
 from harness.errors import DataError, UsageError
+from harness.promptparts import FindsParts  # noqa: TC001 - the core evaluates the annotations of parameters
 from harness.records import Component
+from harness_strategies.builtin import OWN
 from harness_strategies.finetuning import FineTune
 from harness_strategies.given import GivenView, Labels, Retrieved, exchange
 from harness_strategies.passages import digest_of
@@ -49,6 +51,7 @@ def context(  # noqa: PLR0913 - what people can write
     passages: str | None = None,
     passages_k: Annotated[int, Field(ge=1)] = 1,
     retriever: Literal["bm25", "embeddings"] = "bm25",
+    parts: FindsParts = OWN,
     **parameters: Any,  # noqa: ANN401 - those of the strategy `of`, which checks them
 ) -> Context:
     """Make the strategy.
@@ -62,6 +65,7 @@ def context(  # noqa: PLR0913 - what people can write
             training texts of the same context.
         passages_k: how many passages stand before an input.
         retriever: by words (`bm25`), or by the model's own `embeddings`.
+        parts: where the changed strategy finds the parts it is made of.
         **parameters: those of the strategy `of`.
 
     Raises:
@@ -78,7 +82,7 @@ def context(  # noqa: PLR0913 - what people can write
             check_bm25()
     elif retrieval != Retrieval():
         raise UsageError("passages are retrieved with source=retrieved alone", hint="add source=retrieved")
-    changed = build(CHANGED[of], Component(of, None, parameters), kind="strategy")
+    changed = build(CHANGED[of], Component(of, None, parameters), kind="strategy", provided={"parts": parts})
     return Context(source, of, changed, train == "yes", shuffle == "yes", retrieval)
 
 
@@ -125,9 +129,14 @@ class Context:
         return getattr(self.changed, "models", ())
 
     @property
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """The parts that the changed strategy is made of."""
+        return getattr(self.changed, "uses", ())
+
+    @property
     def baselines(self) -> tuple[Component, ...]:
         """The strategy without contexts, whose gain is what contexts are worth; and the one with wrong contexts."""
-        changed = dataclasses.asdict(self.changed)
+        changed = parameters_of(self.changed)
         without = Component(self.of, None, changed)
         if self.shuffled:
             return (without,)
@@ -168,12 +177,17 @@ class Context:
         def requests(sample: Sample) -> Sequence[Request]:
             return adapted.requests(give(sample))
 
+        def prepare(samples: Sequence[Sample]) -> None:
+            giver.prepare(samples, wrong=self.shuffled)
+            if adapted.prepare is not None:
+                adapted.prepare([give(sample) for sample in samples])
+
         notes, budget = adapted.notes, adapted.budget
         if isinstance(giver, Retrieved):
             notes = (*notes, f"{self.retrieval.k} of {giver.size} passages before each input, by {self.retrieval.by}")
         if giver.unlabelled > budget.unlabelled + budget.train:
             budget = dataclasses.replace(budget, unlabelled=giver.unlabelled - budget.train)
-        return dataclasses.replace(adapted, requests=requests, notes=notes, budget=budget)
+        return dataclasses.replace(adapted, requests=requests, notes=notes, budget=budget, prepare=prepare)
 
     def _giver(self, model: Model, task: TaskView, setting: Setting) -> Giver:
         if self.source == "retrieved":

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.components import parameters_of
 from harness.errors import HarnessError, ParameterError
 from harness.interfaces import Setting
 from harness.planning import reads
@@ -157,7 +158,7 @@ def test_context_uses_the_models_of_the_strategy_it_changes():
 def test_context_names_the_strategy_it_changes_and_its_reads():
     strategy = context(of="few-shot", k="2")
     without, wrong = strategy.baselines
-    assert without == Component("few-shot", None, dataclasses.asdict(FewShot(k=2)))
+    assert without == Component("few-shot", None, parameters_of(FewShot(k=2)))
     assert (wrong.name, wrong.params["shuffle"], wrong.params["k"]) == ("context", "yes", 2)
     assert context(**wrong.params) == dataclasses.replace(strategy, shuffled=True)
     assert context(**wrong.params).baselines == (without,)
