@@ -74,6 +74,7 @@ class PromptSpec:
             `template`, behind whatever a row fills in, unless told.
         background: what has to be known for the task; before the instruction, followed by the separator.
         keywords: words that matter for the task; behind the instruction, followed by the separator.
+        rationale: the reasoning that leads to a row's answer, shown before it in demonstrations of chains of thought.
     """
 
     template: str
@@ -87,6 +88,7 @@ class PromptSpec:
     domain: str | None = None
     background: str = ""
     keywords: str = ""
+    rationale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class Prediction:
             prior ...).
         text: the generated text, where there is one.
         latency_ms: the time this one sample took alone, where it was measured alone.
-        reason: why it failed.
+        reason: why it failed, or has no answer; of several texts how many had none.
     """
 
     sample_id: str

@@ -91,6 +91,7 @@ class PromptSection(_Section):
     input: str | None = None
     context: str | None = None
     domain: str | None = None
+    rationale: str | None = None
 
 
 class GenerationSection(_Section):
@@ -251,6 +252,7 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
         "answer": inputs | {"target"},
         "context": inputs | {"context"},
         "domain": inputs,
+        "rationale": inputs | {"target"},
     }
     for key, names in known.items():
         text = getattr(task.prompt, key)

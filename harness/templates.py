@@ -160,6 +160,11 @@ def _head(spec: TaskSpec) -> list[str]:
     return [text for text in rendered if text]
 
 
+def render_rationale(spec: TaskSpec, sample: Sample) -> str:
+    """The reasoning that leads to the sample's answer; empty where the task has none."""
+    return _render(spec, "prompt.rationale", sample.id, {**sample.fields, "target": sample.target})
+
+
 def render_domain(spec: TaskSpec, sample: Sample) -> str:
     """A prompt of the task's domain without the sample's question, see `harness.records.PromptSpec`; may be empty."""
     if spec.prompt.domain is not None:

@@ -12,6 +12,11 @@ def register_strategies(register: Register) -> None:
     register(
         "few-shot", "harness_strategies.prompting:FewShot", summary="put k solved training rows before the question"
     )
+    register(
+        "chain-of-thought",
+        "harness_strategies.reasoning:ChainOfThought",
+        summary="have reasoning written before the answer; several texts may vote",
+    )
     register("knn", "harness_strategies.neighbours:NeighbourVote", summary="the vote of the nearest training rows")
     register(
         "context",
