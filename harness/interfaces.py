@@ -155,12 +155,12 @@ class Adapted:
 class Strategy(Protocol):
     """A way to adapt a model to a task.
 
-    A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
-    looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
-    the strategy it is to be compared with) or `baselines` (several, the most important one first), `control` (True
-    for one that others are measured by: its rows get no rank), and `models` (a tuple of `Component`: models that it
-    uses beside the one that it adapts; keys cover their fingerprints), and `uses` (a tuple of kind and name: the
-    registered parts that it is made of, such as `("selector", "knn")`; keys cover their plugins' versions).
+    A strategy may also have `reads` (a subset of `{"prompt", "candidates", "train", "validation"}`: the parts of a task
+    that it looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a
+    `Component`: the strategy it is to be compared with) or `baselines` (several, the most important one first),
+    `control` (True for one that others are measured by: its rows get no rank), and `models` (a tuple of `Component`:
+    models that it uses beside the one that it adapts; keys cover their fingerprints), and `uses` (a tuple of kind and
+    name: the registered parts that it is made of, such as `("selector", "knn")`; keys cover their plugins' versions).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.components import parameters_of
 from harness.errors import ConfigError
 from harness.messages import Job
-from harness.records import Component, Trial
+from harness.records import Candidates, Component, Trial
 from harness.taskdata import PARTS, digest
 
 if TYPE_CHECKING:
@@ -221,6 +221,8 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
             "prompt": dataclasses.asdict(spec.prompt),
             "verbalizations": dict(spec.labels),
         }
+    if "candidates" in read and spec.candidates != Candidates():
+        identity["candidates"] = dataclasses.asdict(spec.candidates)
     return identity
 
 

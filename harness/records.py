@@ -92,6 +92,15 @@ class PromptSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidates:
+    """Other ways to ask a task's question: what may stand in the place of its template, instruction and labels."""
+
+    templates: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
+    labels: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationSpec:
     """How answers are generated: their limits, and how their tokens are drawn; see `Generate`."""
 
@@ -125,6 +134,7 @@ class TaskSpec:
         labels: label -> how it is said after the prompt (classification), in the order that scores have.
         has_context: whether its samples carry a context.
         contexts: context label -> its description, where the task describes them.
+        candidates: other ways to ask, where the task names any.
         metrics: names of metrics; the first is the one that ranks.
     """
 
@@ -138,6 +148,7 @@ class TaskSpec:
     extract: ExtractSpec = ExtractSpec()
     has_context: bool = False
     contexts: Mapping[str, str] = field(default_factory=dict)
+    candidates: Candidates = Candidates()
     licence: str = ""
     citation: str = ""
 

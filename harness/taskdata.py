@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.checking import render_all
 from harness.errors import DataError, HarnessError
 from harness.facts import Facts, Memory
+from harness.records import Candidates
 from harness.sampling import draw, without
 from harness.templates import HEAD, shown_fields
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from harness.interfaces import Task
     from harness.records import Condition, Sample, Split, TaskSpec
 
-PARTS = frozenset({"prompt", "train", "validation"})
+PARTS = frozenset({"prompt", "candidates", "train", "validation"})
 """What a strategy may declare in `reads`; without a declaration it reads all."""
 
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
@@ -106,9 +107,11 @@ class TaskData:
         """What a strategy may see that declares `reads`, while `scored` is the split that will be scored.
 
         Without `prompt` among them the templates are replaced by one that does not render, and labels are said by their
-        names: keys would not cover the others.
+        names: keys would not cover the others. Without `candidates` there are none.
         """
         spec = self.spec
+        if "candidates" not in reads:
+            spec = dataclasses.replace(spec, candidates=Candidates())
         if "prompt" not in reads:
             hidden = "{{ the_strategy_does_not_declare_prompt_in_reads }}"
             unread: dict[str, Any] = dict.fromkeys(

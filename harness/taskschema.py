@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.answers import NUMBER
 from harness.errors import ConfigError, TemplateError, nearest
-from harness.records import ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
+from harness.records import Candidates, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
+from harness.taskcandidates import CandidatesSection, check_candidates
 from harness.templates import HEAD, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
@@ -92,6 +93,7 @@ class PromptSection(_Section):
     context: str | None = None
     domain: str | None = None
     rationale: str | None = None
+    candidates: CandidatesSection | None = None
 
 
 class GenerationSection(_Section):
@@ -141,13 +143,18 @@ def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
     _check_generation(task.generation, located)
     _check_sources(task.data, located)
     _check_templates(task, located)
+    if task.prompt.candidates is not None:
+        own = {"template": task.prompt.template, "instruction": task.prompt.instruction or ""}
+        inputs = set(task.data.inputs())
+        check_candidates(task.prompt.candidates, located, inputs=inputs, own=own, labels=task.labels)
     return located, task
 
 
 def specification(task: TaskFileSchema) -> TaskSpec:
     """The task as strategies and metrics see it."""
     names = [name for name in task.data.inputs() if name != "choices"]
-    prompt = {"input": "\n".join(f"{{{{ {name} }}}}" for name in names)} | task.prompt.model_dump(exclude_none=True)
+    prompt: dict[str, Any] = {"input": "\n".join(f"{{{{ {name} }}}}" for name in names)}
+    prompt |= task.prompt.model_dump(exclude_none=True, exclude={"candidates"})
     extract = task.extract.model_dump(exclude_none=True)
     if task.extract.type == "number":
         extract = {"pattern": NUMBER} | extract
@@ -162,6 +169,7 @@ def specification(task: TaskFileSchema) -> TaskSpec:
         extract=ExtractSpec(**extract),
         has_context=task.data.context is not None,
         contexts=task.contexts,
+        candidates=task.prompt.candidates.candidates() if task.prompt.candidates else Candidates(),
         licence=task.licence,
         citation=task.citation,
     )

@@ -17,6 +17,11 @@ def register_strategies(register: Register) -> None:
         "harness_strategies.reasoning:ChainOfThought",
         summary="have reasoning written before the answer; several texts may vote",
     )
+    register(
+        "prompt-search",
+        "harness_strategies.promptsearch:PromptSearch",
+        summary="of many prompts, the best one on validation rows",
+    )
     register("knn", "harness_strategies.neighbours:NeighbourVote", summary="the vote of the nearest training rows")
     register(
         "context",

@@ -13,6 +13,7 @@ from harness.interfaces import Adapted
 from harness.promptparts import Question
 from harness.records import LabelBudget, Usage
 from harness.templates import render_head
+from harness_strategies.scorers import Sum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,10 +59,10 @@ class Parts:
         chat: how a chat template is used.
     """
 
-    scoring: str
-    scorer: Scorer
-    calibrate: str
-    calibrator: Calibrator | None
+    scoring: str = "sum"
+    scorer: Scorer = field(default_factory=Sum)
+    calibrate: str = "none"
+    calibrator: Calibrator | None = None
     texts: int = 128
     chat: Chat = "auto"
 

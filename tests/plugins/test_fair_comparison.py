@@ -49,6 +49,8 @@ VARIANTS = [
     "context,of=finetune,train=no",
     "context,of=linear-probe,shuffle=yes",
     "context,source=retrieved",
+    "prompt-search,k=0,budget=40",
+    "prompt-search,k=2,train_size=8,budget=100",
     "context,source=retrieved,retriever=embeddings,of=finetune",
     "context,source=retrieved,of=few-shot,passages_k=3",
 ]
