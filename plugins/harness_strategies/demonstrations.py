@@ -76,6 +76,8 @@ def chosen(choice: Choice, model: Model, pool: Sequence[Sample], spec: TaskSpec,
     held = Pool(spec, pool, lambda: [render_input(spec, one) for one in pool], rng, encoder)
     found = selector.select(held, choice.k) if len(pool) else []
     if not isinstance(found, list):
+        if encoder is not None:
+            encoder.load()
         return _searched(found, choice, pool, spec, setting.seed, few)
     put = choice.order.order(found, similar=False, seed=setting.seed, name="")
     shown = tuple(pool[at] for at in put)

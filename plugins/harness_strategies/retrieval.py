@@ -49,6 +49,10 @@ class Encoder:
         """The encoder in memory."""
         return self._embedder.engine
 
+    def load(self) -> None:
+        """Bring it into memory now, where it will be asked: that is no part of the time of the first question."""
+        _ = self.engine
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, D) vectors of training texts."""
         vectors = self._embedder.embed(texts).vectors
