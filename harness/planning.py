@@ -12,6 +12,7 @@ from harness.errors import ConfigError
 from harness.messages import Job
 from harness.records import Candidates, Component, Trial
 from harness.taskdata import PARTS, digest
+from harness.templates import alike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +87,7 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
         UnknownNameError, ConfigError: naming the task, the row and the template.
     """
     spec = data.spec
+    check_labels(data)
     catalogue.metrics(spec.metrics, where=data.where("metrics"))
     n = data.scored_facts(experiment.split, experiment.limit).n
     if experiment.limit is not None and experiment.limit > n:
@@ -96,6 +98,16 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
             n,
             experiment.limit,
         )
+
+
+def check_labels(data: TaskData) -> None:
+    """Labels are all said in another way; a task's file has been checked for that, a task that code makes has not.
+
+    Raises:
+        ConfigError: naming the two.
+    """
+    if found := alike(data.spec.labels):
+        raise ConfigError(found[1], where=data.where("labels"))
 
 
 class Planner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -83,7 +84,22 @@ def chosen(choice: Choice, model: Model, pool: Sequence[Sample], spec: TaskSpec,
     shown = tuple(pool[at] for at in put)
     # The other rows were looked at without their labels, where their embeddings were compared.
     others = len(pool) - len(shown) if choice.selector.embeds else 0
-    return Demonstrations(shown, budget=LabelBudget(len(shown), unlabelled=others), notes=few)
+    notes = few or _uneven(choice, shown, pool, spec)
+    return Demonstrations(shown, budget=LabelBudget(len(shown), unlabelled=others), notes=notes)
+
+
+def _uneven(choice: Choice, shown: Sequence[Sample], pool: Sequence[Sample], spec: TaskSpec) -> tuple[str, ...]:
+    """What is to be said of labels that have too few training rows for demonstrations to be balanced."""
+    if choice.select != "balanced" or spec.kind != "classification":
+        return ()
+    counts = Counter(sample.target for sample in shown)
+    most = max(counts.values(), default=0)
+    lacking = {label for label in spec.labels if counts[label] < most - 1}
+    rows = Counter(sample.target for sample in pool if sample.target in lacking)
+    if not lacking:
+        return ()
+    said = ", ".join(f"{label} {rows[label]}" for label in spec.labels if label in lacking)
+    return (f"demonstrations are not balanced, since some labels have too few training rows: {said}",)
 
 
 def _searched(

@@ -21,6 +21,7 @@ from harness.errors import ParameterError
 from harness.interfaces import Adapted, Chats, ExplainsItself
 from harness.promptparts import FindsParts  # noqa: TC001 - the core evaluates the annotations of parameters
 from harness.records import Chat, Component
+from harness.templates import alike
 from harness_strategies.builtin import OWN
 from harness_strategies.demonstrations import Choice, chosen
 from harness_strategies.prompted import Demonstrations, Parts, adapted
@@ -211,6 +212,7 @@ def _refuses_parts(strategy: ZeroShot | FewShot, model: Model, spec: TaskSpec) -
         refuses_scoring(parts.scoring, parts.scorer, spec, model.answers)
         or (None if parts.calibrator is None else parts.calibrator.refuses(spec, parts.scoring))
         or refuses_chat(strategy.chat, model)
+        or _refuses_turns(strategy, spec)
         or _refuses_channel(strategy)
     )
 
@@ -219,6 +221,14 @@ def _refuses_channel(strategy: ZeroShot | FewShot) -> str | None:
     if strategy.scoring == "channel" and strategy.chat in {"message", "turns"}:
         return f"scoring=channel scores the question, which chat={strategy.chat} gives to the user"
     return None
+
+
+def _refuses_turns(strategy: ZeroShot | FewShot, spec: TaskSpec) -> str | None:
+    """In turns, labels that differ by white space alone would be one."""
+    if strategy.chat != "turns":
+        return None
+    found = alike({label: said.strip() for label, said in spec.labels.items()})
+    return f"without white space, as in turns, {found[1]}" if found else None
 
 
 def refuses_chat(chat: Chat, model: Model) -> str | None:

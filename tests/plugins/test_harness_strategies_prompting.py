@@ -17,9 +17,9 @@ import harness
 from harness.assets import Assets
 from harness.catalogue import Catalogue
 from harness.components import build, parameters_of
-from harness.errors import ModelError, PluginError, TemplateError, TrainingError, UsageError
+from harness.errors import ConfigError, ModelError, PluginError, TemplateError, TrainingError, UsageError
 from harness.interfaces import Setting
-from harness.planning import Planner, plan, reads, task_identity
+from harness.planning import Planner, check_rows, plan, reads, task_identity
 from harness.plugins import Plugins
 from harness.promptparts import Pool
 from harness.records import (
@@ -516,6 +516,35 @@ def test_parts_that_make_no_sense_together_are_refused(parameters, message):
         build(FewShot, Component("few-shot", None, parameters), kind="strategy")
 
 
+def test_demonstrations_as_even_as_can_be_are_not_remarked_on():
+    rows = [sample(0, "sun", "warm"), *(sample(n, f"snow {n}", "cold") for n in range(1, 9))]
+    task = Rows(rows, [sample(99, "x")])
+    assert not adapted(FewShot(k=3), task).notes, "two and one are as even as three can be"
+    assert not adapted(FewShot(k=6, select="random"), task).notes, "nobody has asked for that"
+    (none,) = adapted(FewShot(k=4), Rows(rows[1:], [sample(99, "x")])).notes
+    assert none.endswith(": warm 0")
+
+
+def test_labels_that_are_said_alike_are_refused(catalogue):
+    class Alike(ToyTask):
+        spec = dataclasses.replace(ToyTask.spec, labels={"warm": " it", "cold": " it"})
+
+    with pytest.raises(ConfigError, match="task toy: labels: labels 'warm' and 'cold' are both said ' it'"):
+        check_rows(TaskData(Alike()), Experiment((), (), ()), catalogue)
+
+
+def test_labels_that_differ_by_white_space_alone_are_no_turns():
+    class Chatting(Letters):
+        chats = True
+
+        def written(self, prompts):
+            return []
+
+    spec = dataclasses.replace(ToyTask.spec, labels={"warm": " it", "cold": "it"})
+    assert "labels 'warm' and 'cold' are both said 'it'" in ZeroShot(chat="turns").refuses(Chatting(), spec)
+    assert ZeroShot(chat="message").refuses(Chatting(), spec) is None
+
+
 GENERATION = TaskSpec("g", "generation", PromptSpec("{{ text }}"))
 CHOICES = TaskSpec("c", "multiple-choice", PromptSpec("{{ text }}"))
 
@@ -543,7 +572,7 @@ def test_one_example_of_a_class_and_more_demonstrations_than_it_has():
     made = adapted(FewShot(k=6), Rows(rows, [sample(99, "x")]))
     texts = made.requests(sample(99, "x"))[0].prompt.demonstrations
     assert Counter(WARM in text for text in texts) == {True: 5, False: 1}
-    assert made.notes == ()
+    assert made.notes == ("demonstrations are not balanced, since some labels have too few training rows: cold 1",)
 
 
 def test_a_label_that_nothing_says_is_an_error_that_names_it():
