@@ -32,6 +32,8 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
     seeds: int | str | Sequence[int] = 0,
     split: Split = "test",
     limit: int | None = None,
+    sizes: Sequence[int] = (),
+    per_label: bool = False,
     scenarios: str | Sequence[str] = DEFAULT_SCENARIOS,
     device: str = "auto",
     executor: str = "local",
@@ -45,9 +47,12 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         models: names as on the command line: `smollm2-135m`, `hf:org/name,dtype=float32`.
         tasks: registered names, globs over them, or paths of task files.
         strategies: `zero-shot`, `few-shot,k=8` ...
-        seeds: `0`, `[0, 1, 2]` or `"0,1,2"`; each is a trial of its own.
+        seeds: `0`, `[0, 1, 2]`, `"0,1,2"` or `"0-2"`; each is a trial of its own.
         split: the split to score.
         limit: score a seeded stratified draw of so many rows.
+        sizes: numbers of labelled rows; each strategy that learns from so many is run with each of them, for the
+            learning curves of `leaderboard.tables`.
+        per_label: whether these are rows of each label.
         scenarios: latency scenarios; `()` measures none.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         executor: where trials run.
@@ -69,6 +74,8 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         seeds=str(seeds) if isinstance(seeds, int | str) else ",".join(map(str, seeds)),
         split=split,
         limit=limit,
+        sizes=",".join(map(str, sizes)) if sizes else None,
+        per_label=per_label,
         scenarios=_listed("scenarios", scenarios),
         latency=bool(scenarios),
         device=device,

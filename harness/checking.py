@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from harness.bridging import asks_itself
 from harness.errors import DataError, TemplateError
 from harness.records import SPLITS
 from harness.sampling import duplicate_key
@@ -43,6 +44,12 @@ def check_task(task: Task) -> list[str]:
     for rows in splits.values():
         render_all(task, rows)
         _render_candidates(task, rows)
+    own = asks_itself(task)
+    if own is not None:
+        asked = own.asking(None, 0)
+        for sample in splits["test"]:
+            asked.requests(sample)
+        return [*_contents(task.spec, splits), *(f"note: {note}" for note in asked.notes)]
     findings = [
         *_contents(task.spec, splits),
         *(f"warning: {text}" for spec in (task.spec, *_asked_otherwise(task.spec)) for text in _spacing(spec, splits)),
@@ -59,9 +66,13 @@ def check_task(task: Task) -> list[str]:
 def render_all(task: Task, samples: Iterable[Sample]) -> None:
     """Render every template of a task on these samples, with and without their contexts.
 
+    A task that asks by itself has none.
+
     Raises:
         TemplateError: naming the sample; for a task from a file with the file, line and key of the template.
     """
+    if asks_itself(task) is not None:
+        return
     conditions: tuple[Condition, ...] = ("none", "label", "description") if task.spec.has_context else ("none",)
     specs = [replace(task.spec, prompt=replace(task.spec.prompt, condition=condition)) for condition in conditions]
     try:

@@ -80,7 +80,7 @@ def settings(
     open_ended = {name for name, parameter in parameters.items() if parameter.kind is inspect.Parameter.VAR_KEYWORD}
     declared = [name for name in parameters if name not in open_ended | provided]
     extra = [name for name in given if name not in declared]
-    if extra and not open_ended:
+    if extra and (not open_ended or provided.intersection(extra)):
         hint = nearest(extra[0], [name for name in declared if name != "reference"])
         raise ParameterError(f"{kind} {component.name!r} has no parameter {extra[0]!r}", where=where, hint=hint)
     checked = _check(
@@ -117,12 +117,16 @@ def build(
     return target(**settings(target, component, kind=kind, where=where, provided=frozenset(wanted)), **wanted)
 
 
-def parameters_of(part: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+def parameters_of(part: Any, without: frozenset[str] = frozenset()) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
     """The fields of a dataclass as plain data, those of inner ones too.
 
     Fields that comparisons leave out (`compare=False`) are no parameters: what the core provided is kept in such.
+
+    Args:
+        part: the dataclass.
+        without: names of further fields that are left out.
     """
-    kept = (one for one in dataclasses.fields(part) if one.compare)
+    kept = (one for one in dataclasses.fields(part) if one.compare and one.name not in without)
     return {one.name: _plain(getattr(part, one.name)) for one in kept}
 
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 import dataclasses
 import logging
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from harness.bridging import MeasuresItself, asks_itself
+from harness.bridging import refusal as refusal_of
 from harness.components import parameters_of
 from harness.errors import ConfigError
+from harness.manifest import manifest
 from harness.messages import Job
 from harness.records import Candidates, Component, Trial
+from harness.sizes import crossed, curve_of
 from harness.taskdata import PARTS, digest
 from harness.templates import alike
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.catalogue import Catalogue
+    from harness.composition import Changed
     from harness.interfaces import Model, Strategy
     from harness.records import Experiment, TaskSpec
     from harness.taskdata import TaskData
@@ -56,16 +62,28 @@ def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
     _check_names(tasks)
     for _, data in tasks:
         check_rows(data, experiment, catalogue)
+    sized = {str(component): _sized(strategies, data, experiment, catalogue) for component, data in tasks}
     planner = Planner(experiment, catalogue)
     cells = [
         Cell(model, task, strategy, seed)
         for model in models
         for task in tasks
-        for strategy in strategies
+        for strategy in sized[str(task[0])]
         for seed in experiment.seeds
     ]
-    jobs = [Job(planner.trial(cell), cell.task[0], experiment.device) for cell in cells]
+    jobs = [planner.job(cell) for cell in cells]
     return tuple({job.trial.key: job for job in jobs}.values())
+
+
+def _sized(
+    strategies: Sequence[tuple[Component, Strategy]], data: TaskData, experiment: Experiment, catalogue: Catalogue
+) -> list[tuple[Component, Strategy]]:
+    """The strategies of a task: those that learn from a number of rows once for each size of the experiment."""
+    return [
+        (one, strategy if one is component else catalogue.strategy(one))
+        for component, strategy in strategies
+        for one in crossed(component, strategy, data, experiment)
+    ]
 
 
 def _check_names(tasks: Sequence[tuple[Component, TaskData]]) -> None:
@@ -88,7 +106,7 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
     """
     spec = data.spec
     check_labels(data)
-    catalogue.metrics(spec.metrics, where=data.where("metrics"))
+    catalogue.metrics_of(data)
     n = data.scored_facts(experiment.split, experiment.limit).n
     if experiment.limit is not None and experiment.limit > n:
         log.info(
@@ -118,6 +136,16 @@ class Planner:
         self.catalogue = catalogue
         self._fingerprints: dict[str, str] = {}
 
+    def job(self, cell: Cell) -> Job:
+        """The cell's trial with what is to be told of it."""
+        trial, (component, data) = self.trial(cell), cell.task
+        found: dict[str, str] = {}
+        if not trial.refusal:
+            identity = self._identity(cell, self._fingerprint(*cell.model))
+            metrics = self.catalogue.metrics_version(component)
+            found = manifest(identity, data, trial, device=self.experiment.device, metrics=metrics)
+        return Job(trial, component, self.experiment.device, manifest=found)
+
     def trial(self, cell: Cell) -> Trial:
         """The cell's trial, with its key; a pair that can't work carries the reason."""
         (model_component, model), (task_component, data), (strategy_component, strategy) = (
@@ -126,12 +154,12 @@ class Planner:
             cell.strategy,
         )
         split, limit = self.experiment.split, self.experiment.limit
-        refusal = self._refusal(model, data, strategy)
+        refusal = self._excluded(cell) or self._refusal(model, data, strategy)
         scored = data.scored_facts(split, limit)
         return Trial(
             key=self._key(cell, refusal),
             model=model_component,
-            task=Component(data.spec.name, None, task_component.params),
+            task=task_component if task_component.reference else Component(data.spec.name, None, task_component.params),
             strategy=strategy_component,
             seed=cell.seed,
             split=split,
@@ -142,6 +170,10 @@ class Planner:
             baselines={} if refusal else self._baselines(cell),
             control=bool(getattr(strategy, "control", False)),
             refusal=refusal,
+            curve=curve_of(strategy_component, strategy),
+            prompts=bool(getattr(strategy, "prompts", False)),
+            source=task_component,
+            losses=_losses(data),
         )
 
     def _key(self, cell: Cell, refusal: str) -> str:
@@ -151,16 +183,17 @@ class Planner:
         return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, self._versions(cell)])
 
     def _versions(self, cell: Cell) -> dict[str, str]:
-        """Those of the plugins that take part, with those of a further model and of the strategy's parts."""
-        others = used_models(cell.strategy[1])
-        return self.catalogue.versions(
-            [cell.model[0], *others], cell.task[0], cell.strategy[0], used_parts(cell.strategy[1])
-        )
+        """Those of the plugins that take part: of models, strategies (with those that they change) and their parts."""
+        component, strategy = cell.strategy
+        models = [cell.model[0], *used_models(strategy)]
+        chain = list(_chain(component, strategy))
+        uses = [part for _, one in chain for part in used_parts(one)]
+        return self.catalogue.versions(models, cell.task[0], [one for one, _ in chain], uses)
 
     def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
         (model_component, _), (_, data), (strategy_component, strategy) = cell.model, cell.task, cell.strategy
-        read = reads(strategy)
+        read, own = reads(strategy), asks_itself(data.task)
         others = [
             self._model(other, self._fingerprint(other, self.catalogue.model(other)) if fingerprint else "")
             for other in used_models(strategy)
@@ -174,9 +207,14 @@ class Planner:
                 for part in ("train", "validation")
                 if part in read
             },
-            "strategy": [strategy_component.name, self._settings(strategy_component, strategy)],
+            "strategy": [
+                part
+                for component, one in _chain(strategy_component, strategy)
+                for part in (component.name, self._settings(component, one))
+            ],
             "seed": cell.seed,
             "split": self.experiment.split,
+            **({} if own is None else {"asks": own.identity()}),
             # `auto` is whichever device there is; one that is named is asked for on purpose, for its times above all.
             **({} if self.experiment.device == "auto" else {"device": self.experiment.device}),
         }
@@ -192,15 +230,29 @@ class Planner:
         return self._fingerprints[name]
 
     def _settings(self, component: Component, strategy: Strategy) -> dict[str, Any]:
-        """All parameters with their defaults: a dataclass's fields, or what the target's signature declares."""
-        if dataclasses.is_dataclass(strategy) and not isinstance(strategy, type):
-            return parameters_of(strategy)
-        return self.catalogue.settings("strategy", component)
+        """All parameters with their defaults: a dataclass's fields, or what the target's signature declares.
+
+        Without the strategy that it changes, which has settings of its own.
+        """
+        if not dataclasses.is_dataclass(strategy) or isinstance(strategy, type):
+            return self.catalogue.settings("strategy", component)
+        return parameters_of(strategy, without=frozenset({"changed"} if hasattr(strategy, "changed") else ()))
+
+    def _excluded(self, cell: Cell) -> str:
+        """Why the experiment leaves the cell out; empty where it does not."""
+        names = {"model": str(cell.model[0]), "task": cell.task[1].spec.name, "strategy": str(cell.strategy[0])}
+        for exclusion in self.experiment.exclude:
+            if all(fnmatchcase(name, getattr(exclusion, part)) for part, name in names.items()):
+                return f"left out by the experiment: {exclusion.reason}"
+        return ""
 
     def _refusal(self, model: Model, data: TaskData, strategy: Strategy) -> str:
         read, split = reads(strategy), self.experiment.split
         if split in read:
             return f"it adapts on split {split}, which is being scored"
+        own = asks_itself(data.task)
+        if own is not None:
+            return refusal_of(own, model, strategy) or strategy.refuses(model, data.spec) or ""
         if "train" in read and not data.pool_facts("train", split).n:
             return "the task has no training rows beside those that are scored"
         return strategy.refuses(model, data.spec) or ""
@@ -215,6 +267,21 @@ class Planner:
                 refusal = self._refusal(cell.model[1], cell.task[1], strategy)
                 found[str(baseline)] = self._key(dataclasses.replace(cell, strategy=(baseline, strategy)), refusal)
         return found
+
+
+def _chain(component: Component, strategy: Strategy) -> Iterator[tuple[Component, Strategy]]:
+    """A strategy, the one that it changes, the one that this changes ..."""
+    yield component, strategy
+    changed: Changed | None = getattr(strategy, "changed", None)
+    if changed is not None:
+        yield from _chain(changed.component, changed.strategy)
+
+
+def _losses(data: TaskData) -> tuple[str, ...]:
+    """A task's own metrics of which less is better: nobody else knows when the trial is read again."""
+    if not isinstance(data.task, MeasuresItself):
+        return ()
+    return tuple(name for name, metric in data.task.metrics(()).items() if not metric.higher_is_better)
 
 
 def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:

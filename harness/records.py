@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from harness.requests import (
     Chat as Chat,
@@ -21,6 +21,7 @@ from harness.requests import (
     Request as Request,
     RequestKind as RequestKind,
     Response as Response,
+    RollingLogLikelihood as RollingLogLikelihood,
     Usage as Usage,
     Written as Written,
 )
@@ -47,6 +48,7 @@ class Sample:
         target: the label, the number of the right choice ("0", "1", ...) or the reference answer.
         context: the group, domain or situation the row comes from.
         choices: the possible answers of a multiple-choice row.
+        cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
     """
 
     id: str
@@ -54,6 +56,7 @@ class Sample:
     target: str
     context: str | None = None
     choices: tuple[str, ...] = ()
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class TaskSpec:
     """All of a task but its rows.
 
     Attributes:
+        kind: `external` is a task of another harness, which asks and judges by itself: `harness.interfaces.AsksItself`.
         labels: label -> how it is said after the prompt (classification), in the order that scores have.
         has_context: whether its samples carry a context.
         contexts: context label -> its description, where the task describes them.
@@ -139,7 +143,7 @@ class TaskSpec:
     """
 
     name: str
-    kind: Kind
+    kind: Kind | Literal["external"]
     prompt: PromptSpec
     labels: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("accuracy",)
@@ -173,6 +177,9 @@ class Prediction:
         text: the generated text, where there is one.
         latency_ms: the time this one sample took alone, where it was measured alone.
         reason: why it failed, or has no answer; of several texts how many had none.
+        cluster: the sample's; filled in by the trial.
+        measured: what a task that judges by itself measures on this sample: name -> JSON value.
+        judged: whether such a task finds the answer right; None where right is what equals the target.
     """
 
     sample_id: str
@@ -185,11 +192,32 @@ class Prediction:
     usage: Usage = field(default_factory=Usage)
     latency_ms: float | None = None
     reason: str = ""
+    cluster: str | None = None
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    judged: bool | None = None
 
     @property
     def correct(self) -> bool:
-        """Whether the answer is the target; no answer is never correct."""
+        """Whether the answer is the target, or the task finds it right; otherwise no answer is never correct."""
+        if self.judged is not None:
+            return self.judged
         return self.prediction is not None and self.prediction == self.target
+
+
+class Outcome(NamedTuple):
+    """What became of one sample, in few words.
+
+    Attributes:
+        sample: its id.
+        right: whether the answer is the target.
+        target: the target; None where nobody knows, which leaves the majority's answer unknown.
+        cluster: its cluster, if it has one.
+    """
+
+    sample: str
+    right: bool
+    target: str | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +272,23 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Trials of a grid that are left out, and why: globs over models and strategies as written, and tasks' names."""
+
+    model: str = "*"
+    task: str = "*"
+    strategy: str = "*"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Experiment:
-    """A grid of trials and how to run them."""
+    """A grid of trials and how to run them.
+
+    Attributes:
+        sizes: numbers of labelled rows with which each strategy that learns from so many is crossed; none: as written.
+        per_label: whether these are rows of each label.
+    """
 
     models: tuple[Component, ...]
     tasks: tuple[Component, ...]
@@ -257,6 +300,9 @@ class Experiment:
     executor: Component = Component("local")
     device: str = "auto"
     name: str = ""
+    exclude: tuple[Exclusion, ...] = ()
+    sizes: tuple[int, ...] = ()
+    per_label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +316,12 @@ class Trial:
         baselines: those that this one is to be compared with (the same strategy without context ...), the first before
             all: strategy -> key of the trial by it.
         control: whether its strategy is one that others are measured by, and no contender.
+        curve: its strategy without the number of labelled rows (`harness.sizes.curve_of`); empty where it has none.
+        prompts: whether its strategy asks the model as it is.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
+        source: where the task is loaded from, as somebody wrote it; None for what was stored before this was.
+        losses: the task's metrics of which less is better.
     """
 
     key: str
@@ -287,6 +337,10 @@ class Trial:
     baselines: Mapping[str, str] = field(default_factory=dict)
     control: bool = False
     refusal: str = ""
+    curve: str = ""
+    prompts: bool = False
+    source: Component | None = None
+    losses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +395,7 @@ class TrialResult:
         notes: what a reader has to know (ignored parameters, excluded duplicates ...).
         provenance: device, dtype, threads, library versions.
         details: what its strategy tells other programs of how it adapted.
+        manifest: what it was made of, field by field (`harness.manifest`); empty until it has adapted.
         cached: whether this run found it finished.
     """
 
@@ -359,3 +414,4 @@ class TrialResult:
     provenance: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False
+    manifest: Mapping[str, str] = field(default_factory=dict)

@@ -60,6 +60,7 @@ class DataSection(_Section):
             classification unless told. Rows with the same input never stand in two splits.
         fields: name in templates -> column. `target` is the answer, `choices` a list of choices, `id` the row's name.
         context: the column that holds each sample's context.
+        cluster: the column that says which samples are likely to be right or wrong together; it may be the context's.
     """
 
     files: str | Annotated[dict[Split, str], Field(min_length=1)]
@@ -73,6 +74,7 @@ class DataSection(_Section):
     stratify: str | list[str] | None = None
     fields: dict[str, str]
     context: str | None = None
+    cluster: str | None = None
 
     def inputs(self) -> list[str]:
         """The names that templates may use in every place."""

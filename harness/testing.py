@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from harness import partchecks
 from harness.assets import Assets
-from harness.interfaces import Setting, Trainable, Trained, TrainingJob
+from harness.interfaces import ComparesPairs, Setting, Trainable, Trained, TrainingJob
 from harness.planning import reads
 from harness.plugins import Plugins
 from harness.records import (
@@ -39,6 +39,7 @@ from harness.records import (
     Prompt,
     PromptSpec,
     RequestKind,
+    RollingLogLikelihood,
     Sample,
     Split,
     TaskSpec,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
 ANSWERS: Mapping[str, type[Any]] = {
     "LogLikelihood": LogLikelihoods,
+    "RollingLogLikelihood": LogLikelihoods,
     "Generate": Generated,
     "Classify": Classified,
     "Embed": Embedded,
@@ -70,7 +72,7 @@ ANSWERS: Mapping[str, type[Any]] = {
 class ToyModel:
     """Prefers the choice that shares most letters with the prompt; can be trained, without learning anything."""
 
-    answers: frozenset[RequestKind] = frozenset({"LogLikelihood", "Generate"})
+    answers: frozenset[RequestKind] = frozenset({"LogLikelihood", "RollingLogLikelihood", "Generate"})
     hyperparameters: frozenset[str] = frozenset()
     provenance: Mapping[str, str] = {"device": "none"}
 
@@ -99,7 +101,11 @@ def _toy_answer(request: Request) -> Response:
     if isinstance(request, LogLikelihood):
         text = request.prompt.text
         values = tuple(-1.0 / (1 + _shared(text, choice)) for choice in request.continuations)
-        return LogLikelihoods(values, Usage(len(text.split()), len(values)))
+        greedy = tuple(value == max(values) for value in values) if request.greedy else ()
+        return LogLikelihoods(values, Usage(len(text.split()), len(values)), greedy=greedy)
+    if isinstance(request, RollingLogLikelihood):
+        tokens = len(request.text.split())
+        return LogLikelihoods((-2.5 * tokens,), Usage(tokens), (tokens,))
     if isinstance(request, Generate):
         words = request.prompt.query.split()
         texts = [words[number:][: request.max_tokens] for number in range(request.n)]
@@ -196,6 +202,8 @@ def _requests(kind: RequestKind) -> list[Request]:
     texts = ("The sun shines.", "Snow falls on the mountains all day long.", "")
     if kind == "LogLikelihood":
         return [LogLikelihood(Prompt(text), (" warm", " cold and grey")) for text in texts]
+    if kind == "RollingLogLikelihood":
+        return [RollingLogLikelihood(text) for text in texts[:2]]
     if kind == "Generate":
         return [Generate(Prompt(text), max_tokens=4) for text in texts[:2]]
     if kind == "Classify":
@@ -299,6 +307,22 @@ def check_metric(metric: Metric) -> None:
             assert isinstance(found, Estimate), f"a metric gives an Estimate, not {found!r}"
             assert found.low <= found.value <= found.high, f"{found.value} lies in [{found.low}, {found.high}]"
     assert isinstance(metric.higher_is_better, bool), "higher_is_better says which way is up"
+    if isinstance(metric, ComparesPairs):
+        _check_pairs(metric, (right, wrong, mixed[:20]), spec)
+
+
+def _check_pairs(metric: ComparesPairs, answers: Sequence[Sequence[Prediction]], spec: TaskSpec) -> None:
+    """Two trials differ by as much as their scores do, whichever comes first; none differs from itself."""
+    for a in answers:
+        for b in answers:
+            there, back = metric.compare(a, b, spec), metric.compare(b, a, spec)
+            if there is None or back is None:
+                continue
+            assert there.difference.value == -back.difference.value, "a minus b is b minus a with the other sign"
+            assert there.difference.low <= there.difference.value <= there.difference.high, "it lies in its interval"
+            assert 0 <= there.p_value <= 1, f"{there.p_value} is no p-value"
+            if a is b:
+                assert there.difference.value == 0, "a trial does not differ from itself"
 
 
 # --- the parts of prompt strategies ----------------------------------------------------------------

@@ -96,7 +96,7 @@ class TrialWorker:
             setting=Setting(
                 job.trial.seed,
                 job.device,
-                self._catalogue.assets.root,
+                self._catalogue.made,
                 job.trial.plugins,
                 load=engine,
                 find=self._found,

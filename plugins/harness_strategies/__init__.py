@@ -22,11 +22,21 @@ def register_strategies(register: Register) -> None:
         "harness_strategies.promptsearch:PromptSearch",
         summary="of many prompts, the best one on validation rows",
     )
+    register(
+        "native",
+        "harness_strategies.native:Native",
+        summary="as a task of another harness says: its own number of demonstrations",
+    )
     register("knn", "harness_strategies.neighbours:NeighbourVote", summary="the vote of the nearest training rows")
     register(
         "context",
         "harness_strategies.context:context",
         summary="put each sample's context before its input, under another strategy",
+    )
+    register(
+        "pretrain",
+        "harness_strategies.pretraining:pretrain",
+        summary="go on with pre-training on the task's or other texts, under another strategy",
     )
     register(
         "linear-probe",

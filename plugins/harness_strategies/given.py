@@ -67,6 +67,23 @@ class Labels:
         """Nothing is to be done."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shuffled(Labels):
+    """The same, where the control draws contexts from those of the training rows: now and then the right one.
+
+    Attributes:
+        drawn: the context of each training row that has one.
+    """
+
+    drawn: Sequence[str] = ()
+
+    def wrong(self, sample: Sample) -> Sample:
+        """A sample without a context keeps none."""
+        if sample.context is None:
+            return sample
+        return dataclasses.replace(sample, context=self.drawn[derived(self.seed, sample.id) % len(self.drawn)])
+
+
 def exchange(contexts: Collection[str], seed: int) -> dict[str, str]:
     """A seeded derangement: each of at least two contexts is exchanged for another one, in one circle."""
     circle = sorted(contexts)
@@ -170,3 +187,7 @@ class GivenView:
     def conditioned(self, condition: Condition) -> GivenView:
         """The same, conditioned."""
         return dataclasses.replace(self, task=self.task.conditioned(condition))
+
+    def unscored(self, texts: Sequence[str]) -> Sequence[str]:
+        """As the task's own."""
+        return self.task.unscored(texts)

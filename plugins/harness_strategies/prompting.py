@@ -18,7 +18,7 @@ from pydantic import Field
 from harness.answers import classify, decide, fills
 from harness.components import parameters_of
 from harness.errors import ParameterError
-from harness.interfaces import Adapted, Chats, ExplainsItself
+from harness.interfaces import Adapted, Chats, ExplainsItself, Sizes
 from harness.promptparts import FindsParts  # noqa: TC001 - the core evaluates the annotations of parameters
 from harness.records import Chat, Component
 from harness.templates import alike
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from harness.interfaces import Model, Setting, TaskView
     from harness.promptparts import Calibrator
     from harness.records import RequestKind, TaskSpec
+
+
+OWN_PROMPTS = "the task makes its own prompts and chooses its demonstrations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +67,18 @@ class ZeroShot:
         """Scorer and calibrator."""
         return _scores_by(self)
 
+    prompts: ClassVar[bool] = True
+
     @property
     def reads(self) -> frozenset[str]:
         """The prompt; for a calibrator that draws texts the training split too."""
         calibrator = _calibrator(self)
         return frozenset({"prompt"} if calibrator is None or not calibrator.draws else {"prompt", "train"})
+
+    @property
+    def demonstrations(self) -> int:
+        """None, on a task that asks by itself too."""
+        return 0
 
     @property
     def baseline(self) -> Component | None:
@@ -77,6 +87,8 @@ class ZeroShot:
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs log-likelihoods, fillings or generation, or a model that classifies untrained."""
+        if spec.kind == "external":
+            return None if self == ZeroShot() else f"{OWN_PROMPTS}: zero-shot changes nothing of them"
         if self._is_given_inputs(model, spec):
             return None
         return _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
@@ -125,6 +137,7 @@ class FewShot:
     parts: FindsParts = field(default=OWN, compare=False, repr=False)
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt", "train"})
+    prompts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         searches = self._choice().selector.searches
@@ -145,6 +158,16 @@ class FewShot:
         return (("selector", self.select), ("order", self.order), *_scores_by(self))
 
     @property
+    def sizes(self) -> Sizes | None:
+        """The number of demonstrations; a search for each sample knows of every training label, whatever `k` is."""
+        return None if self._choice().selector.searches else Sizes(rows="k")
+
+    @property
+    def demonstrations(self) -> int:
+        """How many a task that asks by itself shows; it chooses them."""
+        return self.k
+
+    @property
     def models(self) -> tuple[Component, ...]:
         """The encoder."""
         return models_of(self.encoder)
@@ -158,6 +181,8 @@ class FewShot:
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs log-likelihoods, fillings or generation; embeddings for some selectors."""
+        if spec.kind == "external":
+            return None if self == FewShot(self.k) else f"{OWN_PROMPTS}: few-shot says their number alone, k={self.k}"
         return self._choice().refuses(model) or _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from harness.errors import TrainingError
 from harness.promptparts import Pool
-from harness.records import Component, LabelBudget
+from harness.records import Chat, Component, LabelBudget
 from harness.sampling import balanced, without
 from harness.templates import shown_fields
 from harness_strategies.candidates import space
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from harness_strategies.candidates import Space
     from harness_strategies.searching import Search
 
-PLAIN = Parts()
-"""Choices are scored by their log-likelihood, uncalibrated: that candidates differ in nothing but their texts."""
+QUOTED = 80
+"""Characters that are quoted in a note."""
 PARTS = ("template", "instruction", "labels", "demonstrations")
 
 
@@ -59,6 +59,7 @@ class PromptSearch:
         validation_size: rows that the search chooses by, at most; never more than training rows.
         propose: a model that proposes further instructions, see `harness_strategies.proposing`.
         proposals: how many.
+        chat: as in `few-shot`.
 
     Raises:
         ParameterError: when both `shots` and `train_size` are given.
@@ -75,6 +76,7 @@ class PromptSearch:
     validation_size: Annotated[int, Field(ge=1)] | None = None
     propose: str | None = None
     proposals: Annotated[int, Field(ge=1)] = 4
+    chat: Chat = "auto"
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt", "candidates", "train", "validation"})
 
@@ -89,12 +91,13 @@ class PromptSearch:
     @property
     def baselines(self) -> tuple[Component, ...]:
         """The task's own prompt, with as many demonstrations and with none."""
-        shown = (Component("few-shot", None, {"k": self.k}),) if self.k else ()
-        return (*shown, Component("zero-shot"))
+        chat = {} if self.chat == "auto" else {"chat": self.chat}
+        shown = (Component("few-shot", None, {"k": self.k, **chat}),) if self.k else ()
+        return (*shown, Component("zero-shot", None, chat))
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs log-likelihoods, fillings or generation, as `few-shot`."""
-        return FewShot().refuses(model, spec)
+        return FewShot(chat=self.chat).refuses(model, spec)
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Compose candidates and ask them about validation rows; the best one answers.
@@ -112,8 +115,9 @@ class PromptSearch:
         candidates = all_drawn[: _room(len(all_drawn), len(rows.validation), budget, self.eta)]
         notes = [*rows.notes, *self._short(rows, len(candidates), len(all_drawn))]
         labels = LabelBudget(len({one.id for shown in (*(one.shown for one in candidates), lessons) for one in shown}))
+        parts = Parts(chat=self.chat)  # choices are scored uncalibrated: candidates differ in their texts alone
         tried = [
-            Tried(one, adapted(model, one.spec, Demonstrations(one.shown), PLAIN, (), setting)) for one in candidates
+            Tried(one, adapted(model, one.spec, Demonstrations(one.shown), parts, (), setting)) for one in candidates
         ]
         if len(tried) == 1 or setting.dry:
             own = tried[0].adapted
@@ -216,7 +220,11 @@ def _said(found: Search, composed: Space) -> list[str]:
     """The search in short."""
     winner, spread = found.winner, found.sensitivity
     parts = zip(PARTS, winner.candidate.numbers, composed.parts, strict=True)
-    which = ", ".join(f"{name} {number} of {len(several)}" for name, number, several in parts if len(several) > 1)
+    which = ", ".join(
+        f"{name} {number} of {len(several)}{_quoted(several[number - 1]) if number > 1 else ''}"
+        for name, number, several in parts
+        if len(several) > 1
+    )
     dropped = [one for one in found.tried if one.dropped]
     best = (
         f"best of {len(found.tried)} candidates by {found.requests:,} requests: {which} (1: the task's own); "
@@ -226,8 +234,18 @@ def _said(found: Search, composed: Space) -> list[str]:
         f"prompt sensitivity: accuracy {spread.min:.3f} to {spread.max:.3f}, median {spread.median:.3f}, "
         f"sd {spread.sd:.3f} over {spread.candidates} candidates on the same {spread.rows} validation rows"
     )
-    lost = [f"{len(dropped)} candidates dropped, the first with: {dropped[0].dropped}"] if dropped else []
-    return [best, sensitivity, *lost]
+    if not dropped:
+        return [best, sensitivity]
+    lost = f"{len(dropped)} of {len(found.tried)} candidates dropped, the first with: {dropped[0].dropped}"
+    return [best, sensitivity, lost]
+
+
+def _quoted(part: Any) -> str:  # noqa: ANN401 - a template, an instruction, labels or demonstrations
+    """What was chosen instead of the task's own, where that is short."""
+    if isinstance(part, tuple):
+        return ""  # demonstrations
+    text = part if isinstance(part, str) else ",".join(part.values())
+    return f" ({text!r})" if text and len(text) <= QUOTED else ""
 
 
 def _told(found: Search, budget: int) -> dict[str, Any]:

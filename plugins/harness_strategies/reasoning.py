@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from harness.answers import canonical, vote
 from harness.errors import ModelError, ParameterError
-from harness.interfaces import Adapted
+from harness.interfaces import Adapted, Sizes
 from harness.promptparts import FindsParts  # noqa: TC001 - the core evaluates the annotations of parameters
 from harness.records import Chat, Component, Generate, Generated, Prompt
 from harness.seeds import derived
@@ -32,7 +32,7 @@ from harness_strategies.builtin import OWN
 from harness_strategies.demonstrations import Choice, chosen
 from harness_strategies.extraction import Extraction
 from harness_strategies.prompted import Demonstrations
-from harness_strategies.prompting import refuses_chat
+from harness_strategies.prompting import OWN_PROMPTS, refuses_chat
 from harness_strategies.retrieval import models_of
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class ChainOfThought:
     chat: Chat = "auto"
     parts: FindsParts = field(default=OWN, compare=False, repr=False)
 
+    prompts: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         self._choice()
         if not self.k and (self.select, self.order, self.encoder) != _DEFAULT_CHOICE:
@@ -101,6 +103,11 @@ class ChainOfThought:
     def reads(self) -> frozenset[str]:
         """The prompt, and training rows to show."""
         return frozenset({"prompt", "train"} if self.k else {"prompt"})
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The number of demonstrations, where the same are shown to all samples."""
+        return Sizes(rows="k") if self.k and not self._choice().selector.searches else None
 
     @property
     def uses(self) -> tuple[tuple[str, str], ...]:
@@ -124,7 +131,8 @@ class ChainOfThought:
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs a model that writes."""
-        del spec  # labels and choices are answered in words too
+        if spec.kind == "external":
+            return OWN_PROMPTS
         if "Generate" not in model.answers:
             return "the model can't reason in words: text can't be generated with it"
         return (self._choice().refuses(model) if self.k else None) or refuses_chat(self.chat, model)

@@ -28,7 +28,7 @@ from pydantic import BaseModel
 import harness
 from harness import hookspecs, messages, planning, records, testing, trial
 from harness.assets import Assets
-from harness.catalogue import Catalogue, is_file
+from harness.catalogue import PROVIDED, Catalogue, is_file
 from harness.cli import COMMANDS, group
 from harness.components import parse_component
 from harness.config import ExperimentFile
@@ -458,7 +458,11 @@ def test_parameters_and_their_defaults_are_those_of_the_signatures(plugins):
         for entry in plugins.registry(kind):
             parameters = inspect.signature(entry.load()).parameters.values()
             named = [one for one in parameters if one.kind is not one.VAR_KEYWORD]
-            settable = {one.name: str(one.default) for one in named if one.name not in {"assets", "parts", "reference"}}
+            settable = {
+                one.name: "required" if one.default is one.empty else str(one.default)
+                for one in named
+                if one.name not in PROVIDED | {"reference"}
+            }
             if settable and entry.plugin in ours:
                 expected[entry.name] = settable
     assert documented == expected

@@ -4,7 +4,7 @@ import pytest
 
 from harness.config import Choices, settle
 from harness.errors import ConfigError, HarnessError, UnknownNameError, UsageError
-from harness.records import Component
+from harness.records import Component, Exclusion
 
 FILE = """\
 name: trial run
@@ -44,6 +44,11 @@ def test_a_file_says_all(experiment_file, catalogue):
     assert settled.report.formats == ["markdown", "csv", "json", "html"]
 
 
+def test_a_file_excludes_trials(experiment_file, catalogue):
+    path = experiment_file(FILE + "exclude: [{model: toy, reason: too slow}]\n")
+    assert settle(Choices(), path, {}, catalogue).experiment.exclude == (Exclusion(model="toy", reason="too slow"),)
+
+
 def test_the_command_line_wins_over_the_file_over_the_environment(experiment_file, catalogue):
     environ = {"HARNESS_LIMIT": "9", "HARNESS_DEVICE": "cpu", "HARNESS_SEEDS": "7"}
     choices = Choices(models=("toy",), limit=3, latency=False)
@@ -81,6 +86,7 @@ def test_the_environment_wins_over_defaults(catalogue):
         ("  - toy", "  - tyo", 4, r"unknown task 'tyo'"),
         ("name: few-shot", "strategy: few-shot", 7, "needs a `name`"),
         ("seeds: [0, 1]", "seeds: [0, 1", 11, "not YAML"),
+        ("limit: 5", "exclude:\n  - {model: toy}", 12, "reason"),
     ],
 )
 def test_an_error_names_file_line_and_key(experiment_file, catalogue, old, new, line, said):

@@ -9,7 +9,7 @@ from harness.catalogue import Catalogue
 from harness.errors import ConfigError, UnknownNameError
 from harness.planning import plan
 from harness.plugins import PluginChoice, Plugins
-from harness.records import Component, Experiment
+from harness.records import Component, Exclusion, Experiment
 
 GRID = ("zero-shot", "few-shot,k=2", "finetune", "context")
 
@@ -144,6 +144,14 @@ def test_pairs_that_cannot_work_carry_the_reason(catalogue, toy_experiment):
     )
     (job,) = plan(experiment, catalogue)
     assert "can't be prompted" in job.trial.refusal
+
+
+def test_what_an_experiment_excludes_stands_there_with_the_reason(catalogue, toy_experiment):
+    excluded = (Exclusion(model="to*", strategy="few-shot*", reason="takes too long"), Exclusion(task="other"))
+    strategies = (Component("zero-shot"), Component("few-shot", None, {"k": 2}))
+    experiment = dataclasses.replace(toy_experiment, strategies=strategies, exclude=excluded)
+    jobs = plan(experiment, catalogue)
+    assert [job.trial.refusal for job in jobs] == ["", "left out by the experiment: takes too long"]
 
 
 def test_adapting_on_what_is_scored_is_refused(catalogue, toy_experiment):

@@ -11,7 +11,7 @@ from harness.errors import AssetError, ConfigError, DataError, TemplateError
 from harness.planning import task_identity
 from harness.plugins import Plugins
 from harness.records import Candidates, ExtractSpec, GenerationSpec, PromptSpec, Sample
-from harness.taskdata import TaskData
+from harness.taskdata import TaskData, rows_digest
 from harness.taskfile import load_task
 
 REVIEWS = """\
@@ -246,6 +246,23 @@ def test_labels_are_text_as_the_file_writes_them(load):
     )
     assert [task.samples(split)[0].target for split in ("train", "test")] == ["1", "false"]
     assert task.samples("train")[0].context == "3"
+
+
+def test_clusters_are_read_and_are_part_of_what_is_digested(load):
+    rows = jsonl(
+        {"review": "x", "label": "positive", "source": "web", "page": 7},
+        {"review": "y", "label": "positive", "source": "web", "page": ""},
+    )
+    files = {"train.jsonl": rows, "test.jsonl": rows}
+    plain, by_page, by_source = (
+        load(REVIEWS.replace("  context: source", f"  context: source{line}"), files)
+        for line in ("", "\n  cluster: page", "\n  cluster: source")
+    )
+    assert [sample.cluster for sample in by_page.samples("test")] == ["7", None]
+    assert [sample.cluster for sample in by_source.samples("test")] == ["web", "web"]
+    assert len({rows_digest(task.samples("test")) for task in (plain, by_page, by_source)}) == 3
+    with pytest.raises(DataError, match=r"no column 'pag' .*did you mean page"):
+        load(REVIEWS.replace("  context: source", "  cluster: pag"), files).samples("test")
 
 
 def test_a_split_without_rows(load, tmp_path):

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from harness.components import parse_component
 from harness.interfaces import Adapted, Trained
 from harness.messages import Job, TrialEnded, TrialStarted
 from harness.records import Component, Trial
 from harness.taskdata import TaskData
 from harness.testing import ToyModel, ToyTask
 from harness.worker import TrialWorker
-from harness_strategies.context import context
 from harness_strategies.prompting import FewShot, ZeroShot
 
 LOADED: list[str] = []
@@ -54,7 +54,7 @@ def worker(tmp_path):
         model=lambda component: Named(str(component)),
         task=lambda component: task,
         strategy=lambda component: component.params["made"],
-        assets=SimpleNamespace(root=tmp_path),
+        made=tmp_path,
     )
     made = TrialWorker(catalogue)
 
@@ -151,10 +151,11 @@ def test_a_sample_that_is_answered_alone_is_embedded_each_time(tmp_path):
 
 
 @pytest.mark.parametrize("shuffle", ["yes", "no"])
-def test_questions_for_passages_are_embedded_in_one_call_for_each_collection(worker, shuffle):
+def test_questions_for_passages_are_embedded_in_one_call_for_each_collection(worker, catalogue, shuffle):
     model = Counting("a")
+    strategy = parse_component(f"context,source=retrieved,retriever=embeddings,shuffle={shuffle}")
     worker.worker._catalogue.model = lambda component: model
-    worker.run("a", context(source="retrieved", retriever="embeddings", shuffle=shuffle))
+    worker.run("a", catalogue.strategy(strategy))
     pools, questions, asked = model.calls[:-1:2], model.calls[1:-1:2], model.calls[-1]
     assert asked == 12
     assert sum(pools) == 12, "the passages of both contexts"

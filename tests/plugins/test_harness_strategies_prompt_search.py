@@ -344,7 +344,7 @@ def test_candidates_that_fail_are_dropped_and_said():
     assert "division" in reasons[True, False]
     assert reasons[False, True] == "' void' has no tokens"
     assert reasons[False, False] is None
-    assert any(note.startswith("4 candidates dropped, the first with: ") for note in made.notes)
+    assert any(note.startswith("4 of 6 candidates dropped, the first with: ") for note in made.notes)
     assert accuracy(made, task, model) == 1.0
     assert [one["accuracy"] is None for one in told] == [one["dropped"] is not None for one in told]
     json.dumps(made.details, allow_nan=False)
