@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness.bridging import MeasuresItself, asks_itself
 from harness.bridging import refusal as refusal_of
+from harness.components import parameters_of
 from harness.errors import ConfigError
 from harness.manifest import manifest
 from harness.messages import Job
 from harness.records import Candidates, Component, Trial
 from harness.sizes import crossed, curve_of
 from harness.taskdata import PARTS, digest
+from harness.templates import alike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,6 +105,7 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
         UnknownNameError, ConfigError: naming the task, the row and the template.
     """
     spec = data.spec
+    check_labels(data)
     catalogue.metrics_of(data)
     n = data.scored_facts(experiment.split, experiment.limit).n
     if experiment.limit is not None and experiment.limit > n:
@@ -113,6 +116,16 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
             n,
             experiment.limit,
         )
+
+
+def check_labels(data: TaskData) -> None:
+    """Labels are all said in another way; a task's file has been checked for that, a task that code makes has not.
+
+    Raises:
+        ConfigError: naming the two.
+    """
+    if found := alike(data.spec.labels):
+        raise ConfigError(found[1], where=data.where("labels"))
 
 
 class Planner:
@@ -170,10 +183,12 @@ class Planner:
         return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, self._versions(cell)])
 
     def _versions(self, cell: Cell) -> dict[str, str]:
-        """Those of the plugins that take part: with a further model's, and with those of changed strategies."""
+        """Those of the plugins that take part: of models, strategies (with those that they change) and their parts."""
         component, strategy = cell.strategy
         models = [cell.model[0], *used_models(strategy)]
-        return self.catalogue.versions(models, cell.task[0], [one for one, _ in _chain(component, strategy)])
+        chain = list(_chain(component, strategy))
+        uses = [part for _, one in chain for part in used_parts(one)]
+        return self.catalogue.versions(models, cell.task[0], [one for one, _ in chain], uses)
 
     def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
@@ -221,14 +236,7 @@ class Planner:
         """
         if not dataclasses.is_dataclass(strategy) or isinstance(strategy, type):
             return self.catalogue.settings("strategy", component)
-        if not hasattr(strategy, "changed"):
-            return dataclasses.asdict(strategy)
-        own = [(one.name, getattr(strategy, one.name)) for one in dataclasses.fields(strategy)]
-        return {
-            name: dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
-            for name, value in own
-            if name != "changed"
-        }
+        return parameters_of(strategy, without=frozenset({"changed"} if hasattr(strategy, "changed") else ()))
 
     def _excluded(self, cell: Cell) -> str:
         """Why the experiment leaves the cell out; empty where it does not."""
@@ -300,6 +308,12 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
 def used_models(strategy: Strategy) -> tuple[Component, ...]:
     """The models that a strategy uses beside the one that it adapts."""
     declared: tuple[Component, ...] = getattr(strategy, "models", ())
+    return declared
+
+
+def used_parts(strategy: Strategy) -> tuple[tuple[str, str], ...]:
+    """Kind and name of the registered parts that a strategy is made of."""
+    declared: tuple[tuple[str, str], ...] = getattr(strategy, "uses", ())
     return declared
 
 

@@ -77,6 +77,7 @@ class PromptSpec:
             `template`, behind whatever a row fills in, unless told.
         background: what has to be known for the task; before the instruction, followed by the separator.
         keywords: words that matter for the task; behind the instruction, followed by the separator.
+        rationale: the reasoning that leads to a row's answer, shown before it in demonstrations of chains of thought.
     """
 
     template: str
@@ -90,6 +91,7 @@ class PromptSpec:
     domain: str | None = None
     background: str = ""
     keywords: str = ""
+    rationale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ class Prediction:
             prior ...).
         text: the generated text, where there is one.
         latency_ms: the time this one sample took alone, where it was measured alone.
-        reason: why it failed.
+        reason: why it failed, or has no answer; of several texts how many had none.
         cluster: the sample's; filled in by the trial.
         measured: what a task that judges by itself measures on this sample: name -> JSON value.
         judged: whether such a task finds the answer right; None where right is what equals the target.

@@ -130,7 +130,9 @@ class TaskData:
             spec = dataclasses.replace(spec, candidates=Candidates())
         if "prompt" not in reads:
             hidden = "{{ the_strategy_does_not_declare_prompt_in_reads }}"
-            unread: dict[str, Any] = dict.fromkeys(("template", *HEAD, "choice", "answer", "domain"), hidden)
+            unread: dict[str, Any] = dict.fromkeys(
+                ("template", *HEAD, "choice", "answer", "domain", "rationale"), hidden
+            )
             prompt = dataclasses.replace(spec.prompt, **unread)
             spec = dataclasses.replace(spec, prompt=prompt, labels={label: label for label in spec.labels})
         return GuardedView(self, scored, reads, spec)
