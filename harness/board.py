@@ -37,9 +37,17 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Latency of single samples (`single-stream`), throughput and peak memory with all at once (`offline`).
+    """Latency of single samples (`single-stream`), throughput and cost with all at once (`offline`).
 
-    `thin` names the percentiles that rest on too few samples.
+    Attributes:
+        thin: the percentiles that rest on too few samples.
+        p50_ms_low: with the others that end so the bounds of the percentiles' 95% intervals.
+        ttft_p50_ms: time to first token, the median.
+        tpot_p50_ms: time per output token behind the first, the median.
+        device_peak_mb: of a GPU's memory.
+        cpu_s: seconds of all processors, for a sample.
+        energy_j: of the machine, for a sample.
+        usd_per_1000: price of a thousand samples.
     """
 
     p50_ms: float | None = None
@@ -49,6 +57,18 @@ class Speed:
     samples_per_s: float | None = None
     tokens_per_s: float | None = None
     peak_mb: float | None = None
+    p50_ms_low: float | None = None
+    p50_ms_high: float | None = None
+    p95_ms_low: float | None = None
+    p95_ms_high: float | None = None
+    p99_ms_low: float | None = None
+    p99_ms_high: float | None = None
+    ttft_p50_ms: float | None = None
+    tpot_p50_ms: float | None = None
+    device_peak_mb: float | None = None
+    cpu_s: float | None = None
+    energy_j: float | None = None
+    usd_per_1000: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +77,8 @@ class Row:
 
     Attributes:
         rank: by the table's first metric, 1 is best, equal values share one; None for what is not finished.
+        ranks: the best and the worst rank that it may have, by tests of all pairs of ranked rows
+            (`harness.ranking.rank_intervals`); None where right answers don't rank, and where nothing was compared.
         keys: the trials' keys, seed by seed.
         n: how many samples each seed was to answer.
         coverage: counts over all seeds.
@@ -65,8 +87,12 @@ class Row:
         p_value: of the hypothesis that the best row answers no more samples right (`Pairing.versus`, Holm over the
             table).
         tied_with_best: whether that hypothesis stands (p >= 0.05); False for the best row itself.
+        p_majority: of the hypothesis that the majority answers no fewer samples right, one-sided (`Table.majority`);
+            None where there are no right answers to count, and for the majority itself.
         gains: over each of its baselines that is known, the most important one first.
         control: whether it is one that others are measured by; it has no rank.
+        speed: by `single-stream` and `offline`; where one was measured with several sets of parameters, without any.
+        latency: scenario with its parameters -> quantity -> mean over the seeds for which it is known.
         costs: means over seeds.
         budget: the labels that it was given, the most of its seeds; None where that is not known.
         cached: whether nothing of it was run by the run that is shown.
@@ -94,6 +120,14 @@ class Row:
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False
+    latency: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    ranks: tuple[int, int] | None = None
+    p_majority: float | None = None
+
+    @property
+    def not_above_majority(self) -> bool:
+        """Whether nothing tells it from always giving the majority's answer (p >= 0.05)."""
+        return self.p_majority is not None and self.p_majority >= 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +220,9 @@ class Table:
             the mean squared difference of their shares of right answers).
         detectable: the smallest difference in accuracy that such a table can tell from chance (80% power).
         budgets: those of the ranked rows, where they are not all alike (`harness.budgets.differing`).
+        settling: about how many samples would tell the two best rows apart, if they differ as much as they seem to
+            (80% power); None where they are told apart already, or don't differ at all.
+        majority: the share of right answers of the model `majority`; where that is not there, of the commonest target.
         curves: where a strategy has run with several numbers of labelled rows.
     """
 
@@ -200,6 +237,8 @@ class Table:
     discordance: float | None = None
     detectable: float | None = None
     budgets: tuple[LabelBudget, ...] = ()
+    settling: int | None = None
+    majority: float | None = None
     curves: Curves | None = None
 
 

@@ -79,6 +79,8 @@ class FrozenEmbedder:
         wanted = dict(zip(keys, texts, strict=True))
         found = self._cache.get(list(wanted))
         kept = len(found)
+        spent = [(one.prompt_tokens, one.seconds) for one in found.values()]
+        self._setting.meter.kept(kept, sum(tokens for tokens, _ in spent), sum(seconds for _, seconds in spent))
         missing = [(key, text) for key, text in wanted.items() if key not in found]
         for begin in range(0, len(missing), TOGETHER):
             fresh = self._computed(missing[begin : begin + TOGETHER])

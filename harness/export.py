@@ -52,6 +52,17 @@ def trials_json(results: Sequence[TrialResult]) -> dict[str, Any]:
     return {"trials": [_trial(result) for result in results]}
 
 
+def tables_json(tables: Sequence[Table]) -> list[dict[str, Any]]:
+    """What a leaderboard adds to its trials: ranks, tests, and how much so many samples can tell."""
+    alone = ("task", "split", "n", "metrics", "discordance", "detectable", "settling", "majority")
+    of_row = ("model", "strategy", "seeds", "rank", "ranks", "p_value", "tied_with_best", "p_majority", "seed_sd")
+    return [
+        {name: getattr(table, name) for name in alone}
+        | {"rows": [{name: getattr(row, name) for name in of_row} | {"trials": row.keys} for row in table.rows]}
+        for table in tables
+    ]
+
+
 def curves_json(tables: Sequence[Table]) -> dict[str, Any]:
     """Learning curves as `{"curves": [...]}`, one for each table that has some.
 
@@ -112,9 +123,14 @@ def _trial(result: TrialResult) -> dict[str, Any]:
             name: {what: _finite(value) for what, value in found.items()} for name, found in result.latency.items()
         },
         "train_s": _finite(result.costs.train_s),
+        "adapt_s": _finite(result.costs.adapt_s),
+        "model_calls": result.costs.model_calls,
+        "adapt_tokens": result.costs.adapt_tokens,
         "cached": result.cached,
         "notes": list(result.notes),
         "provenance": dict(result.provenance),
+        "details": dict(result.details),
+        "manifest": dict(result.manifest),
     }
 
 

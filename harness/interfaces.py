@@ -8,10 +8,18 @@ called `reference` takes one behind a colon: `hf:org/name`. Making a part is che
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from harness.bridging import (
+    AsksItself as AsksItself,
+    MeasuresItself as MeasuresItself,
+    ShowsDemonstrations as ShowsDemonstrations,
+    TaskCollection as TaskCollection,
+)
 from harness.errors import ModelError
+from harness.metering import Meter
 from harness.modelling import (
+    Chats as Chats,
     CountsTokens as CountsTokens,
     CountsWork as CountsWork,
     Engine as Engine,
@@ -19,19 +27,33 @@ from harness.modelling import (
     ExplainsTraining as ExplainsTraining,
     Fetchable as Fetchable,
     Model as Model,
+    Pretrainable as Pretrainable,
+    Pretrained as Pretrained,
+    PretrainingJob as PretrainingJob,
+    Price as Price,
+    Priced as Priced,
     Trainable as Trainable,
     TrainableInWays as TrainableInWays,
     Trained as Trained,
     TrainingJob as TrainingJob,
+    cannot_pretrain as cannot_pretrain,
+    UsesDeviceMemory as UsesDeviceMemory,
     cannot_train as cannot_train,
 )
 from harness.records import LabelBudget
+from harness.reporters import (
+    Asked as Asked,
+    Evidence as Evidence,
+    Report as Report,
+    Reporter as Reporter,
+    ShowsEvidence as ShowsEvidence,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from harness.leaderboard import Leaderboard
+    from harness.differences import Paired
     from harness.messages import ChunkTiming, Job, Message
     from harness.records import (
         Component,
@@ -80,6 +102,9 @@ class TaskView(Protocol):
     def conditioned(self, condition: Condition) -> TaskView:
         """The same task with each sample's context put before its prompt and its input."""
 
+    def unscored(self, texts: Sequence[str]) -> Sequence[str]:
+        """Of texts from elsewhere, those that neither repeat nor hold a text of the scored rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -93,6 +118,7 @@ class Setting:
         dry: somebody only looks at the requests: a strategy that asks its model while it adapts leaves that out.
         load: see `engine`.
         find: see `model`.
+        meter: counts what the engines that it gives are asked.
     """
 
     seed: int
@@ -102,6 +128,7 @@ class Setting:
     dry: bool = False
     load: Callable[[Model], Engine] | None = None
     find: Callable[[Component], Model] | None = None
+    meter: Meter = field(default_factory=Meter, compare=False)
 
     def model(self, component: Component) -> Model:
         """A model that a strategy uses beside the one that it adapts, and names in its `models`.
@@ -119,7 +146,8 @@ class Setting:
         Raises:
             ModelError: when it can't be loaded.
         """
-        return model.load(self.device) if self.load is None else self.load(model)
+        load = self.load
+        return self.meter.counted(lambda: model.load(self.device) if load is None else load(model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +160,10 @@ class Adapted:
         trained: the engine to ask where it is another than the model's own.
         notes: what a reader of the result has to know.
         budget: the labels that choosing and training have used.
+        prepare: told which samples `requests` will be asked for next, all at once, so that what they need is computed
+            together (embeddings of questions ...). It changes no request; what it keeps is replaced by the next call.
+        details: more of how it was adapted than notes can say, for other programs: JSON by subject, stored and
+            exported as it is.
     """
 
     requests: Callable[[Sample], Sequence[Request]]
@@ -139,6 +171,8 @@ class Adapted:
     trained: Trained | None = None
     notes: tuple[str, ...] = ()
     budget: LabelBudget = field(default_factory=LabelBudget)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Sequence[Sample]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +191,15 @@ class Sizes:
 class Strategy(Protocol):
     """A way to adapt a model to a task.
 
-    A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
-    looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
-    the strategy it is to be compared with) or `baselines` (several, the most important one first), `control` (True
-    for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models that it
-    uses beside the one that it adapts; keys cover their fingerprints), `sizes` (a `Sizes`, or None) and `prompts` (True
-    for one that asks the model as it is: what learning curves are to beat).
+    A strategy may also have `reads` (a subset of `{"prompt", "candidates", "train", "validation"}`: the parts of a task
+    that it looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a
+    `Component`: the strategy it is to be compared with) or `baselines` (several, the most important one first),
+    `control` (True for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models
+    that it uses beside the one that it adapts; keys cover their fingerprints), `changed` (a
+    `harness.composition.Changed`: the strategy that it changes; keys cover its parameters and its plugin's version),
+    `uses` (a tuple of kind and name: the registered parts that it is made of, such as `("selector", "knn")`; keys cover
+    their plugins' versions), `sizes` (a `Sizes`, or None) and `prompts` (True for one that asks the model as it is:
+    what learning curves are to beat).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
@@ -189,6 +226,35 @@ class Metric(Protocol):
         """
 
 
+@runtime_checkable
+class ComparesPairs(Protocol):
+    """A metric that can say how two trials differ on the same samples (`harness compare`, `harness gate`)."""
+
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The first one's score minus the second one's, with its interval; None where either has no such score.
+
+        `a` and `b` are of the same samples in the same order: at least one, no failed ones.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What answering some samples took.
+
+    Attributes:
+        prompt_tokens: tokens read.
+        output_tokens: tokens written.
+        first_token_s: for each sample the seconds from the call until the first token of its first generated text was
+            there; None where nothing was generated, or the engine does not time its tokens.
+    """
+
+    prompt_tokens: int
+    output_tokens: int
+    first_token_s: tuple[float | None, ...] = ()
+
+
 class Workload(Protocol):
     """An adapted model with samples to answer: what a scenario measures."""
 
@@ -200,8 +266,12 @@ class Workload(Protocol):
     def timings(self) -> Sequence[ChunkTiming]:
         """How long the scoring pass took, chunk by chunk (all samples at once)."""
 
-    def answer(self, samples: Sequence[Sample]) -> tuple[int, int]:
-        """Answer samples now, from the text to the decision; the tokens read and written."""
+    @property
+    def price(self) -> Price | None:
+        """What the model's tokens cost; None for one without a price."""
+
+    def answer(self, samples: Sequence[Sample]) -> Work:
+        """Answer samples now, from the text to the decision."""
 
 
 class Scenario(Protocol):
@@ -229,21 +299,6 @@ class Executor(Protocol):
 
     def execute(self, jobs: Sequence[Job], worker: Callable[[], Worker]) -> Iterator[Message]:
         """Run all jobs; messages of one trial come in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Rendered files: name -> content. `text` is what goes to standard output when no folder is given."""
-
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    text: str = ""
-
-
-class Reporter(Protocol):
-    """A leaderboard -> files or text."""
-
-    def render(self, board: Leaderboard) -> Report:
-        """Render it; no files are written here."""
 
 
 class Source(Protocol):

@@ -8,16 +8,22 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from harness.bridging import MeasuresItself, asks_itself
+from harness.bridging import refusal as refusal_of
+from harness.components import parameters_of
 from harness.errors import ConfigError
+from harness.manifest import manifest
 from harness.messages import Job
-from harness.records import Component, Trial
+from harness.records import Candidates, Component, Trial
 from harness.sizes import crossed, curve_of
 from harness.taskdata import PARTS, digest
+from harness.templates import alike
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.catalogue import Catalogue
+    from harness.composition import Changed
     from harness.interfaces import Model, Strategy
     from harness.records import Experiment, TaskSpec
     from harness.taskdata import TaskData
@@ -65,7 +71,7 @@ def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
         for strategy in sized[str(task[0])]
         for seed in experiment.seeds
     ]
-    jobs = [Job(planner.trial(cell), cell.task[0], experiment.device) for cell in cells]
+    jobs = [planner.job(cell) for cell in cells]
     return tuple({job.trial.key: job for job in jobs}.values())
 
 
@@ -99,7 +105,8 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
         UnknownNameError, ConfigError: naming the task, the row and the template.
     """
     spec = data.spec
-    catalogue.metrics(spec.metrics, where=data.where("metrics"))
+    check_labels(data)
+    catalogue.metrics_of(data)
     n = data.scored_facts(experiment.split, experiment.limit).n
     if experiment.limit is not None and experiment.limit > n:
         log.info(
@@ -111,6 +118,16 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
         )
 
 
+def check_labels(data: TaskData) -> None:
+    """Labels are all said in another way; a task's file has been checked for that, a task that code makes has not.
+
+    Raises:
+        ConfigError: naming the two.
+    """
+    if found := alike(data.spec.labels):
+        raise ConfigError(found[1], where=data.where("labels"))
+
+
 class Planner:
     """Makes trials of cells for one experiment."""
 
@@ -118,6 +135,16 @@ class Planner:
         self.experiment = experiment
         self.catalogue = catalogue
         self._fingerprints: dict[str, str] = {}
+
+    def job(self, cell: Cell) -> Job:
+        """The cell's trial with what is to be told of it."""
+        trial, (component, data) = self.trial(cell), cell.task
+        found: dict[str, str] = {}
+        if not trial.refusal:
+            identity = self._identity(cell, self._fingerprint(*cell.model))
+            metrics = self.catalogue.metrics_version(component)
+            found = manifest(identity, data, trial, device=self.experiment.device, metrics=metrics)
+        return Job(trial, component, self.experiment.device, manifest=found)
 
     def trial(self, cell: Cell) -> Trial:
         """The cell's trial, with its key; a pair that can't work carries the reason."""
@@ -132,7 +159,7 @@ class Planner:
         return Trial(
             key=self._key(cell, refusal),
             model=model_component,
-            task=Component(data.spec.name, None, task_component.params),
+            task=task_component if task_component.reference else Component(data.spec.name, None, task_component.params),
             strategy=strategy_component,
             seed=cell.seed,
             split=split,
@@ -145,6 +172,8 @@ class Planner:
             refusal=refusal,
             curve=curve_of(strategy_component, strategy),
             prompts=bool(getattr(strategy, "prompts", False)),
+            source=task_component,
+            losses=_losses(data),
         )
 
     def _key(self, cell: Cell, refusal: str) -> str:
@@ -154,14 +183,17 @@ class Planner:
         return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, self._versions(cell)])
 
     def _versions(self, cell: Cell) -> dict[str, str]:
-        """Those of the plugins that take part, with a further model's."""
-        others = used_models(cell.strategy[1])
-        return self.catalogue.versions([cell.model[0], *others], cell.task[0], cell.strategy[0])
+        """Those of the plugins that take part: of models, strategies (with those that they change) and their parts."""
+        component, strategy = cell.strategy
+        models = [cell.model[0], *used_models(strategy)]
+        chain = list(_chain(component, strategy))
+        uses = [part for _, one in chain for part in used_parts(one)]
+        return self.catalogue.versions(models, cell.task[0], [one for one, _ in chain], uses)
 
     def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
         (model_component, _), (_, data), (strategy_component, strategy) = cell.model, cell.task, cell.strategy
-        read = reads(strategy)
+        read, own = reads(strategy), asks_itself(data.task)
         others = [
             self._model(other, self._fingerprint(other, self.catalogue.model(other)) if fingerprint else "")
             for other in used_models(strategy)
@@ -175,9 +207,14 @@ class Planner:
                 for part in ("train", "validation")
                 if part in read
             },
-            "strategy": [strategy_component.name, self._settings(strategy_component, strategy)],
+            "strategy": [
+                part
+                for component, one in _chain(strategy_component, strategy)
+                for part in (component.name, self._settings(component, one))
+            ],
             "seed": cell.seed,
             "split": self.experiment.split,
+            **({} if own is None else {"asks": own.identity()}),
             # `auto` is whichever device there is; one that is named is asked for on purpose, for its times above all.
             **({} if self.experiment.device == "auto" else {"device": self.experiment.device}),
         }
@@ -193,10 +230,13 @@ class Planner:
         return self._fingerprints[name]
 
     def _settings(self, component: Component, strategy: Strategy) -> dict[str, Any]:
-        """All parameters with their defaults: a dataclass's fields, or what the target's signature declares."""
-        if dataclasses.is_dataclass(strategy) and not isinstance(strategy, type):
-            return dataclasses.asdict(strategy)
-        return self.catalogue.settings("strategy", component)
+        """All parameters with their defaults: a dataclass's fields, or what the target's signature declares.
+
+        Without the strategy that it changes, which has settings of its own.
+        """
+        if not dataclasses.is_dataclass(strategy) or isinstance(strategy, type):
+            return self.catalogue.settings("strategy", component)
+        return parameters_of(strategy, without=frozenset({"changed"} if hasattr(strategy, "changed") else ()))
 
     def _excluded(self, cell: Cell) -> str:
         """Why the experiment leaves the cell out; empty where it does not."""
@@ -210,6 +250,9 @@ class Planner:
         read, split = reads(strategy), self.experiment.split
         if split in read:
             return f"it adapts on split {split}, which is being scored"
+        own = asks_itself(data.task)
+        if own is not None:
+            return refusal_of(own, model, strategy) or strategy.refuses(model, data.spec) or ""
         if "train" in read and not data.pool_facts("train", split).n:
             return "the task has no training rows beside those that are scored"
         return strategy.refuses(model, data.spec) or ""
@@ -224,6 +267,21 @@ class Planner:
                 refusal = self._refusal(cell.model[1], cell.task[1], strategy)
                 found[str(baseline)] = self._key(dataclasses.replace(cell, strategy=(baseline, strategy)), refusal)
         return found
+
+
+def _chain(component: Component, strategy: Strategy) -> Iterator[tuple[Component, Strategy]]:
+    """A strategy, the one that it changes, the one that this changes ..."""
+    yield component, strategy
+    changed: Changed | None = getattr(strategy, "changed", None)
+    if changed is not None:
+        yield from _chain(changed.component, changed.strategy)
+
+
+def _losses(data: TaskData) -> tuple[str, ...]:
+    """A task's own metrics of which less is better: nobody else knows when the trial is read again."""
+    if not isinstance(data.task, MeasuresItself):
+        return ()
+    return tuple(name for name, metric in data.task.metrics(()).items() if not metric.higher_is_better)
 
 
 def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
@@ -242,12 +300,20 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
             "prompt": dataclasses.asdict(spec.prompt),
             "verbalizations": dict(spec.labels),
         }
+    if "candidates" in read and spec.candidates != Candidates():
+        identity["candidates"] = dataclasses.asdict(spec.candidates)
     return identity
 
 
 def used_models(strategy: Strategy) -> tuple[Component, ...]:
     """The models that a strategy uses beside the one that it adapts."""
     declared: tuple[Component, ...] = getattr(strategy, "models", ())
+    return declared
+
+
+def used_parts(strategy: Strategy) -> tuple[tuple[str, str], ...]:
+    """Kind and name of the registered parts that a strategy is made of."""
+    declared: tuple[tuple[str, str], ...] = getattr(strategy, "uses", ())
     return declared
 
 

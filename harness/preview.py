@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
+from harness.bridging import adapt, asks_itself
+from harness.bridging import refusal as refusal_of
 from harness.components import parse_component
 from harness.errors import ModelError, UsageError
-from harness.interfaces import CountsTokens, Setting, Trained, TrainingJob
+from harness.interfaces import Chats, CountsTokens, Setting, Trained, TrainingJob
 from harness.planning import reads
-from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, RequestKind
+from harness.records import Classify, FillMask, Generate, LogLikelihood, RequestKind
+from harness.requests import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.catalogue import Catalogue
-    from harness.interfaces import Model
-    from harness.records import Request, Response, Sample, Split
+    from harness.interfaces import Adapted, Model, Pretrained, PretrainingJob, Strategy
+    from harness.records import Prompt, Request, Response, Split
+    from harness.taskdata import TaskData
+
+
+TEMPLATED = ("message", "turns")
+"""Values of `Prompt.chat` that ask for a chat template whatever the model is set to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class ShownRequest:
 
     Attributes:
         kind: of the request.
-        text: what is read, in a cloze up to the blank.
+        text: what is read, in the model's chat template where it is asked in it; in a cloze up to the blank.
         demonstrations: how many it has.
         tokens: of all that is read.
         answers: continuations, labels or fillings.
@@ -84,17 +92,31 @@ def preview(  # noqa: PLR0913 - the options of one command
     data = catalogue.task(parse_component(task))
     real = catalogue.model(parse_component(model)) if model else None
     used = catalogue.strategy(parse_component(strategy))
-    stand_in = StandIn(real)
-    refusal = used.refuses(real or stand_in, data.spec)
+    asked_of, own = real or StandIn(None), asks_itself(data.task)
+    refusal = (own and refusal_of(own, asked_of, used)) or used.refuses(asked_of, data.spec)
     if refusal:
         raise UsageError(f"{strategy} can't do {data.spec.name} with {model or 'any model'}: {refusal}")
-    setting = Setting(seed, "cpu", catalogue.assets.root, dry=True)
-    adapted = used.adapt(stand_in, data.view(split, reads(used)), setting)
+    adapted = adapted_dry(catalogue, data, used, real, split=split, seed=seed)
     asked = [(sample, tuple(adapted.requests(sample))) for sample in data.scored(split, None)[:count]]
-    counts = _counted([request for _, requests in asked for request in requests], real)
-    samples = [_sample(sample, requests, counts) for sample, requests in asked]
+    reader = _Reader([request for _, requests in asked for request in requests], real)
+    samples = [
+        ShownSample(sample.id, sample.target, sample.context, tuple(map(reader.request, requests)))
+        for sample, requests in asked
+    ]
     notes = (*adapted.notes, *(adapted.trained.notes if adapted.trained else ()))
     return Preview(data.spec.name, strategy, model, notes, tuple(samples))
+
+
+def adapted_dry(
+    catalogue: Catalogue, data: TaskData, strategy: Strategy, model: Model | None, *, split: Split, seed: int
+) -> Adapted:
+    """Adapt without loading or training anything; what would ask the model while it adapts is left out, with a note.
+
+    Raises:
+        HarnessError: where nothing can be shown without the model.
+    """
+    setting = Setting(seed, "cpu", catalogue.assets.root, dry=True)
+    return adapt(data.task, strategy, StandIn(model), data.view(split, reads(strategy)), setting)
 
 
 class _Everything(frozenset[str]):
@@ -128,6 +150,28 @@ class StandIn:
         )
 
     @property
+    def chats(self) -> bool:
+        """Whether the real one has a chat template."""
+        return self._real is None or (isinstance(self._real, Chats) and self._real.chats)
+
+    def written(self, prompts: Sequence[Prompt]) -> list[str]:
+        """As the real one writes them; without one, who says what stands before it in brackets."""
+        if isinstance(self._real, Chats):
+            return self._real.written(prompts)
+        return [
+            "\n".join(f"[{role}] {said}" for role, said in prompt.messages) if prompt.chat in TEMPLATED else prompt.text
+            for prompt in prompts
+        ]
+
+    def cannot_pretrain(self) -> str | None:
+        """What a real one can't has been refused."""
+        return None
+
+    def pretrain(self, job: PretrainingJob) -> Pretrained:
+        """Never asked for."""
+        raise ModelError(f"nothing is trained on {len(job.texts)} texts to show requests")
+
+    @property
     def provenance(self) -> Mapping[str, str]:
         """Nothing runs."""
         return {}
@@ -137,49 +181,62 @@ class StandIn:
         raise ModelError(f"{len(requests)} requests were to be shown, not answered")
 
 
-def _counted(requests: Sequence[Request], model: Model | None) -> dict[str, int]:
-    """Text -> its tokens, for all texts of the requests, in one call of the model that can count them."""
-    if not isinstance(model, CountsTokens):
-        return {}
-    texts = list(dict.fromkeys(text for request in requests for text in _texts(request)))
-    return dict(zip(texts, model.count_tokens(texts), strict=True))
+class _Reader:
+    """Knows what is read of requests and how many tokens that are; all texts are written and counted in one call each.
 
+    Args:
+        requests: all that will be shown.
+        model: whose chat template and tokenizer these are; without one nothing is counted.
+    """
 
-def _texts(request: Request) -> tuple[str, ...]:
-    match request:
-        case Classify() | Embed():
+    def __init__(self, requests: Sequence[Request], model: Model | None) -> None:
+        prompts = list(dict.fromkeys(one.prompt for one in requests if not isinstance(one, TEXTS)))
+        self._written = dict(zip(prompts, StandIn(model).written(prompts), strict=True))
+        self._counts: dict[str, int] = {}
+        if isinstance(model, CountsTokens):
+            texts = list(dict.fromkeys(text for request in requests for text in self._texts(request)))
+            self._counts = dict(zip(texts, model.count_tokens(texts), strict=True))
+
+    def _texts(self, request: Request) -> tuple[str, ...]:
+        if isinstance(request, TEXTS):
             return (request.text,)
-        case LogLikelihood():
-            return (request.prompt.text, *request.continuations)
-        case FillMask():
-            return (request.prompt.text, request.prompt.text + request.after, *request.fillings, "")
-        case Generate():
-            return (request.prompt.text,)
+        text = self._written[request.prompt]
+        match request:
+            case LogLikelihood():
+                return (text, *request.continuations, "")
+            case FillMask():
+                return (text, text + request.after, *request.fillings, "")
+            case Generate():
+                return (text, "")
+
+    def _tokens(self, prompt: Prompt) -> int | None:
+        text = self._written[prompt]
+        if text not in self._counts:
+            return None
+        return self._counts[text] - (self._counts[""] if text != prompt.text else 0)  # a template has its own
+
+    def request(self, request: Request) -> ShownRequest:
+        """What people see of it."""
+        kind = type(request).__name__
+        counts = self._counts
+        if isinstance(request, TEXTS):
+            answers = request.labels if isinstance(request, Classify) else ()
+            return ShownRequest(kind, request.text, 0, counts.get(request.text), answers, (None,) * len(answers))
+        prompt = request.prompt
+        text, shown, tokens = self._written[prompt], len(prompt.demonstrations), self._tokens(prompt)
+        if isinstance(request, LogLikelihood):
+            each = tuple(counts.get(answer) for answer in request.continuations)
+            return ShownRequest(kind, text, shown, tokens, request.continuations, each)
+        if isinstance(request, FillMask):
+            special = counts.get("", 0)  # a filling has none of its own
+            each = tuple(counts[filling] - special if counts else None for filling in request.fillings)
+            read = counts.get(text + request.after)
+            return ShownRequest(kind, text, shown, read, request.fillings, each, request.after)
+        return ShownRequest(kind, text, shown, tokens, arguments=_drawn(request))
 
 
-def _sample(sample: Sample, requests: Sequence[Request], counts: Mapping[str, int]) -> ShownSample:
-    return ShownSample(
-        sample.id, sample.target, sample.context, tuple(_request(request, counts) for request in requests)
-    )
-
-
-def _request(request: Request, counts: Mapping[str, int]) -> ShownRequest:
-    kind = type(request).__name__
-    if isinstance(request, Classify | Embed):
-        answers = request.labels if isinstance(request, Classify) else ()
-        return ShownRequest(kind, request.text, 0, counts.get(request.text), answers, (None,) * len(answers))
-    prompt = request.prompt
-    shown, tokens = len(prompt.demonstrations), counts.get(prompt.text)
-    if isinstance(request, LogLikelihood):
-        each = tuple(counts.get(answer) for answer in request.continuations)
-        return ShownRequest(kind, prompt.text, shown, tokens, request.continuations, each)
-    if isinstance(request, FillMask):
-        special = counts.get("", 0)  # a filling has none of its own
-        each = tuple(counts[filling] - special if counts else None for filling in request.fillings)
-        read = counts.get(prompt.text + request.after)
-        return ShownRequest(kind, prompt.text, shown, read, request.fillings, each, request.after)
-    assert isinstance(request, Generate)  # noqa: S101 - the only kind left
-    arguments = {
+def _drawn(request: Generate) -> dict[str, Any]:
+    return {
         "max_tokens": request.max_tokens,
         "stop": request.stop,
         "temperature": request.temperature,
@@ -187,4 +244,3 @@ def _request(request: Request, counts: Mapping[str, int]) -> ShownRequest:
         **({"top_p": request.top_p} if request.top_p < 1 else {}),
         **({"n": request.n} if request.n > 1 else {}),
     }
-    return ShownRequest(kind, prompt.text, shown, tokens, arguments=arguments)

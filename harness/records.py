@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from harness.requests import (
+    Chat as Chat,
     Classified as Classified,
     Classify as Classify,
     Embed as Embed,
@@ -20,6 +21,7 @@ from harness.requests import (
     Request as Request,
     RequestKind as RequestKind,
     Response as Response,
+    RollingLogLikelihood as RollingLogLikelihood,
     Usage as Usage,
     Written as Written,
 )
@@ -46,6 +48,7 @@ class Sample:
         target: the label, the number of the right choice ("0", "1", ...) or the reference answer.
         context: the group, domain or situation the row comes from.
         choices: the possible answers of a multiple-choice row.
+        cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
     """
 
     id: str
@@ -53,6 +56,7 @@ class Sample:
     target: str
     context: str | None = None
     choices: tuple[str, ...] = ()
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class PromptSpec:
 
     Attributes:
         template: the question of one row; the verbalized answer follows it directly.
-        instruction: stands before everything; it is followed by the separator.
+        instruction: what is to be done; it stands before everything, followed by the separator.
         separator: between demonstrations.
         choice: how a choice is said after the question (multiple-choice).
         answer: how a demonstration's answer is said (generation); `{{ target }}` unless told.
@@ -71,6 +75,9 @@ class PromptSpec:
             `harness.templates.with_passages` gave the sample, stand before it instead, a line each.
         domain: a prompt that says what is asked for and shows no row's question, for PMI scoring; the last words of
             `template`, behind whatever a row fills in, unless told.
+        background: what has to be known for the task; before the instruction, followed by the separator.
+        keywords: words that matter for the task; behind the instruction, followed by the separator.
+        rationale: the reasoning that leads to a row's answer, shown before it in demonstrations of chains of thought.
     """
 
     template: str
@@ -82,6 +89,18 @@ class PromptSpec:
     context: str = "{{ context }}: "
     condition: Condition = "none"
     domain: str | None = None
+    background: str = ""
+    keywords: str = ""
+    rationale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Other ways to ask a task's question: what may stand in the place of its template, instruction and labels."""
+
+    templates: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
+    labels: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +134,16 @@ class TaskSpec:
     """All of a task but its rows.
 
     Attributes:
+        kind: `external` is a task of another harness, which asks and judges by itself: `harness.interfaces.AsksItself`.
         labels: label -> how it is said after the prompt (classification), in the order that scores have.
         has_context: whether its samples carry a context.
         contexts: context label -> its description, where the task describes them.
+        candidates: other ways to ask, where the task names any.
         metrics: names of metrics; the first is the one that ranks.
     """
 
     name: str
-    kind: Kind
+    kind: Kind | Literal["external"]
     prompt: PromptSpec
     labels: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("accuracy",)
@@ -131,6 +152,7 @@ class TaskSpec:
     extract: ExtractSpec = ExtractSpec()
     has_context: bool = False
     contexts: Mapping[str, str] = field(default_factory=dict)
+    candidates: Candidates = Candidates()
     licence: str = ""
     citation: str = ""
 
@@ -154,7 +176,10 @@ class Prediction:
             prior ...).
         text: the generated text, where there is one.
         latency_ms: the time this one sample took alone, where it was measured alone.
-        reason: why it failed.
+        reason: why it failed, or has no answer; of several texts how many had none.
+        cluster: the sample's; filled in by the trial.
+        measured: what a task that judges by itself measures on this sample: name -> JSON value.
+        judged: whether such a task finds the answer right; None where right is what equals the target.
     """
 
     sample_id: str
@@ -167,11 +192,32 @@ class Prediction:
     usage: Usage = field(default_factory=Usage)
     latency_ms: float | None = None
     reason: str = ""
+    cluster: str | None = None
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    judged: bool | None = None
 
     @property
     def correct(self) -> bool:
-        """Whether the answer is the target; no answer is never correct."""
+        """Whether the answer is the target, or the task finds it right; otherwise no answer is never correct."""
+        if self.judged is not None:
+            return self.judged
         return self.prediction is not None and self.prediction == self.target
+
+
+class Outcome(NamedTuple):
+    """What became of one sample, in few words.
+
+    Attributes:
+        sample: its id.
+        right: whether the answer is the target.
+        target: the target; None where nobody knows, which leaves the majority's answer unknown.
+        cluster: its cluster, if it has one.
+    """
+
+    sample: str
+    right: bool
+    target: str | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +320,8 @@ class Trial:
         prompts: whether its strategy asks the model as it is.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
+        source: where the task is loaded from, as somebody wrote it; None for what was stored before this was.
+        losses: the task's metrics of which less is better.
     """
 
     key: str
@@ -291,6 +339,8 @@ class Trial:
     refusal: str = ""
     curve: str = ""
     prompts: bool = False
+    source: Component | None = None
+    losses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,10 +365,21 @@ TrialStatus: TypeAlias = Literal["planned", "running", "finished", "partial", "f
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What adapting and loading took, in seconds; None where nothing of the kind was done."""
+    """What adapting and loading took; None where nothing of the kind was done, or it is not known.
+
+    Attributes:
+        load_s: seconds that loading the model took.
+        train_s: seconds of training, when it took place.
+        adapt_s: seconds that adapting took beside these: choosing, calibrating, searching ...
+        model_calls: requests that were answered meanwhile.
+        adapt_tokens: tokens that these read and wrote, where engines tell.
+    """
 
     load_s: float | None = None
     train_s: float | None = None
+    adapt_s: float | None = None
+    model_calls: float | None = None
+    adapt_tokens: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +394,8 @@ class TrialResult:
         budget: the labels it was given; None until it has adapted.
         notes: what a reader has to know (ignored parameters, excluded duplicates ...).
         provenance: device, dtype, threads, library versions.
+        details: what its strategy tells other programs of how it adapted.
+        manifest: what it was made of, field by field (`harness.manifest`); empty until it has adapted.
         cached: whether this run found it finished.
     """
 
@@ -349,4 +412,6 @@ class TrialResult:
     budget: LabelBudget | None = None
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False
+    manifest: Mapping[str, str] = field(default_factory=dict)

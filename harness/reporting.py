@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness.interfaces import ShowsEvidence
 from harness.leaderboard import build
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from harness.board import Leaderboard
     from harness.catalogue import Catalogue
-    from harness.interfaces import Reporter
+    from harness.interfaces import Evidence, Report, Reporter
     from harness.records import TrialResult
     from harness.store import Store
 
@@ -28,17 +29,23 @@ def leaderboard_of(
     registered = catalogue.plugins.registry("metric")
     names = {name for result in results for name in result.metrics if name in registered}
     losses = {name for name, metric in catalogue.metrics(sorted(names)).items() if not metric.higher_is_better}
-    return build(results, store.answers, title=title, losses=losses)
+    losses |= {name for result in results for name in result.trial.losses}
+    return build(results, store.outcomes, title=title, losses=losses)
 
 
-def write_files(board: Leaderboard, reporters: Iterable[Reporter], folder: Path) -> None:
+def rendered(board: Leaderboard, reporter: Reporter, evidence: Evidence) -> Report:
+    """What a reporter makes of a leaderboard, with single answers where it shows them."""
+    return reporter.render_with(board, evidence) if isinstance(reporter, ShowsEvidence) else reporter.render(board)
+
+
+def write_files(board: Leaderboard, reporters: Iterable[Reporter], folder: Path, evidence: Evidence) -> None:
     """Write what reporters make of a leaderboard into a folder.
 
     Raises:
         HarnessError: when it can't be written.
     """
     for reporter in reporters:
-        for name, content in reporter.render(board).files.items():
+        for name, content in rendered(board, reporter, evidence).files.items():
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
+
+Chat: TypeAlias = Literal["auto", "none", "message", "turns"]
+Role: TypeAlias = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,24 +14,68 @@ class Prompt:
     """A prompt in parts, so that an engine whose window is too small drops demonstrations before it cuts the question.
 
     Each part carries its own separator: the text is the parts joined with nothing between.
+
+    Attributes:
+        chat: whether a model reads it in its chat template: `auto` as the model is set, `none` not, `message` as one
+            message of a user, `turns` with each demonstration as a question and its answer. An engine without a chat
+            template refuses the last two.
+        exchanges: the demonstrations as question and answer, where they are turns; as many as demonstrations.
     """
 
     query: str
     demonstrations: tuple[str, ...] = ()
     instruction: str = ""
+    chat: Chat = "auto"
+    exchanges: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:
-        """What the model reads."""
+        """What the model reads that is asked in no chat template."""
         return self.instruction + "".join(self.demonstrations) + self.query
+
+    @property
+    def messages(self) -> tuple[tuple[Role, str], ...]:
+        """Who says what in a chat; white space around the instruction is no part of a turn."""
+        if self.chat != "turns":
+            return (("user", self.text),)
+        head: tuple[tuple[Role, str], ...] = (("system", self.instruction.strip()),) if self.instruction.strip() else ()
+        said = tuple(turn for question, answer in self.exchanges for turn in _exchange(question, answer))
+        return (*head, *said, ("user", self.query))
+
+    def without(self, dropped: int) -> Prompt:
+        """The prompt without its first demonstrations."""
+        if not dropped:
+            return self
+        return replace(self, demonstrations=self.demonstrations[dropped:], exchanges=self.exchanges[dropped:])
+
+
+def _exchange(question: str, answer: str) -> tuple[tuple[Role, str], tuple[Role, str]]:
+    return ("user", question), ("assistant", answer)
 
 
 @dataclass(frozen=True, slots=True)
 class LogLikelihood:
-    """How likely is each continuation after the prompt? Answered by `LogLikelihoods`."""
+    """How likely is each continuation after the prompt? Answered by `LogLikelihoods`.
+
+    Attributes:
+        greedy: whether to tell of each continuation too whether it is what `Generate` would write at temperature 0.
+    """
 
     prompt: Prompt
     continuations: tuple[str, ...]
+    greedy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RollingLogLikelihood:
+    """How likely is this whole text, from its first token on? Answered by `LogLikelihoods` with one value.
+
+    A text that is longer than the window is read in windows that follow one another, each as long as it can be: every
+    token is predicted once. The first one follows the token that texts begin with; that of a later window has the token
+    before it to go by, and the last window reads as much of what is before it as the window holds.
+    """
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +125,11 @@ class FillMask:
     after: str = ""
 
 
-Request: TypeAlias = LogLikelihood | Generate | Classify | Embed | FillMask
-RequestKind: TypeAlias = Literal["LogLikelihood", "Generate", "Classify", "Embed", "FillMask"]
+TEXTS = (Classify, Embed, RollingLogLikelihood)
+"""Requests about a text as it is, not about what follows a prompt."""
+
+Request: TypeAlias = LogLikelihood | RollingLogLikelihood | Generate | Classify | Embed | FillMask
+RequestKind: TypeAlias = Literal["LogLikelihood", "RollingLogLikelihood", "Generate", "Classify", "Embed", "FillMask"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +148,14 @@ class LogLikelihoods:
 
     Attributes:
         tokens: how many tokens each sum goes over; empty where the engine does not know.
+        greedy: whether each token of a continuation is the likeliest in its place; empty where that was not asked for,
+            or the engine does not know.
     """
 
     values: tuple[float, ...]
     usage: Usage = Usage()
     tokens: tuple[int, ...] = ()
+    greedy: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +168,16 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Generated(Written):
-    """The first answer, and the further n - 1; the usage has the tokens of all that were written."""
+    """The first answer, and the further n - 1; the usage has the tokens of all that were written.
+
+    Attributes:
+        first_token_s: seconds from the engine's being asked until the first token was there; None where it does not
+            time its tokens. Two answers that differ in it alone are equal.
+    """
 
     usage: Usage = Usage()
     more: tuple[Written, ...] = ()
+    first_token_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ import dataclasses
 import logging
 import traceback
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from harness.machine import here
+from harness.manifest import revision
 from harness.messages import TrialEnded
 from harness.planning import plan
 from harness.scoring import coverage, score
@@ -128,22 +130,26 @@ def remaining(job: Job, experiment: Experiment, catalogue: Catalogue, store: Sto
         return None
     progress = store.progress(job.trial.key)
     missing = tuple(scenario for scenario in experiment.scenarios if str(scenario) not in progress.scenarios)
-    if progress.status == "finished" and store.scored_by(job.trial.key) != catalogue.metrics_version(
-        catalogue.task(job.task).spec
-    ):
+    if progress.status == "finished" and store.scored_by(job.trial.key) != catalogue.metrics_version(job.task):
         finish(job, catalogue, store)
     if progress.status == "finished" and not missing:
         return None
-    return dataclasses.replace(job, done=progress.done, timings=progress.timings, scenarios=missing)
+    return dataclasses.replace(
+        job,
+        done=progress.done,
+        timings=progress.timings,
+        scenarios=missing,
+        manifest={**job.manifest, **revision(catalogue.task(job.task).path)},
+    )
 
 
 def finish(job: Job, catalogue: Catalogue, store: Store) -> None:
     """Score a trial whose samples are all stored; a metric that fails costs this trial, not the run."""
-    spec = catalogue.task(job.task).spec
+    data = catalogue.task(job.task)
     predictions = store.predictions(job.trial.key)
     covered = coverage(predictions)
     try:
-        metrics, contexts = score(predictions, spec, catalogue.metrics(spec.metrics))
+        metrics, contexts = score(predictions, data.spec, catalogue.metrics_of(data, predictions))
     except Exception as error:
         reason = f"a metric failed: {type(error).__name__}: {error}"
         log.warning("%s: %s (--debug shows where)", describe(job), reason)
@@ -158,7 +164,7 @@ def finish(job: Job, catalogue: Catalogue, store: Store) -> None:
         coverage=covered,
         metrics=metrics,
         contexts=contexts,
-        scored_by=catalogue.metrics_version(spec),
+        scored_by=catalogue.metrics_version(job.task),
     )
 
 
@@ -172,7 +178,7 @@ def environment(catalogue: Catalogue) -> Mapping[str, str]:
     """What stands beside a run: the machine, and the plugins of others."""
     ours = f"adapt-harness {here()['harness']}"
     others = sorted({info.source for info in catalogue.plugins.infos() if not info.error and info.source != ours})
-    return here() | ({"other plugins": ", ".join(others)} if others else {})
+    return here() | ({"other plugins": ", ".join(others)} if others else {}) | {"folder": str(Path.cwd())}
 
 
 def describe(job: Job) -> str:

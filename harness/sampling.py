@@ -69,6 +69,34 @@ def without(
     return kept, len(pool) - len(kept)
 
 
+WORDS = 8
+"""From so many words on, a text is repeated by one that holds it too."""
+
+
+def texts_without(texts: Iterable[str], told: Iterable[str]) -> list[str]:
+    """The texts that repeat none that is told (normalised), and hold none of at least `WORDS` words as a whole."""
+    whole: set[str] = set()
+    begins: dict[str, list[str]] = defaultdict(list)  # first words -> the texts that begin with them
+    for text in told:
+        said = normalised(text)
+        whole.add(said)
+        first = said.split()[:WORDS]
+        if len(first) == WORDS:
+            begins[" ".join(first)].append(f"{said} ")
+    return [text for text in texts if not _repeats(normalised(text), whole, begins)]
+
+
+def _repeats(said: str, whole: Collection[str], begins: Mapping[str, Sequence[str]]) -> bool:
+    if said in whole:
+        return True
+    words = said.split()
+    for at in range(len(words) - WORDS + 1):
+        held = begins.get(" ".join(words[at : at + WORDS]))
+        if held and f"{' '.join(words[at:])} ".startswith(tuple(held)):
+            return True
+    return False
+
+
 def _short_keys(samples: Iterable[Sample], shown: Collection[str]) -> NDArray[np.uint64]:
     """The first 64 bits of each duplicate key: 8 bytes a sample, and one chance in 10^8 that any two of 10^5 agree."""
     return np.fromiter((int(duplicate_key(sample, shown)[:16], 16) for sample in samples), dtype=np.uint64)

@@ -14,10 +14,33 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 8
 """Raised when the tables change their meaning."""
 
-UPGRADES = {2: ("ALTER TABLE trials ADD COLUMN budget TEXT",)}
+UPGRADES = {
+    2: ("ALTER TABLE trials ADD COLUMN budget TEXT",),
+    3: (
+        "ALTER TABLE trials ADD COLUMN adapt_s DOUBLE PRECISION",
+        "ALTER TABLE trials ADD COLUMN model_calls BIGINT",
+        "ALTER TABLE trials ADD COLUMN adapt_tokens BIGINT",
+        "ALTER TABLE trials ADD COLUMN details TEXT",
+    ),
+    4: ("ALTER TABLE predictions ADD COLUMN cluster_name TEXT",),
+    5: (
+        "ALTER TABLE timings ADD COLUMN cpu_s DOUBLE PRECISION",
+        "ALTER TABLE timings ADD COLUMN energy_j DOUBLE PRECISION",
+        "ALTER TABLE timings ADD COLUMN device_peak_bytes BIGINT",
+    ),
+    6: (
+        "ALTER TABLE trials ADD COLUMN manifest TEXT",
+        "ALTER TABLE trials ADD COLUMN repeating TEXT",
+        "ALTER TABLE trials ADD COLUMN clean TEXT",
+    ),
+    7: (
+        "ALTER TABLE predictions ADD COLUMN measured TEXT",
+        "ALTER TABLE predictions ADD COLUMN judged SMALLINT",
+    ),
+}
 """Version -> statements, in every database's SQL, that make the next version of it. Older ones can't be upgraded."""
 
 KEY = sa.String(64)
@@ -93,6 +116,13 @@ trials = sa.Table(
     sa.Column("notes", Json),
     sa.Column("provenance", Json),
     sa.Column("budget", Json),
+    sa.Column("adapt_s", sa.Double),
+    sa.Column("model_calls", sa.BigInteger),
+    sa.Column("adapt_tokens", sa.BigInteger),
+    sa.Column("details", Json),
+    sa.Column("manifest", Json),
+    sa.Column("repeating", Json),
+    sa.Column("clean", Json),
 )
 
 # How a run named a trial: two spellings (`few-shot`, `few-shot,k=8`) and two limits can mean the same trial.
@@ -131,6 +161,9 @@ predictions = sa.Table(
     sa.Column("cut_tokens", sa.Integer, nullable=False),
     sa.Column("latency_ms", sa.Double),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("cluster_name", sa.Text),
+    sa.Column("measured", Json),
+    sa.Column("judged", sa.SmallInteger),
     sqlite_with_rowid=False,
 )
 
@@ -145,6 +178,9 @@ timings = sa.Table(
     sa.Column("output_tokens", sa.BigInteger, nullable=False),
     sa.Column("peak_bytes", sa.BigInteger, nullable=False),
     sa.Column("counters", Json, nullable=False),
+    sa.Column("cpu_s", sa.Double),
+    sa.Column("energy_j", sa.Double),
+    sa.Column("device_peak_bytes", sa.BigInteger),
     sqlite_with_rowid=False,
 )
 

@@ -6,6 +6,7 @@ stored chunk by chunk with the chunk's timing; a sample that is answered again r
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -18,13 +19,16 @@ from harness.messages import ChunkScored, LatencyMeasured, TrialEnded, TrialStar
 from harness.schema import latencies, predictions, run_trials, runs, timings, trials
 from harness.stored import (
     Progress,
+    StoreState,
     batches,
     known,
     links,
-    read_answers,
+    read_experiment,
+    read_outcomes,
     read_predictions,
     read_progress,
     read_results,
+    read_state,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
         Coverage,
         Estimate,
         Experiment,
+        Outcome,
         Prediction,
         Trial,
         TrialResult,
@@ -92,6 +97,15 @@ class Store:
         if run is not None:
             query = query.where(runs.c.id == run)
         return dict(self._read(lambda connection: connection.execute(query).scalar()) or {})
+
+    def folder(self, key: str) -> str | None:
+        """The folder in which a trial was planned last, where paths that it names begin; None where it isn't known."""
+        planned = run_trials.join(trials).join(runs)
+        query = sa.select(runs.c.environment).select_from(planned).where(trials.c.key == key)
+        newest = query.order_by(runs.c.id.desc()).limit(1)
+        environment = self._read(lambda connection: connection.execute(newest).scalar()) or {}
+        found: str | None = environment.get("folder")
+        return found
 
     def plan(self, run: int, trials: Sequence[Trial], *, rerun: bool = False) -> None:
         """List a run's trials; known ones keep all that is stored of them, unless they are to be run again."""
@@ -191,10 +205,25 @@ class Store:
         """
         return self._read(lambda connection: read_predictions(connection, key))
 
-    def answers(self, key: str) -> Iterator[tuple[str, bool]]:
-        """The samples that a trial has answered, in the data's order, and whether it has each right."""
+    def outcomes(self, key: str) -> Iterator[Outcome]:
+        """What became of the samples that a trial has answered, in the data's order."""
         with store_errors(self._name), self._engine.begin() as connection:
-            yield from read_answers(connection, key)
+            yield from read_outcomes(connection, key)
+
+    def experiment(self, key: str) -> Experiment:
+        """The experiment of the newest run that asked for a trial.
+
+        Raises:
+            StoreError: when no run did.
+        """
+        found = self._read(lambda connection: read_experiment(connection, key))
+        if found is None:
+            raise StoreError(f"{self._name} has no trial {key[:12]}", hint="it has to be planned first")
+        return found
+
+    def state(self) -> StoreState:
+        """What there is now, cheap enough to be asked for every second."""
+        return self._read(read_state)
 
     def resolve(self, prefix: str) -> str:
         """The key of the trial that begins so.
@@ -283,7 +312,7 @@ def _empty(connection: Connection, numbers: Sequence[int]) -> None:
 
 
 def _start(connection: Connection, trial: int, message: TrialStarted) -> None:
-    spent = {"load_s": message.costs.load_s, "train_s": message.costs.train_s}
+    spent = {one.name: getattr(message.costs, one.name) for one in dataclasses.fields(message.costs)}
     values = {
         "status": "running",
         "reason": "",
@@ -291,7 +320,9 @@ def _start(connection: Connection, trial: int, message: TrialStarted) -> None:
         "notes": message.notes,
         "provenance": message.provenance,
         "budget": message.budget,
-        **{name: seconds for name, seconds in spent.items() if seconds is not None},
+        "manifest": message.manifest,
+        "details": message.details,
+        **{name: value for name, value in spent.items() if value is not None},
     }
     # A finished trial that only lacks a latency figure stays finished, whatever comes of measuring it.
     standing = connection.execute(sa.select(trials.c.status).where(trials.c.id == trial)).scalar_one()
@@ -313,8 +344,10 @@ def _score(connection: Connection, trial: int, message: ChunkScored) -> None:
     if timing is not None:
         connection.execute(timings.delete().where(timings.c.trial == trial, timings.c.chunk == timing.index))
         counts = {"prompt_tokens": timing.prompt_tokens, "output_tokens": timing.output_tokens}
-        spent = {"samples": timing.samples, "seconds": timing.seconds, "peak_bytes": timing.peak_bytes}
+        spent: dict[str, float | None] = {"samples": timing.samples, "seconds": timing.seconds}
         told = {"trial": trial, "chunk": timing.index, "counters": timing.counters}
+        spent |= {"cpu_s": timing.cpu_s, "energy_j": timing.energy_j}
+        spent |= {"peak_bytes": timing.peak_bytes, "device_peak_bytes": timing.device_peak_bytes}
         connection.execute(timings.insert(), {**told, **spent, **counts})
 
 
@@ -336,6 +369,9 @@ def _row(trial: int, position: int, prediction: Prediction) -> dict[str, Any]:
         "cut_tokens": usage.cut_tokens,
         "latency_ms": prediction.latency_ms,
         "reason": _text(prediction.reason),
+        "cluster_name": _text(prediction.cluster),
+        "measured": prediction.measured or None,
+        "judged": None if prediction.judged is None else int(prediction.judged),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -15,14 +17,16 @@ from harness.records import (
     Costs,
     Coverage,
     Estimate,
+    Experiment,
     LabelBudget,
+    Outcome,
     Prediction,
     Trial,
     TrialResult,
     TrialStatus,
     Usage,
 )
-from harness.schema import latencies, predictions, run_trials, timings, trials
+from harness.schema import latencies, predictions, run_trials, runs, timings, trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,6 +51,14 @@ class Progress:
     scenarios: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class StoreState:
+    """What a store has now: `version` changes whenever a report would; `running`: key -> samples answered so far."""
+
+    version: str
+    running: Mapping[str, int]
+
+
 def read_progress(connection: Connection, trial: int) -> Progress:
     """What is stored of the trial with this number."""
     of_trial = predictions.c.trial == trial
@@ -68,13 +80,13 @@ def read_predictions(connection: Connection, key: str) -> Sequence[Prediction]:
     return Packed(map(tuple, connection.execute(query)), _prediction)
 
 
-def read_answers(connection: Connection, key: str) -> Iterator[tuple[str, bool]]:
-    """The samples that a trial has answered, in the data's order, and whether it has each right."""
+def read_outcomes(connection: Connection, key: str) -> Iterator[Outcome]:
+    """What became of the samples that a trial has answered, in the data's order."""
     c = predictions.c
-    query = sa.select(c.sample_id, c.target, c.prediction).join(trials)
+    query = sa.select(c.sample_id, c.target, c.prediction, c.cluster_name, c.judged).join(trials)
     query = query.where(trials.c.key == key, c.status != "failed").order_by(c.position)
-    for sample, target, prediction in connection.execute(query):
-        yield sample, prediction == target
+    for sample, target, prediction, cluster, judged in connection.execute(query):
+        yield Outcome(sample, prediction == target if judged is None else bool(judged), target, cluster)
 
 
 def known(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[int, TrialStatus]]:
@@ -117,6 +129,29 @@ def read_results(connection: Connection, chosen: Sequence[int], *, of_run: bool)
         yield from (_result(row, latency[row.trial], cached=of_run and row.cached) for row in rows)
 
 
+def read_experiment(connection: Connection, key: str) -> Experiment | None:
+    """The experiment of the newest run that lists this trial."""
+    query = sa.select(runs.c.experiment).join(run_trials, run_trials.c.run == runs.c.id).join(trials)
+    told = connection.execute(query.where(trials.c.key == key).order_by(runs.c.id.desc()).limit(1)).scalar()
+    if told is None:
+        return None
+    several = ("models", "tasks", "strategies", "scenarios")
+    parts = {name: tuple(Component(**one) for one in told[name]) for name in several}
+    return Experiment(**(told | parts | {"seeds": tuple(told["seeds"]), "executor": Component(**told["executor"])}))
+
+
+def read_state(connection: Connection) -> StoreState:
+    """What a store has now."""
+    counted = sa.select(predictions.c.trial, sa.func.count().label("n")).group_by(predictions.c.trial).subquery()
+    answered = sa.func.coalesce(counted.c.n, 0)
+    query = sa.select(trials.c.key, trials.c.status, trials.c.scored_by, answered).outerjoin(counted)
+    measured = connection.execute(sa.select(sa.func.count()).select_from(latencies)).scalar_one()
+    listed = connection.execute(sa.select(sa.func.max(run_trials.c.id))).scalar()
+    found = [tuple(row) for row in connection.execute(query.order_by(trials.c.id))]
+    version = hashlib.sha256(repr((found, measured, listed)).encode()).hexdigest()[:16]
+    return StoreState(version, {key: n for key, status, _, n in found if status == "running"})
+
+
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """Cut into pieces that fit one IN (...)."""
     return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
@@ -132,18 +167,21 @@ def _result(row: AnyRow, latency: Mapping[str, Mapping[str, float | None]], *, c
         metrics=_estimates(row.metrics or {}),
         contexts={name: ContextScore(score["n"], _estimates(score["metrics"])) for name, score in contexts.items()},
         latency=latency,
-        costs=Costs(row.load_s, row.train_s),
+        costs=Costs(**{one.name: getattr(row, one.name) for one in dataclasses.fields(Costs)}),
         budget=None if row.budget is None else LabelBudget(**row.budget),
         notes=tuple(row.notes or ()),
         provenance=row.provenance or {},
+        details=row.details or {},
         cached=cached,
+        manifest=row.manifest or {},
     )
 
 
 def _trial(description: Mapping[str, Any]) -> Trial:
     told = dict(description)
-    components = {name: Component(**told[name]) for name in ("model", "task", "strategy")}
+    components = {name: Component(**told[name]) for name in ("model", "task", "strategy", "source") if told.get(name)}
     before = told.pop("baseline", None)  # in schema 2 there was one, without its name
+    told["losses"] = tuple(told.get("losses", ()))
     return Trial(**({"baselines": {"its baseline": before} if before else {}} | told | components))
 
 
@@ -158,6 +196,10 @@ def _number(value: float | str | None) -> float | None:
 
 def _prediction(values: tuple[Any, ...]) -> Prediction:
     """Of the columns of `predictions` but trial and position, in their order."""
-    sample_id, target, prediction, status, scores, text, context, *usage, latency_ms, reason = values
-    numbers = tuple(map(float, scores))
-    return Prediction(sample_id, target, prediction, status, numbers, text, context, Usage(*usage), latency_ms, reason)
+    sample_id, target, prediction, status, scores, text, context, *usage, latency_ms, reason, cluster = values[:-2]
+    measured, judged = values[-2:]
+    numbers, used = tuple(map(float, scores)), Usage(*usage)
+    found = Prediction(sample_id, target, prediction, status, numbers, text, context, used, latency_ms, reason, cluster)
+    if measured is None and judged is None:
+        return found
+    return dataclasses.replace(found, measured=measured or {}, judged=None if judged is None else bool(judged))

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import repeat
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class SampleMaker:
             for row, id_, target, listed in zip(rows, self._ids(rows, ends), self._targets(rows), choices, strict=True):
                 fields = self._fields(row, listed)
                 empty += any(value == "" or str(value).isspace() for value in fields.values())
-                yield id_, fields, target, self._context(row), listed
+                yield id_, fields, target, self._named(row, "context"), listed, self._named(row, "cluster")
 
         samples = Packed(values(), lambda values: Sample(*values))
         if empty:
@@ -85,10 +85,12 @@ class SampleMaker:
             for name, value in values.items()
         }
 
-    def _context(self, row: Row) -> str | None:
-        if self.data.context is None:
+    def _named(self, row: Row, key: Literal["context", "cluster"]) -> str | None:
+        """What the column says that `data` names under this key; None where it names none or the cell is empty."""
+        column: str | None = getattr(self.data, key)
+        if column is None:
             return None
-        value = self.cell(row, self.data.context, "context")
+        value = self.cell(row, column, key)
         return None if value is None or value == "" else _text(value)
 
     def _ids(self, rows: Sequence[Row], ends: Mapping[Split, int]) -> Iterator[str]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.answers import NUMBER
 from harness.errors import ConfigError, TemplateError, nearest
-from harness.records import ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
+from harness.records import Candidates, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
-from harness.templates import compile_expression, undeclared
+from harness.taskcandidates import CandidatesSection, check_candidates
+from harness.templates import HEAD, alike, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class DataSection(_Section):
             classification unless told. Rows with the same input never stand in two splits.
         fields: name in templates -> column. `target` is the answer, `choices` a list of choices, `id` the row's name.
         context: the column that holds each sample's context.
+        cluster: the column that says which samples are likely to be right or wrong together; it may be the context's.
     """
 
     files: str | Annotated[dict[Split, str], Field(min_length=1)]
@@ -72,6 +74,7 @@ class DataSection(_Section):
     stratify: str | list[str] | None = None
     fields: dict[str, str]
     context: str | None = None
+    cluster: str | None = None
 
     def inputs(self) -> list[str]:
         """The names that templates may use in every place."""
@@ -82,13 +85,17 @@ class PromptSection(_Section):
     """How rows become text; see `harness.records.PromptSpec`, whose defaults stand for what is left out."""
 
     template: str
+    background: str | None = None
     instruction: str | None = None
+    keywords: str | None = None
     separator: str | None = None
     choice: str | None = None
     answer: str | None = None
     input: str | None = None
     context: str | None = None
     domain: str | None = None
+    rationale: str | None = None
+    candidates: CandidatesSection | None = None
 
 
 class GenerationSection(_Section):
@@ -138,13 +145,18 @@ def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
     _check_generation(task.generation, located)
     _check_sources(task.data, located)
     _check_templates(task, located)
+    if task.prompt.candidates is not None:
+        own = {"template": task.prompt.template, "instruction": task.prompt.instruction or ""}
+        inputs = set(task.data.inputs())
+        check_candidates(task.prompt.candidates, located, inputs=inputs, own=own, labels=task.labels)
     return located, task
 
 
 def specification(task: TaskFileSchema) -> TaskSpec:
     """The task as strategies and metrics see it."""
     names = [name for name in task.data.inputs() if name != "choices"]
-    prompt = {"input": "\n".join(f"{{{{ {name} }}}}" for name in names)} | task.prompt.model_dump(exclude_none=True)
+    prompt: dict[str, Any] = {"input": "\n".join(f"{{{{ {name} }}}}" for name in names)}
+    prompt |= task.prompt.model_dump(exclude_none=True, exclude={"candidates"})
     extract = task.extract.model_dump(exclude_none=True)
     if task.extract.type == "number":
         extract = {"pattern": NUMBER} | extract
@@ -159,6 +171,7 @@ def specification(task: TaskFileSchema) -> TaskSpec:
         extract=ExtractSpec(**extract),
         has_context=task.data.context is not None,
         contexts=task.contexts,
+        candidates=task.prompt.candidates.candidates() if task.prompt.candidates else Candidates(),
         licence=task.licence,
         citation=task.citation,
     )
@@ -193,12 +206,9 @@ def _check_labels(labels: dict[str, str] | None, located: Located) -> None:
         raise ConfigError(
             "a classification task needs labels", where=located.where("labels"), hint="label: how it is said"
         )
-    said: dict[str, str] = {}
-    for label, text in labels.items():
-        if text in said:
-            message = f"labels {said[text]!r} and {label!r} are both said {text!r}: no model can tell them apart"
-            raise ConfigError(message, where=located.where("labels", label))
-        said[text] = label
+    if found := alike(labels):
+        label, reason = found
+        raise ConfigError(reason, where=located.where("labels", label))
 
 
 def _check_generation(generation: GenerationSection, located: Located) -> None:
@@ -242,13 +252,14 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
             raise ConfigError(message, where=located.where("data", "fields", name), hint="use letters, digits and _")
     inputs = set(task.data.inputs())
     known = {
-        "instruction": set[str](),
+        **{part: set[str]() for part in HEAD},
         "template": inputs,
         "input": inputs,
         "choice": inputs | {"choice"},
         "answer": inputs | {"target"},
         "context": inputs | {"context"},
         "domain": inputs,
+        "rationale": inputs | {"target"},
     }
     for key, names in known.items():
         text = getattr(task.prompt, key)

@@ -86,6 +86,20 @@ def shown_fields(spec: TaskSpec) -> frozenset[str]:
     return frozenset(undeclared(spec.prompt.template) | undeclared(spec.prompt.input) | {"choices"})
 
 
+def alike(labels: Mapping[str, str]) -> tuple[str, str] | None:
+    """The first label that is said as one before it, and the reason why it may not be; None where all differ.
+
+    Args:
+        labels: label -> how it is said.
+    """
+    known: dict[str, str] = {}
+    for label, said in labels.items():
+        other = known.setdefault(said, label)
+        if other != label:
+            return label, f"labels {other!r} and {label!r} are both said {said!r}: no model can tell them apart"
+    return None
+
+
 # --- what stands before a sample -----------------------------------------------------------------
 
 PASSAGES, UNSAID = "retrieved passages", "context unsaid"
@@ -141,15 +155,28 @@ def render_input(spec: TaskSpec, sample: Sample) -> str:
     return _context(spec, sample) + _render(spec, "prompt.input", sample.id, sample.fields)
 
 
+HEAD = ("background", "instruction", "keywords")
+"""The parts of a prompt that stand before demonstrations and question, in their order."""
+
+
 def render_instruction(spec: TaskSpec) -> str:
     """What stands before everything, without the separator that follows it; empty where there is none."""
-    return _render(spec, "prompt.instruction", None, {})
+    return spec.prompt.separator.join(_head(spec))
 
 
 def render_head(spec: TaskSpec) -> str:
-    """The instruction with the separator behind it; nothing where there is none."""
-    instruction = render_instruction(spec)
-    return instruction + spec.prompt.separator if instruction else ""
+    """Background, instruction and keywords, each with the separator behind it; an absent one leaves no trace."""
+    return "".join(part + spec.prompt.separator for part in _head(spec))
+
+
+def _head(spec: TaskSpec) -> list[str]:
+    rendered = (_render(spec, f"prompt.{part}", None, {}) for part in HEAD)
+    return [text for text in rendered if text]
+
+
+def render_rationale(spec: TaskSpec, sample: Sample) -> str:
+    """The reasoning that leads to the sample's answer; empty where the task has none."""
+    return _render(spec, "prompt.rationale", sample.id, {**sample.fields, "target": sample.target})
 
 
 def render_domain(spec: TaskSpec, sample: Sample) -> str:

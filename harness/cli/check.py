@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli import options
 from harness.cli.output import plugins_at_work
 from harness.components import parse_component
 from harness.errors import HarnessError, ParameterError, UnknownNameError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("subjects", nargs=-1, required=True, metavar="FILE|NAME...")
+@options.tasks_path
 @click.pass_obj
 def command(session: Session, *, subjects: tuple[str, ...]) -> int:
     """Check task files, experiment files, plugin files, or registered tasks and installed plugins by name.
@@ -49,7 +51,7 @@ def _check(session: Session, subject: str) -> list[str]:
         )
     if subject.endswith((".yaml", ".yml")):
         return _check_file(session, Path(subject))
-    if subject in session.plugins.registry("task"):
+    if parse_component(subject).name in session.plugins.registry("task"):
         return _check_task(session, subject)
     names = [info.name for info in session.plugins.infos()]
     if subject in names:
@@ -83,7 +85,7 @@ def _check_task(session: Session, name: str) -> list[str]:
     from harness.checking import check_task
 
     data = session.catalogue.task(parse_component(name))
-    session.catalogue.metrics(data.spec.metrics, where=data.where("metrics"))
+    session.catalogue.metrics_of(data)
     findings: list[str] = check_task(data.task)
     return findings
 

@@ -59,6 +59,7 @@ def command(
     from harness.cli.progress import run_watched
     from harness.collector import spare_modules
     from harness.config import Choices, settle
+    from harness.evidence import StoredEvidence
     from harness.reporting import leaderboard_of, write_files
 
     keep_memory()
@@ -70,8 +71,8 @@ def command(
         with session.store(store) as opened:
             results = run_watched(settled, session.catalogue, opened, rerun=rerun, quiet=session.quiet)
             board = leaderboard_of(results, opened, session.catalogue, title=settled.name)
-    if output is not None:
-        write_files(board, [reporter], output)
+            if output is not None:
+                write_files(board, [reporter], output, StoredEvidence(opened, session.catalogue))
     click.echo(_printed(reporter.render(board), form).rstrip("\n"))
     return 1 if any(result.status in {"failed", "partial"} for result in results) else 0
 

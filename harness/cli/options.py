@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,22 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
+def _set_tasks_path(ctx: click.Context, _: click.Parameter, folders: tuple[Path, ...]) -> None:
+    if folders:
+        ctx.obj.tasks_path = folders
+
+
+tasks_path = click.option(
+    "--tasks-path",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="HARNESS_TASKS_PATH",
+    expose_value=False,
+    callback=_set_tasks_path,
+    help="Look for tasks in this folder too; may be repeated. [default: HARNESS_TASKS_PATH]",
+)
 store = click.option(
     "--store",
     metavar="URL",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write files there."
 )
 @click.option("--title", default="", help="Heading of the report.")
+@options.tasks_path
 @click.pass_obj
 def command(  # noqa: PLR0913 - an option each
     session: Session,
@@ -43,15 +44,17 @@ def command(  # noqa: PLR0913 - an option each
     reporters = [session.catalogue.reporter(name) for name in names]
     if len(names) != 1 and output is None:
         raise UsageError("several formats need a folder", hint="add -o DIR")
-    from harness.reporting import leaderboard_of, write_files
+    from harness.evidence import StoredEvidence
+    from harness.reporting import leaderboard_of, rendered, write_files
 
     with session.store(store, must_exist=True) as opened:
         results = opened.results(models=models, tasks=tasks, strategies=strategies)
         if not results and (models or tasks or strategies):
             raise UsageError("no stored trial matches", hint="harness report without -m, -t and -s shows what there is")
         board = leaderboard_of(results, opened, session.catalogue, title=title)
-    if output is not None:
-        write_files(board, reporters, output)
-        return
-    report = reporters[0].render(board)
+        evidence = StoredEvidence(opened, session.catalogue)
+        if output is not None:
+            write_files(board, reporters, output, evidence)
+            return
+        report = rendered(board, reporters[0], evidence)
     click.echo((report.text or b"".join(report.files.values()).decode()).rstrip("\n"))

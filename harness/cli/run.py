@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-latency", "latency", flag_value=False, default=True, help="Measure no latency.")
 @options.form("table", "markdown", "csv", "json", default="table")
+@options.tasks_path
 @click.pass_obj
 def command(
     session: Session,
@@ -46,6 +47,7 @@ def command(
     from harness.cli.progress import run_watched
     from harness.collector import spare_modules
     from harness.config import Choices, settle
+    from harness.evidence import StoredEvidence
     from harness.reporting import leaderboard_of, write_files
 
     keep_memory()
@@ -58,7 +60,7 @@ def command(
         with session.store(store) as opened:
             results = run_watched(settled.experiment, session.catalogue, opened, rerun=rerun, quiet=session.quiet)
             board = leaderboard_of(results, opened, session.catalogue, title=settled.experiment.name)
-    if settled.report:
-        write_files(board, written, Path(settled.report.folder))
+            if settled.report:
+                write_files(board, written, Path(settled.report.folder), StoredEvidence(opened, session.catalogue))
     click.echo(printed.render(board).text.rstrip("\n"))
     return 1 if any(result.status in {"failed", "partial"} for result in results) else 0

@@ -5,17 +5,27 @@ Weights are read, and libraries imported, by `load`, `train` and `count_tokens`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from harness.assets import Assets  # noqa: TC001 - the core evaluates the annotations of registered functions
 from harness.collector import large_import
 from harness.errors import ParameterError, TrainingError, UsageError
-from harness_hf.checkpoints import Checkpoint, Gguf, HubRepository, PackagedFolder, find, memo_of, read_config
+from harness_hf.chatting import has_chat_template
+from harness_hf.checkpoints import (
+    Checkpoint,
+    Gguf,
+    HubRepository,
+    PackagedFolder,
+    PretrainedFolder,
+    find,
+    memo_of,
+    read_config,
+)
 from harness_hf.families import family_of
 from harness_hf.identity import fingerprint
 from harness_hf.masked_head import NO_HEAD, architectures_with_head, has_head
@@ -25,8 +35,8 @@ from harness_hf.settings import DeviceMap, Dtype, Pooling, Quantization, Setting
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.interfaces import Engine, Trained, TrainingJob
-    from harness.records import RequestKind
+    from harness.interfaces import Engine, Pretrained, PretrainingJob, Trained, TrainingJob
+    from harness.records import Prompt, RequestKind
 
 for _library in ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "gguf", "huggingface_hub"):
     if find_spec(_library) is None:  # said now, with the extra to install, and not when a run is under way
@@ -48,7 +58,7 @@ MINILM = (
 class CheckpointModel:
     """What causal models, encoder-decoders and encoders share.
 
-    A `harness.interfaces.CountsTokens`, `TrainableInWays` and `ExplainsTraining`.
+    A `harness.interfaces.CountsTokens`, `Chats`, `TrainableInWays`, `ExplainsTraining` and `Pretrainable`.
     """
 
     checkpoint: Checkpoint
@@ -85,6 +95,31 @@ class CheckpointModel:
 
         tokenizer = load_tokenizer(folder, trust_remote_code=self.settings.trust_remote_code)
         return [len(ids) for ids in tokenizer(list(texts))["input_ids"]] if texts else []
+
+    @property
+    def chats(self) -> bool:
+        """Whether its files hold a chat template. May fetch, never loads.
+
+        Raises:
+            ModelError: when its files are damaged.
+        """
+        return has_chat_template(self.fetch())
+
+    def written(self, prompts: Sequence[Prompt]) -> list[str]:
+        """What is read of each prompt, in the chat template where it is asked in it.
+
+        Raises:
+            ModelError: when it has none, and a prompt asks for it.
+        """
+        asked = {"auto": self.settings.chat, "none": False, "message": True, "turns": True}
+        if not any(asked[prompt.chat] for prompt in prompts):
+            return [prompt.text for prompt in prompts]
+        from harness_hf.loading import load_tokenizer
+        from harness_hf.prompts import PromptEncoder
+
+        tokenizer = load_tokenizer(self.fetch(), trust_remote_code=self.settings.trust_remote_code)
+        encoder = PromptEncoder(tokenizer, window=None, chat=self.settings.chat)
+        return [encoder.render(prompt)[0] for prompt in prompts]
 
     @property
     def methods(self) -> frozenset[str]:
@@ -132,13 +167,31 @@ class CheckpointModel:
             return prompt_training.train(job, folder, self.settings, masked=self.fills_blanks)
         return (contrastive if job.method == "contrastive" else training).train(job, folder, self.settings)
 
+    def cannot_pretrain(self) -> str | None:
+        """Why its pre-training can't go on, as far as its settings and files tell."""
+        return self._integers_or_spread()
+
+    def pretrain(self, job: PretrainingJob) -> Pretrained:
+        """Go on with its pre-training (Gururangan et al. 2020), or take what is kept of it.
+
+        Raises:
+            TrainingError: when it refuses, there is nothing to learn from, or the loss is not finite.
+        """
+        if reason := self.cannot_pretrain():
+            raise TrainingError(reason)
+        with large_import():
+            from harness_hf import pretraining
+
+        model: Any = replace(self, checkpoint=PretrainedFolder(job.folder))
+        return pretraining.pretrain(job, self.fetch(), self.settings, model, masked=self.fills_blanks)
+
 
 class CausalModel(CheckpointModel):
     """A causal language model."""
 
     __slots__ = ()
 
-    answers: ClassVar[frozenset[RequestKind]] = frozenset({"LogLikelihood", "Generate"})
+    answers: ClassVar[frozenset[RequestKind]] = frozenset({"LogLikelihood", "RollingLogLikelihood", "Generate"})
     own_methods: ClassVar[frozenset[str]] = frozenset({"prompt"})
 
     def load(self, device: str) -> Engine:
@@ -159,6 +212,10 @@ class Seq2SeqModel(CheckpointModel):
     __slots__ = ()
 
     answers: ClassVar[frozenset[RequestKind]] = frozenset({"LogLikelihood", "Generate"})
+
+    def cannot_pretrain(self) -> str | None:
+        """It learns by restoring spans."""
+        return "encoder-decoders are pre-trained by restoring spans of text, which can't be gone on with here"
 
     def load(self, device: str) -> Engine:
         """Bring it into memory.
@@ -204,6 +261,15 @@ class EncoderModel(CheckpointModel):
         """Why it can't be trained by a method, as far as its settings and files tell."""
         reason = CheckpointModel.cannot(self, method)
         return reason or (NO_HEAD if method == "prompt" and not self.fills_blanks else None)
+
+    @property
+    def chats(self) -> bool:
+        """Never: it continues no text."""
+        return False
+
+    def cannot_pretrain(self) -> str | None:
+        """Encoders learn by filling blanks."""
+        return CheckpointModel.cannot_pretrain(self) or (None if self.fills_blanks else NO_HEAD)
 
     def lacks(self, kind: RequestKind) -> str | None:
         """Why it fills no blanks."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import ModelError
-from harness.records import Prompt, Usage
+from harness.records import Usage
+from harness_hf.chatting import ChatTemplate
 from harness_hf.tokens import specials, token_ids
 from harness_hf.trie import common_length
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from transformers import PreTrainedTokenizerBase
+
+    from harness.records import Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +52,22 @@ class PromptEncoder:
     """Renders and tokenises prompts; remembers the tokens of the texts of one call."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, window: int | None, chat: bool) -> None:
-        if chat and not tokenizer.chat_template:
-            raise ModelError("the checkpoint has no chat template", hint="leave chat out")
         self._tokenizer = tokenizer
         self._window = window
-        self._chat = chat
+        self._chat = ChatTemplate(tokenizer, always=chat)
         self._known: dict[str, list[int]] = {}
         # What the tokenizer puts behind a text has no place in a prompt that is to go on.
-        self._first = [] if chat else specials(tokenizer)[0]
+        self._special_first = tuple(specials(tokenizer)[0])
 
     # --- texts ---------------------------------------------------------------------------------------
 
     def render(self, prompt: Prompt) -> tuple[str, int]:
         """What the model reads, and how many of its first characters stand before demonstrations and question."""
-        text = prompt.text
-        if not self._chat:
-            return text, len(prompt.instruction)
-        rendered = str(
-            self._tokenizer.apply_chat_template(
-                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
-            )
-        )
-        inner = rendered.find(text.strip())  # templates may strip what they are given
-        return rendered, inner + len(prompt.instruction.lstrip()) if inner >= 0 else 0
+        return self._chat.render(prompt) if self._chat.takes(prompt) else (prompt.text, len(prompt.instruction))
+
+    def _first(self, prompt: Prompt) -> tuple[int, ...]:
+        """The special tokens before a prompt; a chat template has its own."""
+        return () if self._chat.takes(prompt) else self._special_first
 
     def encode(self, texts: Iterable[str]) -> None:
         """Tokenise texts in one call, so that `_ids` knows them."""
@@ -84,9 +80,10 @@ class PromptEncoder:
         """Let go of the texts of the call that is over."""
         self._known.clear()
 
-    def _ids(self, text: str) -> tuple[int, ...]:
+    def _ids(self, text: str, prompt: Prompt) -> tuple[int, ...]:
+        """The tokens of a text that begins as the prompt does."""
         self.encode([text])
-        return (*self._first, *self._known.get(text, ()))
+        return (*self._first(prompt), *self._known.get(text, ()))
 
     # --- log-likelihood ------------------------------------------------------------------------------
 
@@ -106,12 +103,12 @@ class PromptEncoder:
 
     def _rows(self, prompt: Prompt, tails: Sequence[str]) -> list[Row | None]:
         context, moved = _split_spaces(self.render(prompt)[0])
-        head = self._ids(context)
-        return [_row(head, self._ids(context + moved + tail), self._origin) if tail else None for tail in tails]
+        head = self._ids(context, prompt)
+        return [_row(head, self._ids(context + moved + tail, prompt), self._origin) if tail else None for tail in tails]
 
     def _fit_scored(self, prompt: Prompt, tails: Sequence[str]) -> Scorable:
         dropped = self._least_dropped(prompt, lambda shorter: self._excess(self._rows(shorter, tails)) <= 0)
-        kept = _without(prompt, dropped)
+        kept = prompt.without(dropped)
         rows = self._rows(kept, tails)
         cut = max(0, self._excess(rows))
         present = [row for row in rows if row is not None]
@@ -120,7 +117,7 @@ class PromptEncoder:
             rows = [row and Row(row.ids[:begin] + row.ids[begin + cut :], row.start - cut) for row in rows]
         tokens = min(
             (row.start for row in rows if row is not None),
-            default=len(self._ids(_split_spaces(self.render(kept)[0])[0])),
+            default=len(self._ids(_split_spaces(self.render(kept)[0])[0], kept)),
         )
         return Scorable(tuple(rows), Usage(prompt_tokens=tokens, dropped_demonstrations=dropped, cut_tokens=cut))
 
@@ -129,6 +126,13 @@ class PromptEncoder:
         if self._window is None:
             return 0
         return max((len(row.ids) - 1 - self._window for row in rows if row is not None), default=0)
+
+    # --- rolling log-likelihood ----------------------------------------------------------------------
+
+    def rolling(self, texts: Sequence[str]) -> list[list[Row]]:
+        """Windows over each text in which every token is scored once, see `harness.RollingLogLikelihood`."""
+        self.encode(texts)
+        return [windows((self._origin(), *self._known.get(text, ())), self._window) for text in texts]
 
     # --- generation ----------------------------------------------------------------------------------
 
@@ -139,19 +143,22 @@ class PromptEncoder:
 
     def _fit_answered(self, prompt: Prompt, limit: int) -> Answerable:
         if self._window is None:
-            ids = self._ids(self.render(prompt)[0]) or (self._origin(),)
+            ids = self._whole(prompt) or (self._origin(),)
             return Answerable(ids, limit, Usage(prompt_tokens=len(ids)))
         # An answer as long as the window would leave no prompt: then each has half.
         room = self._window - (limit if limit < self._window else self._window // 2)
-        dropped = self._least_dropped(prompt, lambda shorter: len(self._ids(self.render(shorter)[0])) <= room)
-        kept = _without(prompt, dropped)
-        ids = self._ids(self.render(kept)[0]) or (self._origin(),)
+        dropped = self._least_dropped(prompt, lambda shorter: len(self._whole(shorter)) <= room)
+        kept = prompt.without(dropped)
+        ids = self._whole(kept) or (self._origin(),)
         cut = max(0, len(ids) - room)
         if cut:
             begin = self._cut_begin(kept, cut, len(ids))
             ids = ids[:begin] + ids[begin + cut :]
         usage = Usage(prompt_tokens=len(ids), dropped_demonstrations=dropped, cut_tokens=cut)
         return Answerable(ids, min(limit, self._window - len(ids)), usage)
+
+    def _whole(self, prompt: Prompt) -> tuple[int, ...]:
+        return self._ids(self.render(prompt)[0], prompt)
 
     # --- fitting -------------------------------------------------------------------------------------
 
@@ -161,7 +168,7 @@ class PromptEncoder:
         if not prompt.demonstrations or fits(prompt):  # nearly always, so it is tried first
             return 0
         counts = range(1, len(prompt.demonstrations))
-        return 1 + bisect.bisect_left(counts, True, key=lambda dropped: fits(_without(prompt, dropped)))
+        return 1 + bisect.bisect_left(counts, True, key=lambda dropped: fits(prompt.without(dropped)))
 
     def _cut_begin(self, prompt: Prompt, cut: int, end: int) -> int:
         """Where a cut of so many tokens begins: after the instruction, or before it where the question is too short.
@@ -170,7 +177,8 @@ class PromptEncoder:
             ModelError: when even without a prompt the window does not suffice.
         """
         text, head = self.render(prompt)
-        for begin in (len(self._ids(text[:head])) if head else len(self._first), len(self._first), 0):
+        first = len(self._first(prompt))
+        for begin in (len(self._ids(text[:head], prompt)) if head else first, first, 0):
             if begin + cut < end:
                 return begin
         raise ModelError(
@@ -185,6 +193,19 @@ class PromptEncoder:
         raise ModelError("an empty prompt needs a token to start from, and the tokenizer has neither BOS nor EOS")
 
 
+def windows(ids: tuple[int, ...], window: int | None) -> list[Row]:
+    """Rows that read no more than `window` tokens and score each but the first of `ids` once.
+
+    Each scores as many as it can; the last one reads all that it has room for before those that it scores.
+    """
+    size = window or max(1, len(ids))
+    return [
+        Row(ids[max(0, end - size - 1) : end], start - max(0, end - size - 1))
+        for start in range(1, len(ids), size)
+        for end in [min(start + size, len(ids))]
+    ]
+
+
 def _row(head: tuple[int, ...], whole: tuple[int, ...], origin: Callable[[], int]) -> Row | None:
     """The continuation is what `whole` has beyond as many tokens as `head`; None where it has no tokens.
 
@@ -196,10 +217,6 @@ def _row(head: tuple[int, ...], whole: tuple[int, ...], origin: Callable[[], int
         if start == len(whole):
             return None
     return Row(whole, start) if start else Row((origin(), *whole), 1)
-
-
-def _without(prompt: Prompt, dropped: int) -> Prompt:
-    return prompt if not dropped else Prompt(prompt.query, prompt.demonstrations[dropped:], prompt.instruction)
 
 
 def _split_spaces(context: str) -> tuple[str, str]:

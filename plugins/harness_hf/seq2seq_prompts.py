@@ -6,7 +6,7 @@ question, the instruction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.errors import ModelError
@@ -46,9 +46,10 @@ class Seq2SeqPrompts(PromptEncoder):
     ) -> None:
         super().__init__(tokenizer, window=window, chat=chat)
         self._target_window = target_window
-        self._last = [] if chat else specials(tokenizer)[1]
+        self._special_last = tuple(specials(tokenizer)[1])
         self._known_targets: dict[str, list[int]] = {}
-        if window is not None and window <= len(self._first) + len(self._last):
+        special = len(self._special_first) + len(self._special_last)
+        if window is not None and window <= special:
             raise ModelError(
                 f"a window of {window} tokens holds nothing but special tokens", hint="give a larger max_length"
             )
@@ -126,16 +127,20 @@ class Seq2SeqPrompts(PromptEncoder):
         """All that the encoder would read, without any limit."""
         if scored and not prompt.text:
             return (self._origin(),)
-        return (*self._ids(self._text(prompt, scored=scored)), *self._last) or (self._origin(),)
+        return (*self._ids(self._text(prompt, scored=scored), prompt), *self._last(prompt)) or (self._origin(),)
+
+    def _last(self, prompt: Prompt) -> tuple[int, ...]:
+        """The special tokens behind a prompt; a chat template has its own."""
+        return () if self._chat.takes(prompt) else self._special_last
 
     def _fitted(self, prompt: Prompt, *, scored: bool) -> tuple[tuple[int, ...], Usage]:
         window, dropped, cut = self._window, 0, 0
         if window is not None:
             dropped = self._least_dropped(prompt, lambda shorter: len(self._source(shorter, scored=scored)) <= window)
-            prompt = replace(prompt, demonstrations=prompt.demonstrations[dropped:])
+            prompt = prompt.without(dropped)
         ids = self._source(prompt, scored=scored)
         if window is not None and len(ids) > window:
             cut = len(ids) - window
-            begin = self._cut_begin(prompt, cut, len(ids) - len(self._last))
+            begin = self._cut_begin(prompt, cut, len(ids) - len(self._last(prompt)))
             ids = ids[:begin] + ids[begin + cut :]
         return ids, Usage(prompt_tokens=len(ids), dropped_demonstrations=dropped, cut_tokens=cut)

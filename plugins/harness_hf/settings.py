@@ -22,7 +22,8 @@ class Settings:
         max_length: the window in tokens, of either side of an encoder-decoder; None for what the configuration says.
         batch_tokens: most tokens in one forward; None: see `TokenBudget.on`. Changes speed and memory, never an answer.
         trust_remote_code: whether Python files of the checkpoint may be run.
-        chat: whether the whole prompt becomes one message of a user, in the checkpoint's chat template (not encoders).
+        chat: whether a prompt becomes one message of a user, in the checkpoint's chat template (not encoders), where it
+            does not say itself how it is asked.
         pooling: how an encoder's states become one vector (encoders).
         quantization: `int8`: linear layers have 8-bit weights, see `harness_hf.quantization`; all else is of the dtype.
         device_map: `auto`: on cuda, over several cards where one is too small; changes no answer.

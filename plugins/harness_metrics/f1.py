@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.statistics import Score, confusion, confusion_interval, macro_f1, micro_f1
+from harness.clusters import cluster_codes, clustered_confusion
+from harness.differences import paired_f1
+from harness.statistics import answer_codes, confusion, confusion_interval, label_codes, macro_f1, micro_f1
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.differences import Average, Paired
     from harness.records import Estimate, Prediction, TaskSpec
+    from harness.resampling import Score
 
 
 class MacroF1:
@@ -25,6 +29,12 @@ class MacroF1:
         """The score; None for a task without labels."""
         return _f1(predictions, spec, macro_f1)
 
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The permutation test of the two scores; None for a task without labels."""
+        return _compared(a, b, spec, "macro", level)
+
 
 class MicroF1:
     """F1 of all labels' counts together, with a bootstrap interval; the accuracy where every answer is a label."""
@@ -35,10 +45,37 @@ class MicroF1:
         """The score; None for a task without labels."""
         return _f1(predictions, spec, micro_f1)
 
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The permutation test of the two scores; None for a task without labels."""
+        return _compared(a, b, spec, "micro", level)
+
 
 def _f1(predictions: Sequence[Prediction], spec: TaskSpec, score: Score) -> Estimate | None:
     if not spec.labels:
         return None
-    targets = (prediction.target for prediction in predictions)
-    answers = (prediction.prediction for prediction in predictions)
-    return confusion_interval(confusion(targets, answers, tuple(spec.labels)), score)
+    labels = tuple(spec.labels)
+    place: dict[str | None, int] = {label: index for index, label in enumerate(labels)}
+    targets, answers, names = list[str](), list[str | None](), list[str | None]()
+    for prediction in predictions:  # once, since they are made anew each time; labels are held, not copies of them
+        targets.append(labels[place[prediction.target]] if prediction.target in place else prediction.target)
+        answers.append(labels[place[prediction.prediction]] if prediction.prediction in place else None)
+        names.append(prediction.cluster)
+    clusters = cluster_codes(names)
+    if clusters is None:
+        return confusion_interval(confusion(targets, answers, labels), score)
+    cells = label_codes(targets, labels) * (len(labels) + 1) + answer_codes(answers, labels)
+    return clustered_confusion(cells, clusters, len(labels), score)
+
+
+def _compared(
+    a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, average: Average, level: float
+) -> Paired | None:
+    if not spec.labels:
+        return None
+    told = [(one.target, one.prediction, other.prediction, one.cluster) for one, other in zip(a, b, strict=True)]
+    targets, first, second, clusters = zip(*told, strict=True)
+    return paired_f1(
+        targets, first, second, tuple(spec.labels), average=average, level=level, clusters=cluster_codes(clusters)
+    )

@@ -6,13 +6,17 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
+from harness.clusters import cluster_codes, clustered_mean
+from harness.differences import paired_means
 from harness.errors import ModelError
 from harness.statistics import bootstrap_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.differences import Paired
     from harness.records import Estimate, Prediction, TaskSpec
+    from harness.resampling import Counts
 
 _WORST = -math.log(sys.float_info.min)
 
@@ -34,8 +38,27 @@ class CrossEntropy:
         """
         if spec.kind == "generation" or not all(prediction.scores for prediction in predictions):
             return None
-        place = {label: index for index, label in enumerate(spec.labels)}
-        return bootstrap_mean([_loss(prediction, place) for prediction in predictions])
+        losses, clusters = _losses(predictions, spec)
+        return bootstrap_mean(losses) if clusters is None else clustered_mean(losses, clusters)
+
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The permutation test of the two means; None where either has no such score."""
+        if spec.kind == "generation" or not all(one.scores and other.scores for one, other in zip(a, b, strict=True)):
+            return None
+        (first, clusters), (second, _) = _losses(a, spec), _losses(b, spec)
+        return paired_means(first, second, level=level, clusters=clusters)
+
+
+def _losses(predictions: Sequence[Prediction], spec: TaskSpec) -> tuple[list[float], Counts | None]:
+    """Each sample's, and their clusters."""
+    place = {label: index for index, label in enumerate(spec.labels)}
+    losses, names = list[float](), list[str | None]()
+    for prediction in predictions:
+        losses.append(_loss(prediction, place))
+        names.append(prediction.cluster)
+    return losses, cluster_codes(names)
 
 
 def _loss(prediction: Prediction, place: dict[str, int]) -> float:

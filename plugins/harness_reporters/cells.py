@@ -26,6 +26,7 @@ METRIC_WEIGHTS = ((100, 100), (78, 38), (56, 30))
 
 OTHERS = {
     "rank",
+    "ranks",
     "model",
     "strategy",
     "seeds",
@@ -74,24 +75,41 @@ def columns(table: Table) -> list[Column]:
         Column("answered", coverage, 46 if complete else 72, answered, 36),
         Column("gain", gain, 70, gain_alone, 34),
         Column("further gains", further_gains, 26, numeric=False),
+        Column("ranks", ranks, 42),
         Column("p", lambda row: p_value(row.p_value), 40),
         Column("worst context", worst, 55, numeric=False),
     ]
     measured = [
         *(
-            Column(f"{q} ms", partial(percentile, q=q), weight)
+            Column(f"{q} ms", partial(percentile, q=q), weight, partial(percentile_alone, q=q), weight - 60)
             for q, weight in zip(PERCENTILES, (80, 35, 28), strict=True)
         ),
+        Column("TTFT ms", lambda row: quantity(row.speed.ttft_p50_ms), 33),
+        Column("TPOT ms", lambda row: quantity(row.speed.tpot_p50_ms), 23),
+        *_further_scenarios(table),
         Column("samples/s", lambda row: quantity(row.speed.samples_per_s), 45),
         Column("tokens/s", lambda row: quantity(row.speed.tokens_per_s), 18),
         Column("peak MB", lambda row: quantity(row.speed.peak_mb), 24),
+        Column("GPU MB", lambda row: quantity(row.speed.device_peak_mb), 25),
+        Column("CPU s", lambda row: quantity(row.speed.cpu_s), 16),
+        Column("energy J", lambda row: quantity(row.speed.energy_j), 15),
+        Column("$ per 1,000", lambda row: quantity(row.speed.usd_per_1000), 44),
         Column("train s", lambda row: quantity(row.costs.train_s), 50),
+        *(_adapting() if any(row.costs.model_calls for row in scored(table)) else []),
         Column("load s", lambda row: quantity(row.costs.load_s), 12),
         *([Column("labels", budget, 21)] if any(row.budget not in (None, LabelBudget()) for row in table.rows) else []),
         Column("cached", lambda row: "yes" if row.cached else NONE, 8, numeric=False),
     ]
     told = [*named, *metrics, *compared, *measured]
     return [column for column in told if any(column.text(row) != NONE for row in scored(table))]
+
+
+def _adapting() -> list[Column]:
+    """What adapting took, for a table in which a strategy asks models meanwhile."""
+    return [
+        Column("adapt s", lambda row: quantity(row.costs.adapt_s), 48),
+        Column("model calls", lambda row: count(row.costs.model_calls), 44),
+    ]
 
 
 def titled(name: str) -> str:
@@ -142,9 +160,19 @@ def headline(table: Table) -> str:
     if table.detectable is not None:
         near = f" less than {table.detectable:.3f} apart" if table.detectable < 1 else ""
         said += f" {table.n:,} samples can't tell accuracies{near} from chance."
+    if table.settling is not None:
+        said += f" About {table.settling:,} samples would settle whether it is better than {label(ranked[1])}."
     if table.budgets:
         said += f" {caveat(table.budgets)}"
     return said
+
+
+def warning(table: Table) -> str:
+    """Which rows are no better than always giving the same answer; empty where all are."""
+    weak = [row for row in table.rows if row.not_above_majority]
+    if not weak or table.majority is None:
+        return ""
+    return f"No better than the majority's answer ({number(table.majority)}): {', '.join(map(label, weak))}."
 
 
 def label(row: Row) -> str:
@@ -176,6 +204,11 @@ def rank(row: Row) -> str:
     if row.control:
         return "control"
     return NONE if row.rank is None else f"{row.rank}{TIED if row.tied_with_best else ''}"
+
+
+def ranks(row: Row) -> str:
+    """The ranks that the row may have: `1-3`."""
+    return NONE if row.ranks is None else str(row.ranks[0]) if len(set(row.ranks)) == 1 else "{}-{}".format(*row.ranks)
 
 
 def metric(row: Row, name: str) -> str:
@@ -222,9 +255,45 @@ def worst(row: Row) -> str:
 
 
 def percentile(row: Row, q: str) -> str:
+    """A latency percentile with its interval, as far as that is bounded."""
+    bounds = [getattr(row.speed, f"{q}_ms_{side}") for side in ("low", "high")]
+    alone = percentile_alone(row, q)
+    return alone if None in bounds else f"{alone} [{', '.join(map(quantity, bounds))}]"
+
+
+def percentile_alone(row: Row, q: str) -> str:
     """A latency percentile, marked where it rests on too few samples."""
     value: float | None = getattr(row.speed, f"{q}_ms")
     return quantity(value) + (THIN if value is not None and f"{q}_ms" in row.speed.thin else "")
+
+
+def further_scenarios(table: Table) -> list[str]:
+    """Scenarios with latencies of samples that have no columns of their own: loads, and further sets of parameters."""
+    names = sorted({name for row in table.rows for name, measured in row.latency.items() if "p99_ms" in measured})
+    plain = [name for name in names if name.partition(",")[0] == "single-stream"]
+    return [name for name in names if name not in plain[:1]]
+
+
+def _further_scenarios(table: Table) -> list[Column]:
+    found = []
+    for name in further_scenarios(table):
+        found += [
+            Column(f"{visible(name)} {q} ms", partial(_of_scenario, name=name, of=f"{q}_ms"), weight)
+            for q, weight in zip(PERCENTILES, (31, 27, 29), strict=True)
+        ]
+        found.append(Column(f"{visible(name)} in time", partial(_in_time, name=name), 30))
+    return found
+
+
+def _of_scenario(row: Row, name: str, of: str) -> str:
+    measured = row.latency.get(name, {})
+    thin = of in measured and float(of[1:3]) >= measured.get("thin_from", 100)
+    return quantity(measured.get(of)) + (THIN if thin else "")
+
+
+def _in_time(row: Row, name: str) -> str:
+    share = row.latency.get(name, {}).get("within_limit")
+    return NONE if share is None else f"{floor(1000 * share) / 10:g}%"
 
 
 def answered(row: Row) -> str:
@@ -284,6 +353,11 @@ def quantity(value: float | None) -> str:
     if 0 < value < 0.001:
         return "<0.001"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def count(value: float | None) -> str:
+    """A whole number, or the mean of several."""
+    return NONE if value is None else f"{value:,.0f}"
 
 
 def folded(text: str, width: int = 24) -> str:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from harness.board import Row, Table
 from harness.interfaces import Report
 from harness.records import LabelBudget
+from harness_reporters import cells
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from harness.leaderboard import Leaderboard
     from harness.records import Estimate
@@ -33,15 +34,18 @@ class Csv:
     def render(self, board: Leaderboard) -> Report:
         """Render it."""
         metrics = dict.fromkeys(name for table in board.tables for name in table.metrics)
+        scenarios = dict.fromkeys(name for table in board.tables for name in cells.further_scenarios(table))
         gains = max((len(row.gains) for table in board.tables for row in table.rows), default=1)
         rows = [
-            _before(table, row) | _scores(row, metrics) | _after(row, gains)
+            _before(table, row) | _scores(row, metrics) | _after(row, gains) | _latency(row, scenarios)
             for table in board.tables
             for row in table.rows
         ]
         file = io.StringIO(newline="")
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_before(NO_TABLE, NO_ROW) | _scores(NO_ROW, metrics) | _after(NO_ROW, gains))
+        writer.writerow(
+            _before(NO_TABLE, NO_ROW) | _scores(NO_ROW, metrics) | _after(NO_ROW, gains) | _latency(NO_ROW, scenarios)
+        )
         writer.writerows([cell(value) for value in row.values()] for row in rows)
         text = file.getvalue()
         return Report({"leaderboard.csv": text.encode("utf-8", "replace")}, text)
@@ -53,6 +57,8 @@ def _before(table: Table, row: Row) -> dict[str, Any]:
         "split": table.split,
         "n": row.n,
         "rank": row.rank,
+        "rank_low": row.ranks[0] if row.ranks else None,
+        "rank_high": row.ranks[1] if row.ranks else None,
         "model": row.model,
         "strategy": row.strategy,
         "seeds": " ".join(map(str, row.seeds)),
@@ -61,6 +67,7 @@ def _before(table: Table, row: Row) -> dict[str, Any]:
         "control": row.control,
         "tied_with_best": row.tied_with_best,
         "p_value": row.p_value,
+        "p_majority": row.p_majority,
     }
 
 
@@ -95,6 +102,12 @@ def _after(row: Row, gains: int) -> dict[str, Any]:
         "notes": "; ".join(row.notes),
         "trials": " ".join(row.keys),
     }
+
+
+def _latency(row: Row, scenarios: Iterable[str]) -> dict[str, float | None]:
+    """Scenarios beyond `single-stream` and `offline`, and these with other parameters: `server,rate=2 p99_ms` ..."""
+    of_each = ("p50_ms", "p95_ms", "p99_ms", "within_limit")
+    return {f"{name} {of}": row.latency.get(name, {}).get(of) for name in scenarios for of in of_each}
 
 
 def _budget(budget: LabelBudget | None) -> dict[str, Any]:

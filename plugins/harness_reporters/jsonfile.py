@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from harness.export import curves_json, trials_json
+from harness.export import curves_json, tables_json, trials_json
 from harness.interfaces import Report
 
 if TYPE_CHECKING:
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Json:
-    """The trials of a board in the shape that `harness.export.trials_json` documents."""
+    """The trials of a board in the shape that `harness.export.trials_json` documents, and what tables add to them."""
 
     def render(self, board: Leaderboard) -> Report:
         """Render it."""
-        found = trials_json(board.results)
+        found = trials_json(board.results) | {"tables": tables_json(board.tables)}
         if any(table.curves for table in board.tables):
             found |= curves_json(board.tables)
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -48,6 +48,8 @@ class Markdown:
 def _table(table: Table) -> Iterator[str]:
     yield f"## {escaped(cells.heading(table))}"
     yield escaped(cells.headline(table))
+    if warning := cells.warning(table):
+        yield f"**Warning:** {escaped(warning)}"
     columns = cells.columns(table)
     rows = [[column.text(row) for column in columns] for row in cells.scored(table)]
     if rows:

@@ -107,6 +107,8 @@ def _table(table: Table, width: int) -> Iterator[RenderableType]:
         if left_out:
             yield Text(f"No room for: {', '.join(left_out)}.", "dim")
     yield Text(cells.headline(table) + "\n")
+    if warning := cells.warning(table):
+        yield Text(f"warning: {warning}\n", "yellow")
     if table.contexts is not None:
         yield from _contexts(table.contexts, width)
     if table.curves is not None:

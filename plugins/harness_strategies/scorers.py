@@ -11,70 +11,19 @@ With q the rendered prompt, x the bare input and v(y) how choice y is said:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING
 
-from harness.answers import ask, fills
+from harness.answers import ask, fills, said_choices
 from harness.errors import ModelError
 from harness.records import Filled, LogLikelihood, LogLikelihoods, Prompt
-from harness.templates import render_answer, render_choices, render_domain, render_input, render_query
+from harness.templates import render_answer, render_choices, render_domain, render_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.records import Request, RequestKind, Response, Sample, TaskSpec
-
-Scoring: TypeAlias = Literal["sum", "mean", "per-byte", "pmi", "channel"]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A sample behind its demonstrations.
-
-    Attributes:
-        head: the instruction with its separator.
-        shown: the demonstrations, in their order.
-        answers: the kinds of requests that the model answers.
-    """
-
-    spec: TaskSpec
-    sample: Sample
-    head: str
-    shown: tuple[Sample, ...]
-    answers: frozenset[RequestKind]
-    seed: int
-
-    @property
-    def prompt(self) -> Prompt:
-        """D_1 sep ... D_k sep P(x)."""
-        spec = self.spec
-        demonstrations = tuple(
-            render_query(spec, one) + render_answer(spec, one) + spec.prompt.separator for one in self.shown
-        )
-        return Prompt(render_query(spec, self.sample), demonstrations, self.head)
-
-    @property
-    def request(self) -> Request:
-        """What the prompt asks: each choice's likelihood, or an answer."""
-        return ask(self.spec, self.sample, self.prompt, seed=self.seed, answers=self.answers)
-
-
-class Scorer(Protocol):
-    """Two pure functions of a question."""
-
-    def refuses(self, spec: TaskSpec, answers: frozenset[RequestKind]) -> str | None:
-        """Why the choices of such a task can't be scored with such a model; None where they can."""
-
-    def requests(self, question: Question) -> tuple[Request, ...]:
-        """What to ask."""
-
-    def scores(self, question: Question, responses: Sequence[Response]) -> tuple[float, ...]:
-        """A score a choice, in the choices' order.
-
-        Raises:
-            ModelError: when the responses are no answer to the requests.
-        """
+    from harness.promptparts import Question, Scorer
+    from harness.records import Request, RequestKind, Response, TaskSpec
 
 
 class Sum:
@@ -114,7 +63,7 @@ class PerByte(Sum):
     def scores(self, question: Question, responses: Sequence[Response]) -> tuple[float, ...]:
         """The values, each over the bytes of what was scored."""
         (response,) = _values(question, responses, 1)
-        said = render_choices(question.spec, question.sample)
+        said = said_choices(question.spec, question.sample, question.chat)
         return tuple(value / max(len(text.encode()), 1) for value, text in zip(response.values, said, strict=True))
 
 
@@ -127,7 +76,7 @@ class Pmi(Sum):
     def requests(self, question: Question) -> tuple[Request, ...]:
         """Two: the choices behind the prompt, and behind the domain prompt."""
         spec, sample = question.spec, question.sample
-        domain = Prompt(render_domain(spec, sample))
+        domain = Prompt(render_domain(spec, sample), chat=question.chat)
         return (question.request, ask(spec, sample, domain, seed=question.seed, answers=question.answers))
 
     def scores(self, question: Question, responses: Sequence[Response]) -> tuple[float, ...]:
@@ -185,12 +134,19 @@ def _values(question: Question, responses: Sequence[Response], count: int) -> li
     return found
 
 
-def refuses_scoring(scoring: Scoring, spec: TaskSpec, answers: frozenset[RequestKind]) -> str | None:
-    """Why a task's answers can't be scored in this way; None where they can."""
+def refuses_scoring(scoring: str, scorer: Scorer, spec: TaskSpec, answers: frozenset[RequestKind]) -> str | None:
+    """Why a task's answers can't be scored in this way; None where they can.
+
+    Args:
+        scoring: the scorer's name.
+        scorer: asked last.
+        spec: of the task.
+        answers: the kinds of requests that the model answers.
+    """
     if scoring == "sum":
         return None
     if spec.kind == "generation":
         return f"scoring={scoring} compares choices, and a generation has none"
     if "LogLikelihood" not in answers and not fills(answers):
         return f"scoring={scoring} needs log-likelihoods of choices, which the model does not give"
-    return SCORERS[scoring].refuses(spec, answers)
+    return scorer.refuses(spec, answers)

@@ -165,9 +165,10 @@ def test_the_json_of_a_run_has_the_shape_of_the_contract():
         gains_over={"zero-shot": {"accuracy": Estimate(0.1, -0.1, 0.3)}},
         budget=LabelBudget(8, 2),
         latency={"single-stream": {"p50_ms": 12.0, "p99_ms": None}},
-        costs=Costs(1.0, 20.0),
+        costs=Costs(1.0, 20.0, 0.5, 128, 9000),
         notes=("said",),
         provenance={"device": "cpu"},
+        details={"search": {"winner": 3}},
         cached=True,
     )
     shape = trials_json([result])
@@ -195,9 +196,14 @@ def test_the_json_of_a_run_has_the_shape_of_the_contract():
                 "budget": {"train": 8, "validation": 2, "unlabelled": 0, "transductive": False},
                 "latency": {"single-stream": {"p50_ms": 12.0, "p99_ms": None}},
                 "train_s": 20.0,
+                "adapt_s": 0.5,
+                "model_calls": 128,
+                "adapt_tokens": 9000,
                 "cached": True,
                 "notes": ["said"],
                 "provenance": {"device": "cpu"},
+                "details": {"search": {"winner": 3}},
+                "manifest": {},
             }
         ]
     }

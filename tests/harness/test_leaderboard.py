@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
+import statsmodels.api as sm
+from scipy.stats import binomtest, permutation_test
 from statsmodels.stats.multitest import multipletests
 
+from harness.differences import exact_sign_flip
 from harness.leaderboard import build
 from harness.records import (
     Component,
@@ -18,11 +21,11 @@ from harness.records import (
     Coverage,
     Estimate,
     LabelBudget,
+    Outcome,
     Trial,
     TrialResult,
 )
-from harness.samplesize import minimum_detectable_difference
-from harness.statistics import sign_flip
+from harness.samplesize import minimum_detectable_difference, samples_to_settle
 
 N = 100
 
@@ -47,8 +50,8 @@ def a_result(model="m", strategy="zero-shot", seed=0, score=0.5, **changes):
 
 
 def answers(right):
-    """Samples, and which of them are right."""
-    return [(f"row-{index}", bool(yes)) for index, yes in enumerate(right)]
+    """Samples, and which of them are right; every other one is of class a."""
+    return [Outcome(f"row-{index}", bool(yes), "ab"[index % 2]) for index, yes in enumerate(right)]
 
 
 def nothing(_key):
@@ -259,7 +262,7 @@ def test_a_gain_has_the_name_of_the_trials_own_metric():
     [
         [],  # never run
         answers([True] * (N - 1)),  # one sample short
-        [*answers([True] * (N - 1)), ("another row", True)],
+        [*answers([True] * (N - 1)), Outcome("another row", True, "a")],
     ],
     ids=["missing", "short", "other"],
 )
@@ -454,9 +457,132 @@ def test_rows_of_several_seeds_are_tested_over_all_of_them():
             said[f"{model}/zero-shot/{seed}"] = answers([index < right * N for index in range(N)])
     rows = only_table(build(results, said.__getitem__)).rows
     assert [row.model for row in rows] == ["a", "b"]
-    assert rows[1].p_value == pytest.approx(sign_flip([mean_a - mean_b for mean_a, mean_b in _means(share)]))
+    counts = [[sum(index < right * N for right in shares) for shares in share.values()] for index in range(N)]
+    differences = np.array([of_a - of_b for of_a, of_b in counts])
+    reference = permutation_test(
+        (differences, np.zeros(N)), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=9999, rng=1
+    )
+    assert rows[1].p_value == pytest.approx(reference.pvalue, abs=0.01)
+    assert rows[1].p_value == exact_sign_flip(differences)[0]
 
 
-def _means(share):
-    for index in range(N):
-        yield [sum(index < right * N for right in shares) / len(shares) for shares in share.values()]
+# --- ranks, samples that would settle it, the majority --------------------------------------------------------
+
+
+def drawn(seed=0, **accuracies):
+    """Results and what they have right, drawn with these accuracies."""
+    draw = np.random.default_rng(seed)
+    right = {model: draw.random(N) < accuracy for model, accuracy in accuracies.items()}
+    results = [a_result(model, score=float(yes.mean())) for model, yes in right.items()]
+    return results, {f"{model}/zero-shot/0": answers(yes) for model, yes in right.items()}, right
+
+
+def test_ranks_have_intervals_by_tests_of_all_pairs():
+    results, said, right = drawn(a=0.97, b=0.95, c=0.6, d=0.55)
+    rows = only_table(build(results, said.__getitem__)).rows
+    pairs = list(itertools.combinations([row.model for row in rows], 2))
+    exact = [
+        binomtest(int((right[one] & ~right[other]).sum()), int((right[one] != right[other]).sum())).pvalue
+        for one, other in pairs
+    ]
+    apart = multipletests(exact, method="holm")[0]
+    for row in rows:
+        ahead = sum(different for (_, worse), different in zip(pairs, apart, strict=True) if worse == row.model)
+        behind = sum(different for (better, _), different in zip(pairs, apart, strict=True) if better == row.model)
+        assert row.ranks == (1 + ahead, 4 - behind)
+    assert [row.ranks for row in rows] == [(1, 2), (1, 2), (3, 4), (3, 4)]
+
+
+def test_ranks_by_another_metric_or_of_unknown_answers_have_no_interval():
+    losses = [a_result(model, metrics={"cross_entropy": Estimate(loss, 0, 9)}) for model, loss in [("a", 1), ("b", 2)]]
+    assert [row.ranks for row in only_table(build(losses, lambda _: answers([True] * N))).rows] == [None, None]
+    assert [row.ranks for row in only_table(build([a_result("a"), a_result("b")], nothing)).rows] == [None, None]
+    (alone,) = only_table(build([a_result("a")], nothing)).rows
+    assert alone.ranks is None
+
+
+def test_what_has_no_rank_has_no_ranks_either():
+    results, said, _ = drawn(a=0.9, b=0.5, c=0.1)
+    results[1] = replace(results[1], status="partial")
+    results[2] = replace(results[2], trial=replace(results[2].trial, control=True))
+    rows = {row.model: row.ranks for row in only_table(build(results, said.__getitem__)).rows}
+    assert rows == {"a": None, "b": None, "c": None}
+
+
+def test_it_is_told_how_many_samples_would_settle_a_tie():
+    results, said, right = drawn(a=0.80, b=0.72)
+    table = only_table(build(results, said.__getitem__))
+    first, second = (right[row.model] for row in table.rows)
+    assert table.rows[1].tied_with_best
+    discordance = float((first != second).mean())
+    assert table.settling == samples_to_settle(float(first.mean() - second.mean()), discordance) > N
+    assert "samples to settle it" in dict(build(results, said.__getitem__).footnotes)
+    results, said, _ = drawn(a=0.95, b=0.5)
+    assert only_table(build(results, said.__getitem__)).settling is None  # it is settled
+    same = {key: answers([True] * N) for key in said}
+    assert only_table(build(results, same.__getitem__)).settling is None  # nothing would
+
+
+def of_classes(right, share):
+    """Samples of which a share are of class a, and which of them are right."""
+    return [Outcome(f"row-{index}", bool(yes), "a" if index < share * N else "b") for index, yes in enumerate(right)]
+
+
+def test_a_row_is_tested_against_the_commonest_target():
+    said = {
+        "good/zero-shot/0": of_classes(np.arange(N) < 95, 0.8),
+        "weak/zero-shot/0": of_classes(np.arange(N) < 84, 0.8),
+    }
+    board = build([a_result("good", score=0.95), a_result("weak", score=0.84)], said.__getitem__)
+    table = only_table(board)
+    assert table.majority == pytest.approx(0.8)
+    assert [row.not_above_majority for row in table.rows] == [False, True]
+    assert [row.p_majority for row in table.rows] == [pytest.approx(0.5**15), pytest.approx(0.5**4)]
+    assert "no better than the majority" in dict(board.footnotes)
+
+
+def test_where_the_majority_stands_in_the_table_it_is_what_rows_are_tested_against():
+    said = {
+        "m/zero-shot/0": of_classes(np.arange(N) < 84, 0.8),
+        "majority/finetune/0": of_classes(np.arange(N) >= 80, 0.8),
+    }
+    results = [a_result(score=0.84), a_result("majority", "finetune", score=0.2)]
+    table = only_table(build(results, said.__getitem__))
+    assert table.rows[0].p_majority < 1e-9  # the training rows had another majority
+    assert table.rows[1].p_majority is None
+    assert table.majority == 0.2
+
+
+def test_the_majority_is_tested_over_all_seeds_of_a_row():
+    said = {f"m/zero-shot/{seed}": of_classes(np.arange(N) < 80 + n, 0.8) for seed, n in enumerate([0, 6, 6])}
+    results = [a_result(seed=seed, score=0.84) for seed in range(3)]
+    (row,) = only_table(build(results, said.__getitem__)).rows
+    assert row.p_majority == pytest.approx(0.5**6)
+
+
+def test_nothing_is_said_of_a_majority_where_nothing_is_known():
+    table = only_table(build([a_result()], nothing))
+    assert (table.majority, table.rows[0].p_majority, table.rows[0].not_above_majority) == (None, None, False)
+
+
+# --- clusters -------------------------------------------------------------------------------------------------
+
+
+def test_samples_in_clusters_are_tested_by_clustered_errors():
+    clusters = np.repeat(np.arange(20), 5)
+    draw = np.random.default_rng(3)
+    right = {model: draw.random(20)[clusters] < share for model, share in [("a", 0.8), ("b", 0.5)]}
+    said = {
+        f"{model}/zero-shot/0": [
+            Outcome(f"row-{index}", bool(one), "x", f"passage {cluster}")
+            for index, (one, cluster) in enumerate(zip(yes, clusters, strict=True))
+        ]
+        for model, yes in right.items()
+    }
+    results = [a_result(model, score=float(yes.mean())) for model, yes in right.items()]
+    table = only_table(build(results, said.__getitem__))
+    difference = right[table.rows[0].model].astype(float) - right[table.rows[1].model]
+    fit = sm.OLS(difference, np.ones(N)).fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
+    assert table.rows[1].p_value == pytest.approx(fit.pvalues[0], abs=1e-9)
+    # As many independent samples with this discordance would have the clustered error.
+    assert np.sqrt((table.discordance - difference.mean() ** 2) / N) == pytest.approx(fit.bse[0], abs=1e-12)

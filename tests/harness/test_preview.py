@@ -2,9 +2,10 @@
 
 import pytest
 
+from harness.catalogue import Catalogue
 from harness.errors import ModelError, UsageError
 from harness.interfaces import Setting
-from harness.planning import reads
+from harness.planning import reads, task_identity
 from harness.preview import StandIn, preview
 from harness.records import Component
 from harness.testing import ToyModel
@@ -38,6 +39,24 @@ def test_how_answers_are_drawn_is_shown_where_it_is_set(catalogue, tmp_path):
     assert drawn["seed"] != second.requests[0].arguments["seed"]
 
 
+def test_background_and_keywords_are_shown_and_belong_to_what_keys_hold(catalogue, tmp_path):
+    (tmp_path / "sums.jsonl").write_text('{"q": "1 + 1", "a": 2}\n')
+    written = (
+        "name: sums\nkind: generation\ndata: {files: {test: sums.jsonl}, fields: {q: q, target: a}}\n"
+        "prompt: {template: '{{ q }} =', instruction: Add., EXTRA}\n"
+    )
+    identities = []
+    for extra in ("separator: ' '", "separator: ' ', background: Sums.", "separator: ' ', keywords: 'plus, add'"):
+        path = tmp_path / "sums.yaml"
+        path.write_text(written.replace("EXTRA", extra))
+        catalogue = Catalogue(catalogue.plugins, catalogue.assets)
+        identities.append(task_identity(catalogue.task(Component(str(path))).spec, frozenset({"prompt"})))
+        (asked,) = preview(catalogue, str(path), strategy="zero-shot").samples[0].requests
+        head = ["Sums."] * ("background" in extra) + ["Add."] + ["plus, add"] * ("keywords" in extra)
+        assert asked.text == " ".join([*head, "1 + 1 ="])
+    assert identities[0] != identities[1] != identities[2] != identities[0]
+
+
 def test_a_model_that_cannot_is_refused_with_the_reason(catalogue):
     with pytest.raises(UsageError, match="can't do toy with majority: the model can't be prompted"):
         preview(catalogue, "toy", strategy="zero-shot", model="majority")
@@ -53,7 +72,6 @@ def test_the_stand_in_answers_nothing():
 @pytest.mark.model
 def test_tokens_are_counted_by_the_models_own_tokenizer():
     from harness.assets import Assets
-    from harness.catalogue import Catalogue
     from harness.plugins import Plugins
 
     plugins = Plugins()

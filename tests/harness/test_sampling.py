@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.records import Sample
-from harness.sampling import balanced, cut, draw, draw_each, duplicate_key, few, normalised, without
+from harness.sampling import balanced, cut, draw, draw_each, duplicate_key, few, normalised, texts_without, without
 
 
 @given(st.integers(1, 30), st.integers(0, 40), st.integers(0, 40), st.integers(0, 9))
@@ -230,3 +230,21 @@ def test_so_many_of_each_target_are_drawn(targets, n, seed):
     assert {sample.id for sample in drawn} <= more
     alone = [sample for sample in samples if sample.target == "a"]
     assert list(draw_each(alone, n, seed)) == [sample for sample in drawn if sample.target == "a"]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["a", "b", "B.", "c"]), max_size=14), max_size=5),
+    st.lists(st.lists(st.sampled_from(["a", "b", "c!"]), max_size=11), max_size=4),
+    st.integers(0, 30),
+)
+def test_texts_are_left_out_that_repeat_one_or_hold_a_long_one(texts, told, at):
+    if told:  # one that holds another, however it is drawn
+        texts = [*texts, ["a", *told[at % len(told)], "b"]]
+    texts, told = [" ".join(words) for words in texts], [" ".join(words) for words in told]
+
+    def repeats(text, other):
+        whole, part = normalised(text).split(), normalised(other).split()
+        inside = any(whole[begin : begin + len(part)] == part for begin in range(len(whole)))
+        return whole == part or (len(part) >= 8 and inside)
+
+    assert texts_without(texts, told) == [text for text in texts if not any(repeats(text, one) for one in told)]

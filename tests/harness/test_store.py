@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -386,6 +387,15 @@ def refusal(work):
     return str(raised.value)
 
 
+def without_columns_of_later_schemas(raw: sqlite3.Connection) -> None:
+    for column in ("cpu_s", "energy_j", "device_peak_bytes"):
+        raw.execute(f"ALTER TABLE timings DROP COLUMN {column}")
+    for column in ("manifest", "repeating", "clean"):
+        raw.execute(f"ALTER TABLE trials DROP COLUMN {column}")
+    for column in ("measured", "judged"):
+        raw.execute(f"ALTER TABLE predictions DROP COLUMN {column}")
+
+
 def test_a_store_of_schema_2_is_upgraded_and_keeps_its_results(tmp_path):
     """As the version before wrote it: no budgets, one baseline without its name."""
     path = tmp_path / "harness.db"
@@ -397,7 +407,10 @@ def test_a_store_of_schema_2_is_upgraded_and_keeps_its_results(tmp_path):
         finish(store, trial)
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE harness_schema SET version = 2")
-        raw.execute("ALTER TABLE trials DROP COLUMN budget")
+        raw.execute("ALTER TABLE predictions DROP COLUMN cluster_name")
+        for column in ("budget", "adapt_s", "model_calls", "adapt_tokens", "details"):
+            raw.execute(f"ALTER TABLE trials DROP COLUMN {column}")
+        without_columns_of_later_schemas(raw)
         removed = "json_remove(description, '$.baselines', '$.control')"
         raw.execute(f"UPDATE run_trials SET description = json_set({removed}, '$.baseline', 'before')")
     for _ in range(2):
@@ -409,6 +422,46 @@ def test_a_store_of_schema_2_is_upgraded_and_keeps_its_results(tmp_path):
     with Store(str(path)) as store:
         store.apply(started(trial, budget=LabelBudget(8, 2, transductive=True)))
         assert store.results()[0].budget == LabelBudget(8, 2, 0, True)
+
+
+def test_a_store_of_schema_3_is_upgraded_and_knows_no_costs_of_adapting(tmp_path):
+    path = tmp_path / "harness.db"
+    trial = a_trial()
+    with Store(str(path)) as store:
+        plan(store, trial)
+        store.apply(started(trial, load_s=1.0, budget=LabelBudget(8)))
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE harness_schema SET version = 3")
+        without_columns_of_later_schemas(raw)
+        raw.execute("ALTER TABLE predictions DROP COLUMN cluster_name")
+        for column in ("adapt_s", "model_calls", "adapt_tokens", "details"):
+            raw.execute(f"ALTER TABLE trials DROP COLUMN {column}")
+    with Store(str(path)) as store:
+        assert (store.results()[0].costs, store.results()[0].details) == (Costs(1.0), {})
+        assert store.results()[0].budget == LabelBudget(8)
+        spent = Costs(1.0, None, 2.5, 40, 900)
+        store.apply(TrialStarted(trial.key, spent, (), {}, details={"search": {"rungs": [1, 2], "best": math.inf}}))
+        (result,) = store.results()
+        assert result.costs == spent
+        assert result.details == {"search": {"rungs": [1, 2], "best": "inf"}}
+
+
+def test_a_store_of_schema_4_is_upgraded_and_knows_no_clusters(tmp_path):
+    path = tmp_path / "harness.db"
+    trial = a_trial()
+    with Store(str(path)) as store:
+        plan(store, trial)
+        store.apply(a_chunk(trial, 0))
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE harness_schema SET version = 4")
+        without_columns_of_later_schemas(raw)
+        raw.execute("ALTER TABLE predictions DROP COLUMN cluster_name")
+    with Store(str(path)) as store:
+        assert {one.cluster for one in store.predictions(trial.key)} == {None}
+        chunk = a_chunk(trial, 0)
+        store.apply(replace(chunk, predictions=tuple(replace(one, cluster="c") for one in chunk.predictions)))
+        assert {one.cluster for one in store.predictions(trial.key)} == {"c"}
+        assert {one.cluster for one in store.outcomes(trial.key)} == {"c"}
 
 
 def test_a_store_of_a_version_too_old_is_left_alone(tmp_path):
@@ -423,9 +476,9 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path):
     path = tmp_path / "harness.db"
     Store(str(path)).close()
     with sqlite3.connect(path) as raw:
-        raw.execute("UPDATE harness_schema SET version = 7")
+        raw.execute("UPDATE harness_schema SET version = 99")
     said = refusal(lambda: Store(str(path)))
-    assert f"written by a newer adapt-harness: it has schema 7, this one knows schema {schema.SCHEMA_VERSION}" in said
+    assert f"written by a newer adapt-harness: it has schema 99, this one knows schema {schema.SCHEMA_VERSION}" in said
     assert "update adapt-harness" in said
 
 

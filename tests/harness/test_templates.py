@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from harness.templates import (
     compile_expression,
     render_answer,
     render_choices,
+    render_head,
     render_input,
     render_instruction,
     render_query,
@@ -40,6 +42,16 @@ def test_a_classification_prompt():
     assert render_answer(REVIEWS, FILM) == " good"
     assert render_input(REVIEWS, FILM) == "Fine <b>&</b> long."
     assert render_instruction(REVIEWS) == "Judge.\n"
+
+
+def test_background_instruction_and_keywords_are_paragraphs_and_absent_ones_leave_no_trace():
+    whole = {"background": "Films are rated.", "instruction": "Judge.", "keywords": "Keywords: {{ 'plot' | upper }}"}
+    for names in itertools.chain.from_iterable(itertools.combinations(whole, size) for size in range(4)):
+        prompt = PromptSpec("{{ text }}", separator="\n--\n", **{name: whole[name] for name in names})
+        expected = [whole[name].replace("{{ 'plot' | upper }}", "PLOT") for name in whole if name in names]
+        spec = dataclasses.replace(REVIEWS, prompt=prompt)
+        assert render_instruction(spec) == "\n--\n".join(expected)
+        assert render_head(spec) == "".join(f"{text}\n--\n" for text in expected)
 
 
 def test_the_context_stands_before_query_and_input():

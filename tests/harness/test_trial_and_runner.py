@@ -170,7 +170,7 @@ def test_a_strategy_asks_the_engine_that_will_answer(catalogue, toy_experiment, 
     (job,) = plan(one(toy_experiment), catalogue)
     worker = TrialWorker(catalogue)
     parts = worker._parts(job)
-    engine = parts.setting.engine(parts.model)
+    engine = parts.setting.load(parts.model)
     assert parts.load()[0] is engine
     other = catalogue.model(Component("fake-counting"))
     assert parts.setting.engine(other) is not engine

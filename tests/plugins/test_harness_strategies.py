@@ -8,16 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.assets import Assets
+from harness.catalogue import Catalogue
 from harness.errors import HarnessError, ParameterError
 from harness.interfaces import Setting
 from harness.planning import reads
+from harness.plugins import Plugins
 from harness.records import Component, FillMask, LabelBudget, PromptSpec, Sample, TaskSpec
 from harness.taskdata import TaskData
 from harness.testing import ToyModel, ToyTask, check_strategy
-from harness_strategies.context import context
 from harness_strategies.finetuning import FineTune
 from harness_strategies.prompting import FewShot, ZeroShot
 from harness_strategies.tuning import BitFit, LoRA, PrefixTuning, PromptTuning
+
+CATALOGUE = Catalogue(Plugins(), Assets(Plugins().registry("source")))
+
+
+def context(**parameters):
+    """The strategy as the catalogue makes it."""
+    return CATALOGUE.strategy(Component("context", None, parameters))
 
 
 class Rows:
@@ -156,10 +165,11 @@ def test_context_uses_the_models_of_the_strategy_it_changes():
 
 def test_context_names_the_strategy_it_changes_and_its_reads():
     strategy = context(of="few-shot", k="2")
-    without, wrong = strategy.baselines
-    assert without == Component("few-shot", None, dataclasses.asdict(FewShot(k=2)))
-    assert (wrong.name, wrong.params["shuffle"], wrong.params["k"]) == ("context", "yes", 2)
-    assert context(**wrong.params) == dataclasses.replace(strategy, shuffled=True)
+    without, wrong, drawn = strategy.baselines
+    assert drawn.params == {**wrong.params, "shuffle": "random"}
+    assert without == Component("few-shot", None, {"k": "2"})
+    assert (wrong.name, wrong.params["shuffle"], wrong.params["k"]) == ("context", "yes", "2")
+    assert context(**wrong.params) == dataclasses.replace(strategy, shuffle="yes")
     assert context(**wrong.params).baselines == (without,)
     assert reads(strategy) == frozenset({"prompt", "train"})
 

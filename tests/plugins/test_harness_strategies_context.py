@@ -10,10 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.assets import Assets
+from harness.catalogue import Catalogue
 from harness.errors import DataError, ParameterError, PluginError, UsageError
 from harness.interfaces import Setting
 from harness.planning import reads
+from harness.plugins import Plugins
 from harness.records import (
+    Component,
     Embedded,
     LabelBudget,
     LogLikelihoods,
@@ -25,7 +29,6 @@ from harness.sampling import normalised
 from harness.taskdata import TaskData
 from harness.testing import ToyModel, check_strategy
 from harness_strategies import retrieval
-from harness_strategies.context import context
 from harness_strategies.finetuning import FineTune
 from harness_strategies.given import exchange
 from harness_strategies.passages import Passages
@@ -33,7 +36,14 @@ from harness_strategies.probing import LinearProbe
 from harness_strategies.prompting import FewShot, ZeroShot
 from harness_strategies.retrieval import ByWords
 
+CATALOGUE = Catalogue(Plugins(), Assets(Plugins().registry("source")))
+
 TOPICS, DESKS, REST = ("goal", "vote"), ("north", "south"), ("the", "a", "late", "new", "big", "old")
+
+
+def context(**parameters):
+    """The strategy as the catalogue makes it."""
+    return CATALOGUE.strategy(Component("context", None, parameters))
 
 
 class Desks:
@@ -177,7 +187,7 @@ def test_fine_tuning_learns_how_context_and_text_work_together(small_bert, empty
     assert 0.35 <= accuracy(FineTune(**parameters), model, tmp_path) <= 0.65
     given = context(of="finetune", **parameters)
     assert accuracy(given, model, tmp_path) >= 0.95
-    assert accuracy(dataclasses.replace(given, shuffled=True), model, tmp_path) <= 0.1
+    assert accuracy(dataclasses.replace(given, shuffle="yes"), model, tmp_path) <= 0.1
     assert len(list((tmp_path / "checkpoints").iterdir())) == 2  # wrong contexts are asked of the same checkpoint
 
 
@@ -225,7 +235,7 @@ def test_wrong_contexts_are_for_scored_rows_alone(tmp_path):
 
 
 def test_what_means_nothing_is_refused():
-    with pytest.raises(UsageError, match="zero-shot trains on nothing"):
+    with pytest.raises(UsageError, match="zero-shot sees no training rows"):
         context(train="no")
     with pytest.raises(UsageError, match="source=retrieved"):
         context(passages_k=3)

@@ -12,6 +12,7 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 import harness
+from harness.assets import Assets
 from harness.catalogue import Catalogue
 from harness.embeddings import FrozenEmbedder
 from harness.errors import ModelError, PluginError, TrainingError
@@ -33,7 +34,6 @@ from harness.records import (
 from harness.taskdata import TaskData
 from harness.testing import ToyModel, ToyTask, check_strategy
 from harness_strategies import probing
-from harness_strategies.context import context
 from harness_strategies.probe import STRENGTHS
 from harness_strategies.probing import LinearProbe
 
@@ -239,12 +239,14 @@ def test_it_reads_contexts_where_it_is_given_them(tmp_path):
             self.texts += tuple(request.text for request in requests)
             return [Embedded((float(len(request.text)),)) for request in requests]
 
-    model, strategy = Lengths(), context(of="linear-probe", train_size="8")
+    catalogue = Catalogue(Plugins(), Assets(Plugins().registry("source")))
+    given = Component("context", None, {"of": "linear-probe", "train_size": "8"})
+    model, strategy = Lengths(), catalogue.strategy(given)
     view = TaskData(ToyTask()).view("test", strategy.reads)
     adapted = strategy.adapt(model, view, Setting(0, "cpu", tmp_path))
     assert {text.partition(": ")[0] for text in model.texts} == {"day", "night"}
     assert adapted.requests(ToyTask().samples("test")[0])[0].text == "night: test 0: the snow falls"
-    assert strategy.baselines[0] == Component("linear-probe", None, {"train_size": 8, "max_iter": 2000, "shots": None})
+    assert strategy.baselines[0] == Component("linear-probe", None, {"train_size": "8"})
 
 
 @pytest.mark.model

@@ -1,0 +1,112 @@
+"""What stands behind a leaderboard's numbers: what each trial said of each sample, and what it had asked for it.
+
+Prompts are not stored: eight demonstrations before each of a thousand questions would be nearly all of a store. They
+are made again from the task's rows, as `harness show` makes them, and only if the trial, planned anew, has the same
+key: then rows, templates, parameters and versions are those that it ran with. The cache keeps them (`harness.asked`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+from typing import TYPE_CHECKING
+
+from harness.asked import keep, kept, place
+from harness.catalogue import is_file
+from harness.errors import HarnessError, UsageError
+from harness.interfaces import Asked
+from harness.planning import plan
+from harness.preview import adapted_dry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.catalogue import Catalogue
+    from harness.messages import Job
+    from harness.records import Component, Experiment, Prediction, Request, Trial
+    from harness.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class StoredEvidence:
+    """The predictions of a store, and what its trials asked; a `harness.Evidence`.
+
+    Args:
+        store: holds the trials.
+        catalogue: makes their parts; nothing is fetched for it.
+    """
+
+    def __init__(self, store: Store, catalogue: Catalogue) -> None:
+        self._store = store
+        self._catalogue = catalogue
+
+    def predictions(self, key: str) -> Sequence[Prediction]:
+        """What a trial said of its samples so far, in the data's order."""
+        return self._store.predictions(key)
+
+    def asked(self, trial: Trial) -> Asked:
+        """What a trial asked of each sample.
+
+        Raises:
+            HarnessError: saying why that can't be told.
+        """
+        path = place(self._catalogue.assets.root, trial.key)
+        known = kept(path)
+        if known is not None:
+            return known
+        with self._catalogue.assets.offline_for_now():
+            made = self._made(trial)
+        try:
+            keep(path, made)
+        except OSError as error:
+            log.debug("what %s asked is not kept: %s", trial.key[:12], error)
+            return made
+        return kept(path) or made
+
+    # --- made again --------------------------------------------------------------------------------
+
+    def _made(self, trial: Trial) -> Asked:
+        job = self._planned(trial, self._store.experiment(trial.key))
+        data = self._catalogue.task(job.task)
+        strategy, model = self._catalogue.strategy(trial.strategy), self._catalogue.model(trial.model)
+        with _without_model():
+            adapted = adapted_dry(self._catalogue, data, strategy, model, split=trial.split, seed=trial.seed)
+            rows = data.scored(trial.split, trial.limit)
+            samples: list[tuple[str, Sequence[Request]]] = [(row.id, tuple(adapted.requests(row))) for row in rows]
+        return Asked(samples, tuple(data.spec.labels), adapted.notes)
+
+    def _planned(self, trial: Trial, experiment: Experiment) -> Job:
+        """The trial's job, planned anew."""
+        alone = dataclasses.replace(
+            experiment,
+            models=(trial.model,),
+            tasks=(self._task(trial.task, experiment),),
+            strategies=(trial.strategy,),
+            seeds=(trial.seed,),
+            split=trial.split,
+            limit=trial.limit,
+        )
+        for job in plan(alone, self._catalogue):
+            if job.trial.key == trial.key:
+                return job
+        raise UsageError("the data, a template, a model or a plugin has changed since it ran")
+
+    def _task(self, named: Component, experiment: Experiment) -> Component:
+        """The component that the trial's task was made of: a trial has its name, which need not be registered."""
+        for component in experiment.tasks:
+            if is_file(component) and self._catalogue.task(component).spec.name == named.name:
+                return component
+        return named
+
+
+@contextlib.contextmanager
+def _without_model() -> Iterator[None]:
+    """A strategy that can't do without its model costs its prompts, not the report."""
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise HarnessError(f"without its model: {type(error).__name__}: {error}") from error

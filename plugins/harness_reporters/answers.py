@@ -1,0 +1,120 @@
+"""A trial's single answers as columns of plain values, with what was asked: what the page's sample browser reads.
+
+Texts stand once in a table of their own, which the trials of one task share: a demonstration is in hundreds of prompts,
+a question is asked by every model.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError
+from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, RollingLogLikelihood
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.interfaces import Evidence
+    from harness.records import Prediction, Request, TrialResult
+    from harness_reporters.diagnosis import Diagnosis
+
+ENOUGH = 40_000_000
+"""Characters of texts in one table: what more would be asked is left out, so that the file can still be sent."""
+
+LEFT_OUT = "left out, to keep this file small: `harness show` prints what is asked"
+
+Json = dict[str, Any]
+
+
+class Texts:
+    """Texts and lists of them, each kept once and named by its number."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, int] = {}
+        self._lists: dict[tuple[int, ...], int] = {}
+        self.size = 0
+
+    def text(self, text: str | None) -> int:
+        """A text's number; -1 for none."""
+        if text is None:
+            return -1
+        if text not in self._texts:
+            self._texts[text] = len(self._texts)
+            self.size += len(text)
+        return self._texts[text]
+
+    def several(self, texts: Sequence[str]) -> int:
+        """The number of a list of texts."""
+        return self._lists.setdefault(tuple(map(self.text, texts)), len(self._lists))
+
+    def data(self) -> Json:
+        """All of them, in the order of their numbers."""
+        return {"texts": list(self._texts), "lists": [list(numbers) for numbers in self._lists]}
+
+
+def answers(result: TrialResult, evidence: Evidence, texts: Texts, diagnosis: Diagnosis) -> Json | None:
+    """The answers of a trial; None where there are none. They are counted in `diagnosis` as well."""
+    found: Json = {name: [] for name in ("ids", "targets", "answers", "status", "contexts", "said", "scores", "usage")}
+    rare: Json = {"reasons": {}, "ms": {}}
+    for number, one in enumerate(evidence.predictions(result.trial.key)):
+        diagnosis.add(one)
+        _append(found, rare, number, one, texts)
+    if not found["ids"]:
+        return None
+    return found | rare | _asked(result, evidence, found["ids"], texts)
+
+
+def _append(found: Json, rare: Json, number: int, one: Prediction, texts: Texts) -> None:
+    usage = one.usage
+    found["ids"].append(one.sample_id)
+    found["targets"].append(texts.text(one.target))
+    found["answers"].append(texts.text(one.prediction))
+    found["status"].append(one.status[0] if one.status != "answered" else "")
+    found["contexts"].append(texts.text(one.context))
+    found["said"].append(texts.text(one.text))
+    found["scores"].append([_short(score) for score in one.scores])
+    found["usage"].append([usage.prompt_tokens, usage.output_tokens, usage.dropped_demonstrations, usage.cut_tokens])
+    if one.reason:
+        rare["reasons"][number] = one.reason
+    if one.latency_ms is not None:
+        rare["ms"][number] = _short(one.latency_ms)
+
+
+def _asked(result: TrialResult, evidence: Evidence, ids: Sequence[str], texts: Texts) -> Json:
+    """What was asked, sample by sample as `ids` has them; or why that is not told."""
+    try:
+        asked = evidence.asked(result.trial)
+        requests = dict.fromkeys(ids)
+        for sample, several in asked.samples:
+            if sample in requests:
+                if texts.size > ENOUGH:
+                    return {"labels": list(asked.labels), "untold": LEFT_OUT}
+                requests[sample] = [_request(request, texts) for request in several]
+    except HarnessError as error:
+        return {"labels": [], "untold": str(error)}
+    # A note that it did not give when it ran says what could not be made again without the model.
+    caveats = [note for note in asked.notes if note not in result.notes]
+    return {"labels": list(asked.labels), "asked": list(requests.values()), "caveats": caveats}
+
+
+def _request(request: Request, texts: Texts) -> list[Any]:
+    """Kind, number of the list of what stands before the question, of the question, of the answers, of what follows."""
+    kind = type(request).__name__
+    if isinstance(request, Classify):
+        return [kind, -1, texts.text(request.text), texts.several(request.labels), -1]
+    if isinstance(request, Embed | RollingLogLikelihood):
+        return [kind, -1, texts.text(request.text), -1, -1]
+    prompt = request.prompt
+    kind += {"message": ", in a chat template", "turns": ", as turns of a chat"}.get(prompt.chat, "")
+    before = texts.several([prompt.instruction, *prompt.demonstrations])
+    if isinstance(request, FillMask):
+        return [kind, before, texts.text(prompt.query), texts.several(request.fillings), texts.text(request.after)]
+    answered = texts.several(request.continuations) if isinstance(request, LogLikelihood) else -1
+    assert isinstance(request, LogLikelihood | Generate)  # noqa: S101 - the kinds that are left
+    return [kind, before, texts.text(prompt.query), answered, -1]
+
+
+def _short(value: float) -> float | None:
+    """Five digits: nobody reads more, and they halve the file."""
+    return float(f"{value:.5g}") if isfinite(value) else None

@@ -1,0 +1,106 @@
+// The answers of one trial, one by one.
+const PAGE = 25;
+
+const trialNamed = ({ model, strategy, seed, seeds }) => `${model} \u00b7 ${strategy}${seeds > 1 ? ` \u00b7 seed ${seed}` : ""}`;
+
+/** Values that are in a column, with how often. */
+function tally(answers, of) {
+  const counts = new Map();
+  for (let place = 0; place < answers.length; place++) {
+    const value = of(place);
+    if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** An entry that opens: its content is made when it is opened, since a page of 25 prompts is long. */
+function entry(id, summary, content) {
+  const body = h("div");
+  const node = h("details", { class: "entry", id: `sample-${id}`, toggle: () => {
+    if (node.open && !body.firstChild) body.append(content());
+    const shown = at("sample") === id;
+    if (node.open !== shown) history.replaceState(null, "", address({ sample: node.open ? id : "" }));
+  } }, h("summary", {}, summary), body);
+  if (at("sample") === id) {
+    body.append(content());
+    node.open = true;
+  }
+  return h("li", {}, node);
+}
+
+/** The page that is shown: the one that is named, or the one that has the sample that is. */
+function pageOf(found, ids) {
+  if (at("page") || !at("sample")) return Math.min(Number(at("page")) || 0, Math.max(0, Math.ceil(found.length / PAGE) - 1));
+  return Math.max(0, Math.floor(found.findIndex((place) => ids(place) === at("sample")) / PAGE));
+}
+
+function listed(found, ids, item) {
+  const page = pageOf(found, ids);
+  const shown = found.slice(page * PAGE, (page + 1) * PAGE);
+  return [shown.length ? h("ol", { class: "entries", start: page * PAGE + 1 }, shown.map(item)) : h("p", { class: "empty" }, "No answer is like that."), pager(found.length, PAGE, page) ?? ""];
+}
+
+function showSample() {
+  if (at("sample")) document.getElementById(`sample-${at("sample")}`)?.scrollIntoView({ block: "nearest" });
+}
+
+function answersView(table, container) {
+  if (!table.trials?.length) {
+    container.append(h("p", { class: "empty" }, "No single answers are in this file."));
+    return () => {};
+  }
+  const chosen = () => table.trials.find(({ key }) => key === at("trial")) ?? table.trials[0];
+  const place = h("div", {}, h("p", { class: "empty" }, "Reading the answers \u2026"));
+  let controls = null;
+  let answers = null;
+  container.append(place);
+
+  function build() {
+    const outcomes = tally(answers, (one) => answers.outcome(one));
+    const contexts = tally(answers, (one) => answers.context(one));
+    const targets = tally(answers, (one) => answers.target(one));
+    const options = (counts) => [...counts].sort(([x], [y]) => x.localeCompare(y, "en", { numeric: true })).map(([value, n]) => [value, `${value} (${n.toLocaleString("en")})`]);
+    const few = targets.size <= 100;
+    return fields([
+      choice("Model and strategy", "trial", table.trials.map((one) => [one.key, trialNamed(one)]), { value: () => chosen().key }),
+      choice("Show", "show", Object.keys(OUTCOMES).filter((name) => outcomes.has(name)).map((name) => [name, `${OUTCOMES[name]} (${outcomes.get(name).toLocaleString("en")})`]), { all: `all (${answers.length.toLocaleString("en")})` }),
+      contexts.size ? choice("Context", "context", options(contexts), { all: "all contexts" }) : null,
+      few && targets.size > 1 ? choice("Target", "target", options(targets), { all: "all targets" }) : null,
+      few && targets.size > 1 ? choice("Answer", "said", options(tally(answers, (one) => answers.answer(one))), { all: "all answers" }) : null,
+      search("Search prompts and answers", "q"),
+    ].filter(Boolean), ["show", "context", "target", "said", "q"]);
+  }
+
+  function found() {
+    const [show, context, target, said, words] = ["show", "context", "target", "said", "q"].map(at);
+    return d3.range(answers.length).filter((one) =>
+      (!show || answers.outcome(one) === show) && (!context || answers.context(one) === context) && (!target || answers.target(one) === target) &&
+      (!said || answers.answer(one) === said) && (!words || answers.holds(one, words.toLowerCase())));
+  }
+
+  function item(one) {
+    const outcome = answers.outcome(one);
+    return entry(answers.id(one), [
+      badge(outcome),
+      h("span", { class: "gist" }, answers.gist(one) || answers.id(one)),
+      h("span", { class: "verdict" }, outcome === "right" ? answers.target(one) : [answers.answer(one) ?? OUTCOMES[outcome], h("span", { class: "instead" }, ` for ${answers.target(one)}`)]),
+      h("span", { class: "id", title: answers.id(one) }, answers.id(one)),
+    ], () => wholeAnswer(answers, one));
+  }
+
+  return async () => {
+    const key = chosen().key;
+    if (answers?.trial.key !== key) {
+      const read = await answersOf(table, key);
+      if (chosen().key !== key || !place.isConnected) return;
+      answers = read;
+      controls = build();
+    }
+    const ones = found();
+    controls.sync(ones.length === answers.length ? "" : `${ones.length.toLocaleString("en")} of ${count(answers.length, "answer")}`);
+    const list = h("div", {}, listed(ones, (one) => answers.id(one), item));
+    if (controls.parentNode === place) place.lastChild.replaceWith(list);
+    else place.replaceChildren(controls, list);
+    showSample();
+  };
+}
