@@ -29,6 +29,8 @@ from harness.stored import (
     read_progress,
     read_results,
     read_state,
+    row_of,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -132,7 +134,7 @@ class Store:
                 case LatencyMeasured():
                     _measure(connection, trial, message)
                 case TrialEnded(failed=True):
-                    said = {"reason": _text(message.reason), "traceback": _text(message.traceback)}
+                    said = {"reason": text_of(message.reason), "traceback": text_of(message.traceback)}
                     connection.execute(trials.update().where(trials.c.id == trial).values(status="failed", **said))
                 case TrialEnded():
                     pass  # finished or partial: that is known when its metrics are, see `finish`
@@ -152,7 +154,7 @@ class Store:
     ) -> None:
         """Store a trial's scores; `scored_by` is a digest of the metrics that made them, names and versions."""
         scores = {"coverage": coverage, "metrics": metrics, "contexts": contexts, "scored_by": scored_by}
-        values = {"status": status, "reason": _text(reason), **scores}
+        values = {"status": status, "reason": text_of(reason), **scores}
 
         def write(connection: Connection) -> None:
             connection.execute(trials.update().where(trials.c.id == self._number(connection, key)).values(values))
@@ -333,7 +335,7 @@ def _start(connection: Connection, trial: int, message: TrialStarted) -> None:
 
 def _score(connection: Connection, trial: int, message: ChunkScored) -> None:
     answered = zip(message.positions, message.predictions, strict=True)
-    rows = [_row(trial, position, prediction) for position, prediction in answered]
+    rows = [row_of(trial, position, prediction) for position, prediction in answered]
     # To delete before inserting is an upsert that every database understands.
     for batch in batches([row["sample_id"] for row in rows]):
         of_batch = predictions.c.sample_id.in_(batch)
@@ -351,30 +353,6 @@ def _score(connection: Connection, trial: int, message: ChunkScored) -> None:
         connection.execute(timings.insert(), {**told, **spent, **counts})
 
 
-def _row(trial: int, position: int, prediction: Prediction) -> dict[str, Any]:
-    usage = prediction.usage
-    return {
-        "trial": trial,
-        "sample_id": prediction.sample_id,
-        "position": position,
-        "target": _text(prediction.target),
-        "prediction": _text(prediction.prediction),
-        "status": prediction.status,
-        "scores": prediction.scores,
-        "text": _text(prediction.text),
-        "context": _text(prediction.context),
-        "prompt_tokens": usage.prompt_tokens,
-        "output_tokens": usage.output_tokens,
-        "dropped_demonstrations": usage.dropped_demonstrations,
-        "cut_tokens": usage.cut_tokens,
-        "latency_ms": prediction.latency_ms,
-        "reason": _text(prediction.reason),
-        "cluster_name": _text(prediction.cluster),
-        "measured": prediction.measured or None,
-        "judged": None if prediction.judged is None else int(prediction.judged),
-    }
-
-
 def _measure(connection: Connection, trial: int, message: LatencyMeasured) -> None:
     known_as = (latencies.c.trial == trial, latencies.c.scenario == message.scenario)
     connection.execute(latencies.delete().where(*known_as))
@@ -384,13 +362,6 @@ def _measure(connection: Connection, trial: int, message: LatencyMeasured) -> No
         of_sample = (predictions.c.trial == trial, predictions.c.sample_id == sa.bindparam("sample"))
         update = predictions.update().where(*of_sample).values(latency_ms=sa.bindparam("ms"))
         connection.execute(update, [{"sample": sample, "ms": ms} for sample, ms in message.sample_ms.items()])
-
-
-def _text(text: str | None) -> str | None:
-    """Text as databases take it: lone surrogates and NUL become the replacement character."""
-    if text is None or text.isprintable():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
 def _matches(text: str, patterns: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Rows of the results database -> records."""
+"""Rows of the results database -> records, and predictions -> rows."""
 
 from __future__ import annotations
 
@@ -203,3 +203,38 @@ def _prediction(values: tuple[Any, ...]) -> Prediction:
     if measured is None and judged is None:
         return found
     return dataclasses.replace(found, measured=measured or {}, judged=None if judged is None else bool(judged))
+
+
+# --- predictions -> rows ---------------------------------------------------------------------------
+
+
+def row_of(trial: int, position: int, prediction: Prediction) -> dict[str, Any]:
+    """A row of the table of predictions."""
+    usage = prediction.usage
+    return {
+        "trial": trial,
+        "sample_id": prediction.sample_id,
+        "position": position,
+        "target": text_of(prediction.target),
+        "prediction": text_of(prediction.prediction),
+        "status": prediction.status,
+        "scores": prediction.scores,
+        "text": text_of(prediction.text),
+        "context": text_of(prediction.context),
+        "prompt_tokens": usage.prompt_tokens,
+        "output_tokens": usage.output_tokens,
+        "dropped_demonstrations": usage.dropped_demonstrations,
+        "cut_tokens": usage.cut_tokens,
+        "latency_ms": prediction.latency_ms,
+        "reason": text_of(prediction.reason),
+        "cluster_name": text_of(prediction.cluster),
+        "measured": prediction.measured or None,
+        "judged": None if prediction.judged is None else int(prediction.judged),
+    }
+
+
+def text_of(text: str | None) -> str | None:
+    """Text as databases take it: lone surrogates and NUL become the replacement character."""
+    if text is None or text.isprintable():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
