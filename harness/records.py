@@ -28,6 +28,8 @@ from harness.requests import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.overlap import CleanScore
+
 # --- tasks and samples ---------------------------------------------------------------------------
 
 Kind: TypeAlias = Literal["classification", "multiple-choice", "generation"]
@@ -275,6 +277,7 @@ class Experiment:
     device: str = "auto"
     name: str = ""
     exclude: tuple[Exclusion, ...] = ()
+    baselines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +293,7 @@ class Trial:
         control: whether its strategy is one that others are measured by, and no contender.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
+        added: whether nobody asked for it: it is a baseline that was added for others to be compared with.
         source: where the task is loaded from, as somebody wrote it; None for what was stored before this was.
     """
 
@@ -307,6 +311,7 @@ class Trial:
     control: bool = False
     refusal: str = ""
     source: Component | None = None
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +368,7 @@ class TrialResult:
         details: what its strategy tells other programs of how it adapted.
         manifest: what it was made of, field by field (`harness.manifest`); empty until it has adapted.
         cached: whether this run found it finished.
+        clean: its scores without samples that nearly repeat training rows; None where nobody has looked for these.
     """
 
     trial: Trial
@@ -381,3 +387,4 @@ class TrialResult:
     details: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False
     manifest: Mapping[str, str] = field(default_factory=dict)
+    clean: CleanScore | None = None

@@ -33,8 +33,8 @@ UPGRADES = {
     ),
     6: (
         "ALTER TABLE trials ADD COLUMN manifest TEXT",
-        "ALTER TABLE trials ADD COLUMN repeating TEXT",
         "ALTER TABLE trials ADD COLUMN clean TEXT",
+        "ALTER TABLE trials ADD COLUMN audited_by TEXT",
     ),
 }
 """Version -> statements, in every database's SQL, that make the next version of it. Older ones can't be upgraded."""
@@ -117,8 +117,8 @@ trials = sa.Table(
     sa.Column("adapt_tokens", sa.BigInteger),
     sa.Column("details", Json),
     sa.Column("manifest", Json),
-    sa.Column("repeating", Json),
     sa.Column("clean", Json),
+    sa.Column("audited_by", sa.Text),
 )
 
 # How a run named a trial: two spellings (`few-shot`, `few-shot,k=8`) and two limits can mean the same trial.
