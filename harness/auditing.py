@@ -70,7 +70,7 @@ def _adapts(job: Job, catalogue: Catalogue) -> bool:
 
 def _audit(jobs: Sequence[Job], data: TaskData, catalogue: Catalogue, store: Store) -> None:
     trial = jobs[0].trial
-    mark = digest([trial.samples, data.pool_digests(trial.split), catalogue.metrics_version(data.spec)])
+    mark = digest([trial.samples, data.pool_digests(trial.split), catalogue.metrics_version(jobs[0].task)])
     todo = [key for job in jobs if (key := job.trial.key) and store.audited_by(key) not in (None, mark)]
     if not todo:
         return
@@ -91,6 +91,7 @@ def _score(
     predictions = store.predictions(key)
     repeating = {one.sample: one for one in found}
     clean = [place for place, one in enumerate(predictions) if one.sample_id not in repeating]
-    metrics, _ = score(Selected(predictions, clean), data.spec, catalogue.metrics(data.spec.metrics))
+    left = Selected(predictions, clean)
+    metrics, _ = score(left, data.spec, catalogue.metrics_of(data, left))
     left_out = {sample: f"{one.split} {one.other} ({one.similarity:.2f})" for sample, one in repeating.items()}
     store.audit(key, mark, CleanScore(len(clean), metrics, left_out))

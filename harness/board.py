@@ -10,6 +10,8 @@ from harness.records import Costs, Coverage, Estimate, LabelBudget, TrialResult,
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.crossings import Crossing
+
 TIED = "="
 """Marks a row that can't be told from the best one."""
 
@@ -156,6 +158,62 @@ class ContextTable:
 
 
 @dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """What a strategy reaches with so many labelled examples.
+
+    Attributes:
+        labels: how many it was given, training and validation rows together.
+        strategies: as written; several where they asked for more rows than there are and so had the same ones.
+        seeds: those that have a score.
+        keys: their trials.
+        scores: theirs, with the intervals of sampling.
+        score: the mean over seeds; its interval has the errors of sampling and of the seeds.
+        seed_sd: standard deviation over seeds, where there are several.
+    """
+
+    labels: int
+    strategies: tuple[str, ...]
+    seeds: tuple[int, ...]
+    keys: tuple[str, ...]
+    scores: tuple[Estimate, ...]
+    score: Estimate
+    seed_sd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A model with a strategy over numbers of labelled examples, the fewest first.
+
+    A flat one has a single number, such as 0 of a zero-shot prompt, and stands beside the others for comparison.
+    """
+
+    model: str
+    strategy: str
+    points: tuple[CurvePoint, ...]
+    flat: bool
+    prompts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """From how many labels on a curve lies above another one."""
+
+    curve: Curve
+    over: Curve
+    crossing: Crossing
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Learning curves of a table's rows by its first metric, who beats whom from where on, and what is to be said."""
+
+    metric: str
+    curves: tuple[Curve, ...]
+    contests: tuple[Contest, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Trials that answered the same rows of a task.
 
@@ -172,6 +230,7 @@ class Table:
         settling: about how many samples would tell the two best rows apart, if they differ as much as they seem to
             (80% power); None where they are told apart already, or don't differ at all.
         majority: the share of right answers of the model `majority`; where that is not there, of the commonest target.
+        curves: where a strategy has run with several numbers of labelled rows.
     """
 
     task: str
@@ -187,6 +246,7 @@ class Table:
     budgets: tuple[LabelBudget, ...] = ()
     settling: int | None = None
     majority: float | None = None
+    curves: Curves | None = None
 
 
 @dataclass(frozen=True, slots=True)

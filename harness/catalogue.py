@@ -10,9 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from harness.components import build, parse_component, settings
 from harness.composition import Strategies
-from harness.errors import ConfigError, PluginError, UnknownNameError
+from harness.errors import ConfigError, HarnessError, PluginError, UnknownNameError
 from harness.facts import Memory
-from harness.interfaces import Executor, Metric, Model, Reporter, Scenario, Source, Strategy, Task
+from harness.interfaces import (
+    Executor,
+    MeasuresItself,
+    Metric,
+    Model,
+    Reporter,
+    Scenario,
+    Source,
+    Strategy,
+    Task,
+    TaskCollection,
+)
+from harness.promptparts import Calibrator, Order, Scorer, Selector
 from harness.records import Component
 from harness.taskdata import TaskData
 
@@ -21,7 +33,7 @@ if TYPE_CHECKING:
 
     from harness.assets import Assets
     from harness.plugins import Plugins
-    from harness.records import TaskSpec
+    from harness.records import Prediction
     from harness.registry import Entry
 
 
@@ -29,6 +41,10 @@ OFFERS: Mapping[str, type] = {
     "model": Model,
     "task": Task,
     "strategy": Strategy,
+    "selector": Selector,
+    "order": Order,
+    "scorer": Scorer,
+    "calibrator": Calibrator,
     "metric": Metric,
     "executor": Executor,
     "scenario": Scenario,
@@ -37,22 +53,31 @@ OFFERS: Mapping[str, type] = {
 }
 """Kind -> what each part of it has to offer."""
 
-PROVIDED = frozenset({"assets", "strategies"})
-"""Parameters that targets are given and people can't set; the second is for strategies alone."""
+PROVIDED = frozenset({"assets", "parts", "strategies", "tasks_path"})
+"""Parameters that targets are given and people can't set; the third is for strategies alone, the last for tasks."""
 
 
 class Catalogue:
     """Makes parts; tasks are kept, since their rows are read once.
 
+    Args:
+        plugins: what is registered.
+        assets: the cache.
+        tasks_path: folders with further tasks: NAME.yaml and NAME/task.yaml, and what plugins look for there.
+
     Attributes:
         made: the folder for what strategies make and keep; the cache, unless told.
     """
 
-    def __init__(self, plugins: Plugins, assets: Assets, *, made: Path | None = None) -> None:
+    def __init__(
+        self, plugins: Plugins, assets: Assets, tasks_path: Sequence[Path] = (), *, made: Path | None = None
+    ) -> None:
         self.plugins = plugins
         self.assets = assets
+        self.tasks_path = tuple(tasks_path)
         self.made = assets.root if made is None else made
         self._tasks: dict[str, TaskData] = {}
+        self._prompt_parts: dict[tuple[str, str], Any] = {}
 
     # --- parts -------------------------------------------------------------------------------------
 
@@ -89,6 +114,23 @@ class Catalogue:
         """Make metrics by name, in the order given; raises as `model`."""
         return {name: self._build("metric", Component(name), where) for name in names}
 
+    def part(self, kind: str, name: str) -> Any:  # noqa: ANN401 - see harness.promptparts
+        """The selector, order, scorer or calibrator of a name, made once; raises as `model`."""
+        if (kind, name) not in self._prompt_parts:
+            self._prompt_parts[kind, name] = self._build(kind, Component(name), None)
+        return self._prompt_parts[kind, name]
+
+    def metrics_of(self, data: TaskData, predictions: Sequence[Prediction] = ()) -> Mapping[str, Metric]:
+        """A task's metrics: the registered ones that it names, or its own; raises as `model`.
+
+        Args:
+            data: the task.
+            predictions: to be scored; those of some tasks tell which metrics they have.
+        """
+        if isinstance(data.task, MeasuresItself):
+            return data.task.metrics(predictions)
+        return self.metrics(data.spec.metrics, where=data.where("metrics"))
+
     def task(self, component: Component, *, where: str | None = None) -> TaskData:
         """The task, made once.
 
@@ -96,6 +138,7 @@ class Catalogue:
             ConfigError: when its file is wrong.
             UnknownNameError, ParameterError, PluginError: as `model`.
         """
+        component = self._placed(component)
         name = str(component)
         if name not in self._tasks:
             self._tasks[name] = self._load_task(component, where)
@@ -107,41 +150,82 @@ class Catalogue:
         """All parameters that a component has, defaults included."""
         return settings(self._entry(kind, component).load(), component, kind=kind, provided=PROVIDED)
 
-    def versions(self, models: Sequence[Component], task: Component, strategies: Sequence[Component]) -> dict[str, str]:
-        """Plugin -> version of those that take part in a trial; a task file of the user's has none."""
+    def versions(
+        self,
+        models: Sequence[Component],
+        task: Component,
+        strategies: Sequence[Component],
+        uses: Sequence[tuple[str, str]] = (),
+    ) -> dict[str, str]:
+        """Plugin -> version of those that take part in a trial; a task file of the user's has none.
+
+        Args:
+            models: the one that is adapted and those beside it.
+            task: what is asked.
+            strategies: how it is adapted: the strategy, and those that it changes.
+            uses: kind and name of the parts that these are made of.
+        """
         entries = [self._entry("model", model) for model in models]
         entries += [self._entry("strategy", strategy) for strategy in strategies]
+        entries += [self.plugins.registry(kind).get(name) for kind, name in uses]
         if not is_file(task):
             entries.append(self._entry("task", task))
         return {entry.plugin: entry.version for entry in sorted(entries, key=lambda entry: entry.plugin)}
 
-    def metrics_version(self, spec: TaskSpec) -> str:
-        """Which metrics at which versions: scores made by others are computed again from the predictions."""
-        entries = [self.plugins.registry("metric").get(name) for name in spec.metrics]
+    def metrics_version(self, component: Component) -> str:
+        """Which metrics of a task at which versions: scores made by others are computed again from the predictions."""
+        data = self.task(component)
+        if isinstance(data.task, MeasuresItself):
+            entries = [self._entry("task", component)]
+        else:
+            entries = [self.plugins.registry("metric").get(name) for name in data.spec.metrics]
         return json.dumps([[entry.name, entry.plugin, entry.version] for entry in entries])
 
     # --- names ---------------------------------------------------------------------------------------
 
     def expand(self, component: Component, *, where: str | None = None) -> list[Component]:
-        """A task component whose name may be a glob -> the registered tasks that it means."""
+        """A task component whose name may be a glob -> the registered tasks that it means.
+
+        So with the reference of a collection of tasks; a name that stands in a folder of tasks becomes its file.
+        """
+        component = self._placed(component)
         if is_file(component) or not any(sign in component.name for sign in "*?["):
-            return [component]
+            return [component] if component.reference is None else self._members(component, where)
         names = [entry.name for entry in self.plugins.registry("task")]
         found = fnmatch.filter(names, component.name)
         if not found:
             raise UnknownNameError("task", component.name, names, where=where)
         return [type(component)(name, component.reference, component.params) for name in found]
 
+    def _placed(self, component: Component) -> Component:
+        """A name that nobody has registered, but that has a file in a folder of tasks: the file."""
+        if is_file(component) or component.name in self.plugins.registry("task") or component.reference is not None:
+            return component
+        files = (folder / file for folder in self.tasks_path for file in task_files(component.name))
+        found = next((file for file in files if file.is_file()), None)
+        return component if found is None else Component(str(found), None, component.params)
+
+    def _members(self, component: Component, where: str | None) -> list[Component]:
+        collection = self._entry("task", component, where).load()
+        if is_file(component) or not isinstance(collection, TaskCollection) or not component.reference:
+            return [component]
+        found = collection.members(component.reference, self.assets, self.tasks_path)
+        return [Component(component.name, reference, component.params) for reference in found]
+
     def _entry(self, kind: str, component: Component, where: str | None = None) -> Entry:
         return self.plugins.registry(kind).get(component.name, where=where)
 
     def _build(self, kind: str, component: Component, where: str | None) -> Any:  # noqa: ANN401 - callers narrow it
-        return make(self._entry(kind, component, where), component, where=where, provided={"assets": self.assets})
+        return make(self._entry(kind, component, where), component, where=where, provided=self._provided)
+
+    @property
+    def _provided(self) -> dict[str, Any]:
+        return {"assets": self.assets, "parts": self, "tasks_path": self.tasks_path}
 
     def _strategy(self, component: Component, where: str | None, above: tuple[str, ...]) -> Strategy:
         """A strategy under those `above`; the ones that it changes itself are made by this too."""
         below = Strategies(lambda changed, names: self._strategy(changed, where, names), (*above, component.name))
-        provided = {"assets": self.assets, "strategies": below}
+        provided = {"assets": self.assets, "parts": self, "strategies": below}
         made: Strategy = make(self._entry("strategy", component, where), component, where=where, provided=provided)
         return made
 
@@ -178,7 +262,11 @@ def make(entry: Entry, component: Component, *, where: str | None, provided: Map
         ParameterError: see `harness.components.settings`.
         PluginError: when it can't be imported, or naming the first member that it lacks.
     """
-    part = build(entry.load(), component, kind=entry.kind, where=where, provided=provided)
+    try:
+        part = build(entry.load(), component, kind=entry.kind, where=where, provided=provided)
+    except HarnessError as error:
+        error.where = error.where or where
+        raise
     members = (name for name in vars(OFFERS[entry.kind]) if not name.startswith("_"))
     missing = next((name for name in members if not hasattr(part, name)), None)
     if missing is not None:
@@ -189,6 +277,11 @@ def make(entry: Entry, component: Component, *, where: str | None, provided: Map
             hint="see harness.interfaces",
         )
     return part
+
+
+def task_files(name: str) -> tuple[str, str]:
+    """Where a task's file may lie in a folder of tasks."""
+    return f"{name}.yaml", f"{name}/task.yaml"
 
 
 def is_file(component: Component) -> bool:

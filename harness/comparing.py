@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from harness.catalogue import is_file
 from harness.errors import HarnessError, UsageError
-from harness.interfaces import ComparesPairs
+from harness.interfaces import ComparesPairs, MeasuresItself
 from harness.packed import Selected
 from harness.pairing import RIGHT_ANSWERS, Pairing
 from harness.ranking import holm
-from harness.records import Classify, Embed, Outcome, PromptSpec, TaskSpec
+from harness.records import Outcome, PromptSpec, TaskSpec
+from harness.requests import TEXTS
 from harness.samplesize import minimum_detectable_difference, samples_to_settle
 from harness.selecting import trial_name
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from harness.catalogue import Catalogue
     from harness.interfaces import Evidence, Metric
-    from harness.records import Estimate, Prediction, Request, Sample, Trial, TrialResult
+    from harness.records import Estimate, Prediction, Request, Trial, TrialResult
     from harness.store import Store
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,18 @@ def compare(
     )
 
 
+def metrics_of(result: TrialResult, catalogue: Catalogue) -> Mapping[str, Metric]:
+    """The metrics that a trial has and somebody can make today: the task's own, or registered ones."""
+    task = result.trial.task
+    registered = catalogue.plugins.registry("metric")
+    named = [name for name in result.metrics if name in registered]
+    if len(named) < len(result.metrics) and task.reference is not None:
+        own = catalogue.task(task).task
+        if isinstance(own, MeasuresItself):
+            return own.metrics(())
+    return catalogue.metrics(named)
+
+
 def specification(trial: Trial, store: Store, catalogue: Catalogue) -> TaskSpec:
     """The trial's task as it is defined now; where it can't be found, one without labels, with a warning."""
     files = [component for component in store.experiment(trial.key).tasks if is_file(component)]
@@ -145,7 +158,7 @@ def specification(trial: Trial, store: Store, catalogue: Catalogue) -> TaskSpec:
         except HarnessError as error:
             log.debug("%s: %s", component, error)
             continue
-        if spec.name == trial.task.name:
+        if spec.name in (trial.task.name, f"{trial.task.name}:{trial.task.reference}"):
             return spec
     log.warning("task %s is not found: metrics that need its labels are not compared", trial.task)
     return _nameless(trial.task.name)
@@ -283,23 +296,21 @@ class _Prompts:
     def __init__(self, evidence: Evidence, notes: dict[str, None]) -> None:
         self._evidence = evidence
         self._notes = notes
-        self._samples: dict[str, dict[str, Sample]] = {}
+        self._requests: dict[str, Mapping[str, Sequence[Request]]] = {}
 
     def flip(self, a: Trial, b: Trial, first: Prediction, second: Prediction) -> Flip:
         """A flipped sample with its prompts."""
         return Flip(first, second, self._asked(a, first.sample_id), self._asked(b, second.sample_id))
 
     def _asked(self, trial: Trial, sample_id: str) -> tuple[str, ...]:
-        try:
-            asked = self._evidence.asked(trial)
-            if trial.key not in self._samples:
-                self._samples[trial.key] = {sample.id: sample for sample in asked.samples}
-            requests = asked.requests(self._samples[trial.key][sample_id])
-        except HarnessError as error:
-            self._notes[f"prompts of {trial.model} by {trial.strategy} can't be shown: {error}"] = None
-            return ()
-        return tuple(dict.fromkeys(map(_text, requests)))
+        if trial.key not in self._requests:
+            try:
+                self._requests[trial.key] = dict(self._evidence.asked(trial).samples)
+            except HarnessError as error:
+                self._notes[f"prompts of {trial.model} by {trial.strategy} can't be shown: {error}"] = None
+                self._requests[trial.key] = {}
+        return tuple(dict.fromkeys(map(_text, self._requests[trial.key].get(sample_id, ()))))
 
 
 def _text(request: Request) -> str:
-    return request.text if isinstance(request, Classify | Embed) else request.prompt.text
+    return request.text if isinstance(request, TEXTS) else request.prompt.text

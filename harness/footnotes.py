@@ -64,6 +64,13 @@ MEANINGS = {
         truncated: the question or the answer was cut; they count as they are. failed: an error; they are not scored""",
     "shortened": "samples for which demonstrations were left out, since the model's window is too small for all",
     "cached": "found finished by this run; its times are those with which it was made",
+    "curve": """a strategy's score against the number of labelled examples that it was really given, training and
+        validation rows together: the mean over seeds. Its 95% interval has both errors, of the samples (others of their
+        kind would have been answered otherwise) and of the seeds (others would have drawn other examples); with one
+        seed that of the samples alone. ± is the spread over seeds by itself""",
+    "from how many labels on": """where the mean difference in right answers on the same samples, straight over the
+        logarithm of the number of labels between two sizes, turns and stays positive; the interval is that of a
+        bootstrap over samples and seeds. Not settled: at the most labels the interval of the difference holds 0""",
     "smallest difference": """smaller differences in accuracy can't be told from chance with so many samples, going by
         how often the two best rows disagree (80% power, 5% level)""",
     "samples to settle it": """about how many would tell the two best rows apart, if they differ as much as they seem to
@@ -81,6 +88,10 @@ def explain(tables: Sequence[Table]) -> Iterator[tuple[str, str]]:
         there.add("smallest difference")
     if any(table.settling is not None for table in tables):
         there.add("samples to settle it")
+    if any(table.curves for table in tables):
+        there.add("curve")
+    if any(table.curves.contests for table in tables if table.curves):
+        there.add("from how many labels on")
     mixed = [f"{table.task}: {'; '.join(map(labels, table.budgets))}" for table in tables if table.budgets]
     if mixed:
         there.add("different labels")

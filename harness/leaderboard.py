@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.board import ContextRow, ContextTable, Gain, Leaderboard, Row, Speed, Table, Worst
 from harness.budgets import differing, largest
+from harness.curves import curves_of
 from harness.footnotes import explain
 from harness.pairing import Pairing
 from harness.records import Costs, Coverage, Estimate, Outcome, TrialResult, TrialStatus
@@ -117,6 +118,7 @@ def _table(results: Sequence[TrialResult], pairing: Pairing, losses: frozenset[s
         settling=found.settling,
         majority=found.majority,
         budgets=differing(row.budget for row in ranked if row.rank is not None),
+        curves=curves_of(results, pairing, metrics[0]) if metrics else None,
     )
 
 

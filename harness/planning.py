@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from harness.bridging import MeasuresItself, asks_itself
+from harness.bridging import refusal as refusal_of
+from harness.components import parameters_of
 from harness.errors import ConfigError, HarnessError
 from harness.manifest import manifest
 from harness.messages import Job
-from harness.records import Component, Trial
+from harness.records import Candidates, Component, Trial
+from harness.sizes import crossed, curve_of
 from harness.taskdata import PARTS, digest
+from harness.templates import alike
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -65,18 +70,30 @@ def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
     _check_names(tasks)
     for _, data in tasks:
         check_rows(data, experiment, catalogue)
+    sized = {str(component): _sized(strategies, data, experiment, catalogue) for component, data in tasks}
     planner = Planner(experiment, catalogue)
     cells = [
         Cell(model, task, strategy, seed)
         for model in models
         for task in tasks
-        for strategy in strategies
+        for strategy in sized[str(task[0])]
         for seed in experiment.seeds
     ]
     jobs = [planner.job(cell) for cell in cells]
     if experiment.baselines:
         jobs += planner.added(tasks, {component.name for component, _ in models})
     return tuple({job.trial.key: job for job in jobs}.values())
+
+
+def _sized(
+    strategies: Sequence[tuple[Component, Strategy]], data: TaskData, experiment: Experiment, catalogue: Catalogue
+) -> list[tuple[Component, Strategy]]:
+    """The strategies of a task: those that learn from a number of rows once for each size of the experiment."""
+    return [
+        (one, strategy if one is component else catalogue.strategy(one))
+        for component, strategy in strategies
+        for one in crossed(component, strategy, data, experiment)
+    ]
 
 
 def _check_names(tasks: Sequence[tuple[Component, TaskData]]) -> None:
@@ -98,7 +115,8 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
         UnknownNameError, ConfigError: naming the task, the row and the template.
     """
     spec = data.spec
-    catalogue.metrics(spec.metrics, where=data.where("metrics"))
+    check_labels(data)
+    catalogue.metrics_of(data)
     n = data.scored_facts(experiment.split, experiment.limit).n
     if experiment.limit is not None and experiment.limit > n:
         log.info(
@@ -108,6 +126,16 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
             n,
             experiment.limit,
         )
+
+
+def check_labels(data: TaskData) -> None:
+    """Labels are all said in another way; a task's file has been checked for that, a task that code makes has not.
+
+    Raises:
+        ConfigError: naming the two.
+    """
+    if found := alike(data.spec.labels):
+        raise ConfigError(found[1], where=data.where("labels"))
 
 
 class Planner:
@@ -124,7 +152,7 @@ class Planner:
         found: dict[str, str] = {}
         if not trial.refusal:
             identity = self._identity(cell, self._fingerprint(*cell.model))
-            metrics = self.catalogue.metrics_version(data.spec)
+            metrics = self.catalogue.metrics_version(component)
             found = manifest(identity, data, trial, device=self.experiment.device, metrics=metrics)
         return Job(trial, component, self.experiment.device, manifest=found)
 
@@ -162,7 +190,7 @@ class Planner:
         return Trial(
             key=self._key(cell, refusal),
             model=model_component,
-            task=Component(data.spec.name, None, task_component.params),
+            task=task_component if task_component.reference else Component(data.spec.name, None, task_component.params),
             strategy=strategy_component,
             seed=cell.seed,
             split=split,
@@ -173,7 +201,10 @@ class Planner:
             baselines={} if refusal else self._baselines(cell),
             control=bool(getattr(strategy, "control", False)),
             refusal=refusal,
+            curve=curve_of(strategy_component, strategy),
+            prompts=bool(getattr(strategy, "prompts", False)),
             source=task_component,
+            losses=_losses(data),
         )
 
     def _key(self, cell: Cell, refusal: str) -> str:
@@ -183,15 +214,17 @@ class Planner:
         return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, self._versions(cell)])
 
     def _versions(self, cell: Cell) -> dict[str, str]:
-        """Those of the plugins that take part: with a further model's, and with those of changed strategies."""
+        """Those of the plugins that take part: of models, strategies (with those that they change) and their parts."""
         component, strategy = cell.strategy
         models = [cell.model[0], *used_models(strategy)]
-        return self.catalogue.versions(models, cell.task[0], [one for one, _ in _chain(component, strategy)])
+        chain = list(_chain(component, strategy))
+        uses = [part for _, one in chain for part in used_parts(one)]
+        return self.catalogue.versions(models, cell.task[0], [one for one, _ in chain], uses)
 
     def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
         (model_component, _), (_, data), (strategy_component, strategy) = cell.model, cell.task, cell.strategy
-        read = reads(strategy)
+        read, own = reads(strategy), asks_itself(data.task)
         others = [
             self._model(other, self._fingerprint(other, self.catalogue.model(other)) if fingerprint else "")
             for other in used_models(strategy)
@@ -212,6 +245,7 @@ class Planner:
             ],
             "seed": cell.seed,
             "split": self.experiment.split,
+            **({} if own is None else {"asks": own.identity()}),
             # `auto` is whichever device there is; one that is named is asked for on purpose, for its times above all.
             **({} if self.experiment.device == "auto" else {"device": self.experiment.device}),
         }
@@ -233,14 +267,7 @@ class Planner:
         """
         if not dataclasses.is_dataclass(strategy) or isinstance(strategy, type):
             return self.catalogue.settings("strategy", component)
-        if not hasattr(strategy, "changed"):
-            return dataclasses.asdict(strategy)
-        own = [(one.name, getattr(strategy, one.name)) for one in dataclasses.fields(strategy)]
-        return {
-            name: dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
-            for name, value in own
-            if name != "changed"
-        }
+        return parameters_of(strategy, without=frozenset({"changed"} if hasattr(strategy, "changed") else ()))
 
     def _excluded(self, cell: Cell) -> str:
         """Why the experiment leaves the cell out; empty where it does not."""
@@ -254,6 +281,9 @@ class Planner:
         read, split = reads(strategy), self.experiment.split
         if split in read:
             return f"it adapts on split {split}, which is being scored"
+        own = asks_itself(data.task)
+        if own is not None:
+            return refusal_of(own, model, strategy) or strategy.refuses(model, data.spec) or ""
         if "train" in read and not data.pool_facts("train", split).n:
             return "the task has no training rows beside those that are scored"
         return strategy.refuses(model, data.spec) or ""
@@ -278,6 +308,13 @@ def _chain(component: Component, strategy: Strategy) -> Iterator[tuple[Component
         yield from _chain(changed.component, changed.strategy)
 
 
+def _losses(data: TaskData) -> tuple[str, ...]:
+    """A task's own metrics of which less is better: nobody else knows when the trial is read again."""
+    if not isinstance(data.task, MeasuresItself):
+        return ()
+    return tuple(name for name, metric in data.task.metrics(()).items() if not metric.higher_is_better)
+
+
 def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
     """What of a specification can change a result: names and inputs always, prompts where the strategy reads them."""
     identity: dict[str, Any] = {
@@ -294,12 +331,20 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
             "prompt": dataclasses.asdict(spec.prompt),
             "verbalizations": dict(spec.labels),
         }
+    if "candidates" in read and spec.candidates != Candidates():
+        identity["candidates"] = dataclasses.asdict(spec.candidates)
     return identity
 
 
 def used_models(strategy: Strategy) -> tuple[Component, ...]:
     """The models that a strategy uses beside the one that it adapts."""
     declared: tuple[Component, ...] = getattr(strategy, "models", ())
+    return declared
+
+
+def used_parts(strategy: Strategy) -> tuple[tuple[str, str], ...]:
+    """Kind and name of the registered parts that a strategy is made of."""
+    declared: tuple[tuple[str, str], ...] = getattr(strategy, "uses", ())
     return declared
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
+from harness.bridging import adapt, asks_itself
+from harness.bridging import refusal as refusal_of
 from harness.components import parse_component
 from harness.errors import ModelError, UsageError
 from harness.interfaces import Chats, CountsTokens, Setting, Trained, TrainingJob
 from harness.planning import reads
-from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, RequestKind
+from harness.records import Classify, FillMask, Generate, LogLikelihood, RequestKind
+from harness.requests import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.catalogue import Catalogue
-    from harness.interfaces import Adapted, Model, Strategy
+    from harness.interfaces import Adapted, Model, Pretrained, PretrainingJob, Strategy
     from harness.records import Prompt, Request, Response, Split
     from harness.taskdata import TaskData
 
@@ -89,7 +92,8 @@ def preview(  # noqa: PLR0913 - the options of one command
     data = catalogue.task(parse_component(task))
     real = catalogue.model(parse_component(model)) if model else None
     used = catalogue.strategy(parse_component(strategy))
-    refusal = used.refuses(real or StandIn(None), data.spec)
+    asked_of, own = real or StandIn(None), asks_itself(data.task)
+    refusal = (own and refusal_of(own, asked_of, used)) or used.refuses(asked_of, data.spec)
     if refusal:
         raise UsageError(f"{strategy} can't do {data.spec.name} with {model or 'any model'}: {refusal}")
     adapted = adapted_dry(catalogue, data, used, real, split=split, seed=seed)
@@ -112,7 +116,7 @@ def adapted_dry(
         HarnessError: where nothing can be shown without the model.
     """
     setting = Setting(seed, "cpu", catalogue.assets.root, dry=True)
-    return strategy.adapt(StandIn(model), data.view(split, reads(strategy)), setting)
+    return adapt(data.task, strategy, StandIn(model), data.view(split, reads(strategy)), setting)
 
 
 class _Everything(frozenset[str]):
@@ -159,6 +163,14 @@ class StandIn:
             for prompt in prompts
         ]
 
+    def cannot_pretrain(self) -> str | None:
+        """What a real one can't has been refused."""
+        return None
+
+    def pretrain(self, job: PretrainingJob) -> Pretrained:
+        """Never asked for."""
+        raise ModelError(f"nothing is trained on {len(job.texts)} texts to show requests")
+
     @property
     def provenance(self) -> Mapping[str, str]:
         """Nothing runs."""
@@ -178,7 +190,7 @@ class _Reader:
     """
 
     def __init__(self, requests: Sequence[Request], model: Model | None) -> None:
-        prompts = list(dict.fromkeys(one.prompt for one in requests if not isinstance(one, Classify | Embed)))
+        prompts = list(dict.fromkeys(one.prompt for one in requests if not isinstance(one, TEXTS)))
         self._written = dict(zip(prompts, StandIn(model).written(prompts), strict=True))
         self._counts: dict[str, int] = {}
         if isinstance(model, CountsTokens):
@@ -186,7 +198,7 @@ class _Reader:
             self._counts = dict(zip(texts, model.count_tokens(texts), strict=True))
 
     def _texts(self, request: Request) -> tuple[str, ...]:
-        if isinstance(request, Classify | Embed):
+        if isinstance(request, TEXTS):
             return (request.text,)
         text = self._written[request.prompt]
         match request:
@@ -207,7 +219,7 @@ class _Reader:
         """What people see of it."""
         kind = type(request).__name__
         counts = self._counts
-        if isinstance(request, Classify | Embed):
+        if isinstance(request, TEXTS):
             answers = request.labels if isinstance(request, Classify) else ()
             return ShownRequest(kind, request.text, 0, counts.get(request.text), answers, (None,) * len(answers))
         prompt = request.prompt

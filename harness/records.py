@@ -21,6 +21,7 @@ from harness.requests import (
     Request as Request,
     RequestKind as RequestKind,
     Response as Response,
+    RollingLogLikelihood as RollingLogLikelihood,
     Usage as Usage,
     Written as Written,
 )
@@ -78,6 +79,7 @@ class PromptSpec:
             `template`, behind whatever a row fills in, unless told.
         background: what has to be known for the task; before the instruction, followed by the separator.
         keywords: words that matter for the task; behind the instruction, followed by the separator.
+        rationale: the reasoning that leads to a row's answer, shown before it in demonstrations of chains of thought.
     """
 
     template: str
@@ -91,6 +93,16 @@ class PromptSpec:
     domain: str | None = None
     background: str = ""
     keywords: str = ""
+    rationale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Other ways to ask a task's question: what may stand in the place of its template, instruction and labels."""
+
+    templates: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
+    labels: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +136,16 @@ class TaskSpec:
     """All of a task but its rows.
 
     Attributes:
+        kind: `external` is a task of another harness, which asks and judges by itself: `harness.interfaces.AsksItself`.
         labels: label -> how it is said after the prompt (classification), in the order that scores have.
         has_context: whether its samples carry a context.
         contexts: context label -> its description, where the task describes them.
+        candidates: other ways to ask, where the task names any.
         metrics: names of metrics; the first is the one that ranks.
     """
 
     name: str
-    kind: Kind
+    kind: Kind | Literal["external"]
     prompt: PromptSpec
     labels: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("accuracy",)
@@ -140,6 +154,7 @@ class TaskSpec:
     extract: ExtractSpec = ExtractSpec()
     has_context: bool = False
     contexts: Mapping[str, str] = field(default_factory=dict)
+    candidates: Candidates = Candidates()
     licence: str = ""
     citation: str = ""
 
@@ -163,8 +178,10 @@ class Prediction:
             prior ...).
         text: the generated text, where there is one.
         latency_ms: the time this one sample took alone, where it was measured alone.
-        reason: why it failed.
+        reason: why it failed, or has no answer; of several texts how many had none.
         cluster: the sample's; filled in by the trial.
+        measured: what a task that judges by itself measures on this sample: name -> JSON value.
+        judged: whether such a task finds the answer right; None where right is what equals the target.
     """
 
     sample_id: str
@@ -178,10 +195,14 @@ class Prediction:
     latency_ms: float | None = None
     reason: str = ""
     cluster: str | None = None
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    judged: bool | None = None
 
     @property
     def correct(self) -> bool:
-        """Whether the answer is the target; no answer is never correct."""
+        """Whether the answer is the target, or the task finds it right; otherwise no answer is never correct."""
+        if self.judged is not None:
+            return self.judged
         return self.prediction is not None and self.prediction == self.target
 
 
@@ -264,7 +285,12 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A grid of trials and how to run them."""
+    """A grid of trials and how to run them.
+
+    Attributes:
+        sizes: numbers of labelled rows with which each strategy that learns from so many is crossed; none: as written.
+        per_label: whether these are rows of each label.
+    """
 
     models: tuple[Component, ...]
     tasks: tuple[Component, ...]
@@ -278,6 +304,8 @@ class Experiment:
     name: str = ""
     exclude: tuple[Exclusion, ...] = ()
     baselines: bool = False
+    sizes: tuple[int, ...] = ()
+    per_label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,10 +319,13 @@ class Trial:
         baselines: those that this one is to be compared with (the same strategy without context ...), the first before
             all: strategy -> key of the trial by it.
         control: whether its strategy is one that others are measured by, and no contender.
+        curve: its strategy without the number of labelled rows (`harness.sizes.curve_of`); empty where it has none.
+        prompts: whether its strategy asks the model as it is.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
         added: whether nobody asked for it: it is a baseline that was added for others to be compared with.
         source: where the task is loaded from, as somebody wrote it; None for what was stored before this was.
+        losses: the task's metrics of which less is better.
     """
 
     key: str
@@ -310,8 +341,11 @@ class Trial:
     baselines: Mapping[str, str] = field(default_factory=dict)
     control: bool = False
     refusal: str = ""
+    curve: str = ""
+    prompts: bool = False
     source: Component | None = None
     added: bool = False
+    losses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

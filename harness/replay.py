@@ -150,7 +150,7 @@ def replay(prepared: Plan, store: Store, catalogue: Catalogue, *, watcher: Watch
     before = prepared.result
     with tempfile.TemporaryDirectory(prefix="harness-replay-") as name:
         folder = Path(name)
-        afresh = Catalogue(catalogue.plugins, catalogue.assets, made=folder)
+        afresh = Catalogue(catalogue.plugins, catalogue.assets, catalogue.tasks_path, made=folder)
         with Store(str(folder / "replay.db")) as fresh:
             (now,) = run_experiment(prepared.experiment, afresh, fresh, watcher=watcher)
             predicted = store.predictions(before.trial.key), fresh.predictions(now.trial.key)

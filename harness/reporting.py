@@ -29,6 +29,7 @@ def leaderboard_of(
     registered = catalogue.plugins.registry("metric")
     names = {name for result in results for name in result.metrics if name in registered}
     losses = {name for name, metric in catalogue.metrics(sorted(names)).items() if not metric.higher_is_better}
+    losses |= {name for result in results for name in result.trial.losses}
     return build(results, store.outcomes, title=title, losses=losses)
 
 

@@ -55,10 +55,27 @@ def _exchange(question: str, answer: str) -> tuple[tuple[Role, str], tuple[Role,
 
 @dataclass(frozen=True, slots=True)
 class LogLikelihood:
-    """How likely is each continuation after the prompt? Answered by `LogLikelihoods`."""
+    """How likely is each continuation after the prompt? Answered by `LogLikelihoods`.
+
+    Attributes:
+        greedy: whether to tell of each continuation too whether it is what `Generate` would write at temperature 0.
+    """
 
     prompt: Prompt
     continuations: tuple[str, ...]
+    greedy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RollingLogLikelihood:
+    """How likely is this whole text, from its first token on? Answered by `LogLikelihoods` with one value.
+
+    A text that is longer than the window is read in windows that follow one another, each as long as it can be: every
+    token is predicted once. The first one follows the token that texts begin with; that of a later window has the token
+    before it to go by, and the last window reads as much of what is before it as the window holds.
+    """
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +125,11 @@ class FillMask:
     after: str = ""
 
 
-Request: TypeAlias = LogLikelihood | Generate | Classify | Embed | FillMask
-RequestKind: TypeAlias = Literal["LogLikelihood", "Generate", "Classify", "Embed", "FillMask"]
+TEXTS = (Classify, Embed, RollingLogLikelihood)
+"""Requests about a text as it is, not about what follows a prompt."""
+
+Request: TypeAlias = LogLikelihood | RollingLogLikelihood | Generate | Classify | Embed | FillMask
+RequestKind: TypeAlias = Literal["LogLikelihood", "RollingLogLikelihood", "Generate", "Classify", "Embed", "FillMask"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +148,14 @@ class LogLikelihoods:
 
     Attributes:
         tokens: how many tokens each sum goes over; empty where the engine does not know.
+        greedy: whether each token of a continuation is the likeliest in its place; empty where that was not asked for,
+            or the engine does not know.
     """
 
     values: tuple[float, ...]
     usage: Usage = Usage()
     tokens: tuple[int, ...] = ()
+    greedy: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,9 +132,7 @@ def remaining(job: Job, experiment: Experiment, catalogue: Catalogue, store: Sto
         return None
     progress = store.progress(job.trial.key)
     missing = tuple(scenario for scenario in experiment.scenarios if str(scenario) not in progress.scenarios)
-    if progress.status == "finished" and store.scored_by(job.trial.key) != catalogue.metrics_version(
-        catalogue.task(job.task).spec
-    ):
+    if progress.status == "finished" and store.scored_by(job.trial.key) != catalogue.metrics_version(job.task):
         finish(job, catalogue, store)
     if progress.status == "finished" and not missing:
         return None
@@ -149,11 +147,11 @@ def remaining(job: Job, experiment: Experiment, catalogue: Catalogue, store: Sto
 
 def finish(job: Job, catalogue: Catalogue, store: Store) -> None:
     """Score a trial whose samples are all stored; a metric that fails costs this trial, not the run."""
-    spec = catalogue.task(job.task).spec
+    data = catalogue.task(job.task)
     predictions = store.predictions(job.trial.key)
     covered = coverage(predictions)
     try:
-        metrics, contexts = score(predictions, spec, catalogue.metrics(spec.metrics))
+        metrics, contexts = score(predictions, data.spec, catalogue.metrics_of(data, predictions))
     except Exception as error:
         reason = f"a metric failed: {type(error).__name__}: {error}"
         log.warning("%s: %s (--debug shows where)", describe(job), reason)
@@ -168,7 +166,7 @@ def finish(job: Job, catalogue: Catalogue, store: Store) -> None:
         coverage=covered,
         metrics=metrics,
         contexts=contexts,
-        scored_by=catalogue.metrics_version(spec),
+        scored_by=catalogue.metrics_version(job.task),
     )
 
 

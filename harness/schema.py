@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 9
 """Raised when the tables change their meaning."""
 
 UPGRADES = {
@@ -33,9 +33,14 @@ UPGRADES = {
     ),
     6: (
         "ALTER TABLE trials ADD COLUMN manifest TEXT",
+        "ALTER TABLE trials ADD COLUMN repeating TEXT",
         "ALTER TABLE trials ADD COLUMN clean TEXT",
-        "ALTER TABLE trials ADD COLUMN audited_by TEXT",
     ),
+    7: (
+        "ALTER TABLE predictions ADD COLUMN measured TEXT",
+        "ALTER TABLE predictions ADD COLUMN judged SMALLINT",
+    ),
+    8: ("ALTER TABLE trials RENAME COLUMN repeating TO audited_by",),
 }
 """Version -> statements, in every database's SQL, that make the next version of it. Older ones can't be upgraded."""
 
@@ -158,6 +163,8 @@ predictions = sa.Table(
     sa.Column("latency_ms", sa.Double),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("cluster_name", sa.Text),
+    sa.Column("measured", Json),
+    sa.Column("judged", sa.SmallInteger),
     sqlite_with_rowid=False,
 )
 

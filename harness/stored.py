@@ -84,10 +84,10 @@ def read_predictions(connection: Connection, key: str) -> Sequence[Prediction]:
 def read_outcomes(connection: Connection, key: str) -> Iterator[Outcome]:
     """What became of the samples that a trial has answered, in the data's order."""
     c = predictions.c
-    query = sa.select(c.sample_id, c.target, c.prediction, c.cluster_name).join(trials)
+    query = sa.select(c.sample_id, c.target, c.prediction, c.cluster_name, c.judged).join(trials)
     query = query.where(trials.c.key == key, c.status != "failed").order_by(c.position)
-    for sample, target, prediction, cluster in connection.execute(query):
-        yield Outcome(sample, prediction == target, target, cluster)
+    for sample, target, prediction, cluster, judged in connection.execute(query):
+        yield Outcome(sample, prediction == target if judged is None else bool(judged), target, cluster)
 
 
 def known(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[int, TrialStatus]]:
@@ -189,6 +189,7 @@ def _trial(description: Mapping[str, Any]) -> Trial:
     told = dict(description)
     components = {name: Component(**told[name]) for name in ("model", "task", "strategy", "source") if told.get(name)}
     before = told.pop("baseline", None)  # in schema 2 there was one, without its name
+    told["losses"] = tuple(told.get("losses", ()))
     return Trial(**({"baselines": {"its baseline": before} if before else {}} | told | components))
 
 
@@ -203,6 +204,10 @@ def _number(value: float | str | None) -> float | None:
 
 def _prediction(values: tuple[Any, ...]) -> Prediction:
     """Of the columns of `predictions` but trial and position, in their order."""
-    sample_id, target, prediction, status, scores, text, context, *usage, latency_ms, reason, cluster = values
+    sample_id, target, prediction, status, scores, text, context, *usage, latency_ms, reason, cluster = values[:-2]
+    measured, judged = values[-2:]
     numbers, used = tuple(map(float, scores)), Usage(*usage)
-    return Prediction(sample_id, target, prediction, status, numbers, text, context, used, latency_ms, reason, cluster)
+    found = Prediction(sample_id, target, prediction, status, numbers, text, context, used, latency_ms, reason, cluster)
+    if measured is None and judged is None:
+        return found
+    return dataclasses.replace(found, measured=measured or {}, judged=None if judged is None else bool(judged))

@@ -78,6 +78,8 @@ def _row(trial: int, position: int, prediction: Prediction) -> dict[str, Any]:
         "latency_ms": prediction.latency_ms,
         "reason": text(prediction.reason),
         "cluster_name": text(prediction.cluster),
+        "measured": prediction.measured or None,
+        "judged": None if prediction.judged is None else int(prediction.judged),
     }
 
 

@@ -13,8 +13,9 @@ from harness.checking import render_all
 from harness.errors import DataError, HarnessError
 from harness.facts import Facts, Memory
 from harness.overlap import Repetition, repetitions
-from harness.sampling import draw, without
-from harness.templates import HEAD, shown_fields
+from harness.records import Candidates
+from harness.sampling import draw, texts_without, without
+from harness.templates import HEAD, render_input, shown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 ADAPTED: tuple[Split, ...] = ("train", "validation")
 """The splits that may be adapted on, while another one is scored."""
 
-PARTS = frozenset({"prompt", "train", "validation"})
+PARTS = frozenset({"prompt", "candidates", "train", "validation"})
 """What a strategy may declare in `reads`; without a declaration it reads all."""
 
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
@@ -149,16 +150,24 @@ class TaskData:
             lambda kept: tuple(Repetition(*one) for one in kept),
         )
 
+    def most_of_a_label(self, scored: Split) -> int:
+        """How many of the rows that may be trained on have the most frequent target."""
+        return max(Counter(row.target for row in self.pool("train", scored)[0]).values(), default=0)
+
     def view(self, scored: Split, reads: frozenset[str]) -> GuardedView:
         """What a strategy may see that declares `reads`, while `scored` is the split that will be scored.
 
         Without `prompt` among them the templates are replaced by one that does not render, and labels are said by their
-        names: keys would not cover the others.
+        names: keys would not cover the others. Without `candidates` there are none.
         """
         spec = self.spec
+        if "candidates" not in reads:
+            spec = dataclasses.replace(spec, candidates=Candidates())
         if "prompt" not in reads:
             hidden = "{{ the_strategy_does_not_declare_prompt_in_reads }}"
-            unread: dict[str, Any] = dict.fromkeys(("template", *HEAD, "choice", "answer", "domain"), hidden)
+            unread: dict[str, Any] = dict.fromkeys(
+                ("template", *HEAD, "choice", "answer", "domain", "rationale"), hidden
+            )
             prompt = dataclasses.replace(spec.prompt, **unread)
             spec = dataclasses.replace(spec, prompt=prompt, labels={label: label for label in spec.labels})
         return GuardedView(self, scored, reads, spec)
@@ -196,6 +205,20 @@ class GuardedView:
         """The same task with each sample's context put before its prompt and its input."""
         prompt = dataclasses.replace(self.spec.prompt, condition=condition)
         return dataclasses.replace(self, spec=dataclasses.replace(self.spec, prompt=prompt))
+
+    def unscored(self, texts: Sequence[str]) -> Sequence[str]:
+        """Of texts from elsewhere, those that neither repeat nor hold a text of the scored rows.
+
+        A row's texts are its input and each field that a question shows; see `harness.sampling.texts_without`.
+        """
+        spec = self.data.spec
+        shown = shown_fields(spec)
+        told = (
+            text
+            for row in self.data.task.samples(self.scored)
+            for text in (render_input(spec, row), *(str(row.fields[name]) for name in shown & row.fields.keys()))
+        )
+        return texts_without(texts, told)
 
     @property
     def excluded(self) -> dict[Split, int]:

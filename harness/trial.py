@@ -10,6 +10,7 @@ from itertools import compress, count
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from harness.bridging import adapt
 from harness.budgets import stated
 from harness.consumption import Consumption
 from harness.errors import HarnessError, ModelError
@@ -39,7 +40,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The objects of one trial, made by the worker; `load` gives the model's own engine and the seconds it took."""
+    """The objects of one trial, made by the worker.
+
+    Attributes:
+        load: gives the model's own engine and the seconds that loading it took, now or for a trial before.
+        loaded: these seconds, where anything in this trial has asked for that engine.
+    """
 
     model: Model
     data: TaskData
@@ -47,6 +53,7 @@ class Parts:
     scenarios: Mapping[str, Scenario]
     setting: Setting
     load: Callable[[], tuple[Engine, float]]
+    loaded: Callable[[], float | None] = lambda: None
 
 
 def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
@@ -121,7 +128,7 @@ class LiveTrial:
         for split in ADAPTED_ON & view.reads - {view.scored}:
             parts.data.pool(split, view.scored)  # reading rows is no part of what adapting takes
         started = perf_counter()
-        adapted = parts.strategy.adapt(parts.model, view, parts.setting)
+        adapted = adapt(parts.data.task, parts.strategy, parts.model, view, parts.setting)
         self._spent_s = perf_counter() - started
         parts.setting.meter.running = False
         return adapted
@@ -171,7 +178,8 @@ class LiveTrial:
         meter, trained = self._parts.setting.meter, self._adapted.trained
         train_s = None if trained is None else trained.train_s
         rest = self._spent_s + meter.kept_s - meter.load_s - (train_s or 0.0)
-        return Costs(self._load_s, train_s, max(rest, 0.0), meter.requests, meter.tokens)
+        load_s = self._parts.loaded() if self._load_s is None else self._load_s
+        return Costs(load_s, train_s, max(rest, 0.0), meter.requests, meter.tokens)
 
     def _unseen(self) -> list[str]:
         """What is to be said of contexts that a strategy with training rows has not met."""
@@ -262,6 +270,8 @@ class LiveTrial:
     def answer(self, samples: Sequence[Sample]) -> tuple[list[Prediction], list[list[Response]], float]:
         """The predictions, what the engine said of each sample, and the seconds until it was asked."""
         watch = Stopwatch()
+        if self._adapted.prepare is not None:
+            self._adapted.prepare(samples)
         asked = [tuple(self._adapted.requests(sample)) for sample in samples]
         prepared_s = watch.seconds
         responses = self._engine.run([request for requests in asked for request in requests])

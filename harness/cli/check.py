@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli import options
 from harness.cli.output import plugins_at_work
 from harness.components import parse_component
 from harness.errors import HarnessError, ParameterError, UnknownNameError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @click.command("check")
 @click.argument("subjects", nargs=-1, required=True, metavar="FILE|NAME...")
 @click.option("--overlap", is_flag=True, help="Of tasks: name the rows that nearly repeat a row of another split.")
+@options.tasks_path
 @click.pass_obj
 def command(session: Session, *, subjects: tuple[str, ...], overlap: bool) -> int:
     """Check task files, experiment files, plugin files, or registered tasks and installed plugins by name.
@@ -50,7 +52,7 @@ def _check(session: Session, subject: str, *, overlap: bool) -> list[str]:
         )
     if subject.endswith((".yaml", ".yml")):
         return _check_file(session, Path(subject), overlap=overlap)
-    if subject in session.plugins.registry("task"):
+    if parse_component(subject).name in session.plugins.registry("task"):
         return _check_task(session, subject, overlap=overlap)
     names = [info.name for info in session.plugins.infos()]
     if subject in names:
@@ -85,7 +87,7 @@ def _check_task(session: Session, name: str, *, overlap: bool) -> list[str]:
     from harness.checking import check_task
 
     data = session.catalogue.task(parse_component(name))
-    session.catalogue.metrics(data.spec.metrics, where=data.where("metrics"))
+    session.catalogue.metrics_of(data)
     return [*check_task(data.task), *(repetitions_found(data) if overlap else [])]
 
 

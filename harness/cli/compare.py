@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 )
 @options.store
 @options.form("table", "markdown", "json", default="table")
+@options.tasks_path
 @click.pass_obj
 def command(session: Session, /, *, a: str, b: str, flips: int, store: str | None, form: str) -> None:
     """Is the difference of two trials real? Paired tests over the same samples, and the samples that flipped.
 
     A trial is MODEL/STRATEGY[/TASK][/SEED] as in the report, or at least 6 characters of its key.
     """
-    from harness.comparing import compare, specification
+    from harness.comparing import compare, metrics_of, specification
     from harness.comparisontext import as_json, as_markdown, as_text
     from harness.evidence import StoredEvidence
     from harness.selecting import select_pair
 
     with plugins_at_work(), session.store(store, must_exist=True) as opened:
         first, second = select_pair(opened, a, b)
-        registered = session.catalogue.plugins.registry("metric")
-        metrics = session.catalogue.metrics([name for name in first.metrics if name in registered])
+        metrics = metrics_of(first, session.catalogue)
         spec = specification(first.trial, opened, session.catalogue)
         evidence = StoredEvidence(opened, session.catalogue)
         comparison = compare(first, second, evidence, metrics, spec, flips=flips)

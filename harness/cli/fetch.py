@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.command("fetch")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @options.form("table", "json", default="table")
+@options.tasks_path
 @click.pass_obj
 def command(session: Session, *, names: tuple[str, ...], form: str) -> None:
     """Fetch models and tasks, so that later runs need no network; prints where other tools can load them from."""

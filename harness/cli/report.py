@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write files there."
 )
 @click.option("--title", default="", help="Heading of the report.")
+@options.tasks_path
 @click.pass_obj
 def command(  # noqa: PLR0913 - an option each
     session: Session,

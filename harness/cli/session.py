@@ -11,6 +11,8 @@ from harness.cli.output import plugins_at_work
 from harness.plugins import PluginChoice, Plugins
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.assets import Assets
     from harness.catalogue import Catalogue
     from harness.store import Store
@@ -22,6 +24,7 @@ class Session:
 
     choice: PluginChoice
     quiet: bool = False
+    tasks_path: tuple[Path, ...] = ()
 
     @cached_property
     def plugins(self) -> Plugins:
@@ -41,7 +44,7 @@ class Session:
         """Makes models, tasks, strategies ..."""
         from harness.catalogue import Catalogue
 
-        return Catalogue(self.plugins, self.assets)
+        return Catalogue(self.plugins, self.assets, self.tasks_path)
 
     def store(self, url: str | None, *, must_exist: bool = False) -> Store:
         """Open the results database: the option's, the environment's, or `harness.db` here.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, show_default=True, help="The seed of the trial.")
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
 @options.form("text", "json", default="text")
+@options.tasks_path
 @click.pass_obj
 def command(session: Session, /, *, task: str, form: str, **chosen: Any) -> None:  # noqa: ANN401 - preview's
     """Show what would be asked, to the letter. Nothing is trained and no weights are loaded."""

@@ -1,4 +1,4 @@
-"""The engine of causal language models: answers `LogLikelihood` and `Generate`."""
+"""The engine of causal language models: answers `LogLikelihood`, `RollingLogLikelihood` and `Generate`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from transformers import AutoModelForCausalLM
 
 from harness.errors import ModelError
-from harness.records import Generate, LogLikelihood, LogLikelihoods, Request, Response
+from harness.records import Generate, LogLikelihood, LogLikelihoods, Request, Response, RollingLogLikelihood, Usage
 from harness_hf.batching import TokenBudget
 from harness_hf.decoder import Decoder
 from harness_hf.devices import peak_bytes, provenance
@@ -68,19 +68,25 @@ class CausalEngine:
         return peak_bytes(self._decoder.model)
 
     def run(self, requests: Sequence[Request]) -> Sequence[Response]:
-        """Answer log-likelihood and generation requests, mixed as they come.
+        """Answer log-likelihood, rolling log-likelihood and generation requests, mixed as they come.
 
         Raises:
             ModelError: when a request is of another kind, or an answer is not a number.
         """
         started = perf_counter()
         scored = [at for at, request in enumerate(requests) if isinstance(request, LogLikelihood)]
+        rolled = {at: request for at, request in enumerate(requests) if isinstance(request, RollingLogLikelihood)}
         answered = [at for at, request in enumerate(requests) if isinstance(request, Generate)]
-        if len(scored) + len(answered) < len(requests):
-            other = next(request for request in requests if not isinstance(request, (LogLikelihood, Generate)))
+        if len(scored) + len(rolled) + len(answered) < len(requests):
+            known = (LogLikelihood, RollingLogLikelihood, Generate)
+            other = next(request for request in requests if not isinstance(request, known))
             raise ModelError(f"a causal language model does not answer {type(other).__name__}")
         try:
-            responses = {**self._score(requests, scored), **self._generate(requests, answered, started)}
+            responses = {
+                **self._score(requests, scored),
+                **self._roll(rolled),
+                **self._generate(requests, answered, started),
+            }
         finally:
             self._prompts.forget()
         return [responses[at] for at in range(len(requests))]
@@ -93,14 +99,34 @@ class CausalEngine:
         rows = [row for one in fitted for row in one.rows if row is not None]
         # A prompt that is asked alone is answered from nothing: its time is that of a prompt nobody has seen.
         prefixes = self._prefixes if len(fitted) > 1 else None
-        values = iter(score(self._decoder, rows, self._budget, prefixes))
+        owners = [request for request, one in zip(asked, fitted, strict=True) for row in one.rows if row is not None]
+        likeliest = [number for number, request in enumerate(owners) if request.greedy]
+        sums = score(self._decoder, rows, self._budget, prefixes, likeliest)
+        # The sums are of the same numbers in the same order where each token is the likeliest.
+        greedy = {number: sums[number] == best for number, best in zip(likeliest, sums[len(rows) :], strict=True)}
+        numbers = iter(range(len(rows)))
         responses: dict[int, Response] = {}
         for at, request, one in zip(places, asked, fitted, strict=True):
-            found = tuple(0.0 if row is None else next(values) for row in one.rows)
+            own = [None if row is None else next(numbers) for row in one.rows]
+            found = tuple(0.0 if number is None else sums[number] for number in own)
             if not all(map(math.isfinite, found)):
                 raise ModelError(f"{named(at, request)}: its log-likelihoods are {found}")
             lengths = tuple(0 if row is None else len(row.ids) - row.start for row in one.rows)
-            responses[at] = LogLikelihoods(found, one.usage, lengths)
+            told = tuple(number is None or greedy[number] for number in own) if request.greedy else ()
+            responses[at] = LogLikelihoods(found, one.usage, lengths, told)
+        return responses
+
+    def _roll(self, requests: Mapping[int, RollingLogLikelihood]) -> dict[int, Response]:
+        windows = self._prompts.rolling([request.text for request in requests.values()])
+        prefixes = self._prefixes if len(windows) > 1 else None
+        values = iter(score(self._decoder, [row for rows in windows for row in rows], self._budget, prefixes))
+        responses: dict[int, Response] = {}
+        for at, rows in zip(requests, windows, strict=True):
+            value = math.fsum(next(values) for _ in rows)
+            if not math.isfinite(value):
+                raise ModelError(f"request {at}: the log-likelihood of its text is {value}")
+            tokens = sum(len(row.ids) - row.start for row in rows)
+            responses[at] = LogLikelihoods((value,), Usage(prompt_tokens=tokens), (tokens,))
         return responses
 
     def _generate(self, requests: Sequence[Request], places: Sequence[int], started: float) -> dict[int, Response]:

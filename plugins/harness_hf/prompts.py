@@ -127,6 +127,13 @@ class PromptEncoder:
             return 0
         return max((len(row.ids) - 1 - self._window for row in rows if row is not None), default=0)
 
+    # --- rolling log-likelihood ----------------------------------------------------------------------
+
+    def rolling(self, texts: Sequence[str]) -> list[list[Row]]:
+        """Windows over each text in which every token is scored once, see `harness.RollingLogLikelihood`."""
+        self.encode(texts)
+        return [windows((self._origin(), *self._known.get(text, ())), self._window) for text in texts]
+
     # --- generation ----------------------------------------------------------------------------------
 
     def answerable(self, prompts: Sequence[Prompt], limits: Sequence[int]) -> list[Answerable]:
@@ -184,6 +191,19 @@ class PromptEncoder:
             if token is not None:
                 return int(token)
         raise ModelError("an empty prompt needs a token to start from, and the tokenizer has neither BOS nor EOS")
+
+
+def windows(ids: tuple[int, ...], window: int | None) -> list[Row]:
+    """Rows that read no more than `window` tokens and score each but the first of `ids` once.
+
+    Each scores as many as it can; the last one reads all that it has room for before those that it scores.
+    """
+    size = window or max(1, len(ids))
+    return [
+        Row(ids[max(0, end - size - 1) : end], start - max(0, end - size - 1))
+        for start in range(1, len(ids), size)
+        for end in [min(start + size, len(ids))]
+    ]
 
 
 def _row(head: tuple[int, ...], whole: tuple[int, ...], origin: Callable[[], int]) -> Row | None:

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 
 @torch.inference_mode()
-def score(decoder: Decoder, rows: Sequence[Row], budget: TokenBudget, prefixes: Prefixes | None) -> list[float]:
+def score(
+    decoder: Decoder,
+    rows: Sequence[Row],
+    budget: TokenBudget,
+    prefixes: Prefixes | None,
+    likeliest: Sequence[int] = (),
+) -> list[float]:
     """The sum of the log-probabilities of each row's scored tokens.
 
     Rows that the model's attention allows it to share run as a trie (`harness_hf.shared`), others padded and batched.
@@ -31,8 +37,12 @@ def score(decoder: Decoder, rows: Sequence[Row], budget: TokenBudget, prefixes: 
         rows: token ids, of which the last ones are scored.
         budget: tokens in one forward.
         prefixes: what earlier calls have left; None for a call that shall neither take nor leave anything.
+        likeliest: numbers of rows.
+
+    Returns:
+        One sum a row, and behind them one for each of `likeliest`: of the likeliest tokens in the scored ones' places.
     """
-    inputs = inputs_of(rows)
+    inputs = inputs_of(rows, likeliest)
     shared = [one for one in inputs if decoder.cascades(len(one.ids))]
     padded = [one for one in inputs if not decoder.cascades(len(one.ids))]
     before = decoder.counters.forwarded
@@ -41,4 +51,4 @@ def score(decoder: Decoder, rows: Sequence[Row], budget: TokenBudget, prefixes: 
         values[row] += log_prob
     asked = sum(len(row.ids) - 1 for row in rows)
     decoder.counters.add(reused=max(0, asked - (decoder.counters.forwarded - before)))
-    return [values[number] for number in range(len(rows))]
+    return [values[number] for number in range(len(rows) + len(likeliest))]

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from harness_hf.prompts import Row
 
 
+LIKELIEST = -1
+"""Looked up in the place of a token: the likeliest one, whichever it is."""
+
+
 class Lookup(NamedTuple):
     """The log-probability of a token at a place, and the number of the row that it counts for."""
 
@@ -36,12 +40,22 @@ class Input:
         return min(lookup.place for lookup in self.lookups)
 
 
-def inputs_of(rows: Sequence[Row]) -> list[Input]:
-    """One input for all rows that read the same tokens: several continuations of one token are one input."""
+def inputs_of(rows: Sequence[Row], likeliest: Sequence[int] = ()) -> list[Input]:
+    """One input for all rows that read the same tokens: several continuations of one token are one input.
+
+    Args:
+        rows: what is looked up.
+        likeliest: numbers of rows for which the likeliest tokens are looked up too, under the numbers behind the rows'.
+    """
     found: dict[tuple[int, ...], Input] = {}
     for number, row in enumerate(rows):
         one = found.setdefault(row.ids[:-1], Input(row.ids[:-1]))
         one.lookups.extend(Lookup(place - 1, row.ids[place], number) for place in range(row.start, len(row.ids)))
+    for number, at in enumerate(likeliest, len(rows)):
+        row = rows[at]
+        found[row.ids[:-1]].lookups.extend(
+            Lookup(place - 1, LIKELIEST, number) for place in range(row.start, len(row.ids))
+        )
     return list(found.values())
 
 
@@ -50,7 +64,7 @@ def log_probabilities(parts: Iterable[Tensor], wanted: Sequence[tuple[int, int]]
 
     Args:
         parts: (n, V) logits of consecutive places, each let go of before the next is computed.
-        wanted: the number of a place, and a token.
+        wanted: the number of a place, and a token or `LIKELIEST`.
 
     Returns:
         A natural logarithm for each that is wanted.
@@ -67,7 +81,10 @@ def log_probabilities(parts: Iterable[Tensor], wanted: Sequence[tuple[int, int]]
         if here:
             rows = torch.tensor([wanted[number][0] - begin for number in here], device=logits.device)
             tokens = torch.tensor([wanted[number][1] for number in here], device=logits.device)
-            values = logits[rows, tokens] - logits.logsumexp(-1)[rows]
+            chosen = logits[rows, tokens]  # the last one where the likeliest is wanted
+            if any(wanted[number][1] == LIKELIEST for number in here):
+                chosen = torch.where(tokens == LIKELIEST, logits.amax(-1)[rows], chosen)
+            values = chosen - logits.logsumexp(-1)[rows]
             for number, value in zip(here, values.tolist(), strict=True):
                 found[number] = value
         begin, done = end, last

@@ -46,7 +46,7 @@ class Csv:
         writer.writerow(
             _before(NO_TABLE, NO_ROW) | _scores(NO_ROW, metrics) | _after(NO_ROW, gains) | _latency(NO_ROW, scenarios)
         )
-        writer.writerows([_cell(value) for value in row.values()] for row in rows)
+        writer.writerows([cell(value) for value in row.values()] for row in rows)
         text = file.getvalue()
         return Report({"leaderboard.csv": text.encode("utf-8", "replace")}, text)
 
@@ -124,7 +124,8 @@ def _bounds(name: str, estimate: Estimate | None) -> dict[str, float | None]:
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
+    """A value as it is written: no formula, nothing that is not finite."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and not isfinite(value):

@@ -392,6 +392,8 @@ def without_columns_of_later_schemas(raw: sqlite3.Connection) -> None:
         raw.execute(f"ALTER TABLE timings DROP COLUMN {column}")
     for column in ("manifest", "clean", "audited_by"):
         raw.execute(f"ALTER TABLE trials DROP COLUMN {column}")
+    for column in ("measured", "judged"):
+        raw.execute(f"ALTER TABLE predictions DROP COLUMN {column}")
 
 
 def test_a_store_of_schema_2_is_upgraded_and_keeps_its_results(tmp_path):
