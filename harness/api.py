@@ -40,6 +40,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
     store: str | Path = DEFAULT_STORE,
     rerun: bool = False,
     plugins: str | Path | Sequence[str | Path] = (),
+    baselines: bool = False,
 ) -> Results:
     """Run a grid of trials and give its results; what the store holds already is not run again.
 
@@ -58,6 +59,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         store: a SQLAlchemy URL or a file's path.
         rerun: start all trials anew.
         plugins: plugin files to load beside the installed plugins.
+        baselines: add the majority's answer, guesses and TF-IDF, where they fit.
 
     Raises:
         HarnessError: for what was asked wrongly; a trial that fails is a result with that status.
@@ -78,6 +80,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         latency=bool(scenarios),
         device=device,
         executor=executor,
+        baselines=baselines,
     )
     catalogue = _catalogue(_listed("plugins", plugins))
     experiment = settle(choices, None, {}, catalogue).experiment

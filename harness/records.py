@@ -41,6 +41,8 @@ from harness.taskspec import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.overlap import CleanScore
+
 # --- predictions ---------------------------------------------------------------------------------
 
 Answered: TypeAlias = Literal["answered", "empty", "truncated", "unparsed", "failed"]
@@ -185,6 +187,7 @@ class Experiment:
     device: str = "auto"
     name: str = ""
     exclude: tuple[Exclusion, ...] = ()
+    baselines: bool = False
     sizes: tuple[int, ...] = ()
     per_label: bool = False
 
@@ -204,6 +207,7 @@ class Trial:
         prompts: whether its strategy asks the model as it is.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
+        added: whether nobody asked for it: it is a baseline that was added for others to be compared with.
         source: where the task is loaded from, as somebody wrote it; None for what was stored before this was.
         losses: the task's metrics of which less is better.
     """
@@ -224,6 +228,7 @@ class Trial:
     curve: str = ""
     prompts: bool = False
     source: Component | None = None
+    added: bool = False
     losses: tuple[str, ...] = ()
 
 
@@ -281,6 +286,7 @@ class TrialResult:
         details: what its strategy tells other programs of how it adapted.
         manifest: what it was made of, field by field (`harness.manifest`); empty until it has adapted.
         cached: whether this run found it finished.
+        clean: its scores without samples that nearly repeat training rows; None where nobody has looked for these.
     """
 
     trial: Trial
@@ -299,3 +305,4 @@ class TrialResult:
     details: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False
     manifest: Mapping[str, str] = field(default_factory=dict)
+    clean: CleanScore | None = None

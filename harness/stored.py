@@ -1,4 +1,4 @@
-"""Rows of the results database -> records, and predictions -> rows."""
+"""Rows of the results database -> records."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from harness.messages import ChunkTiming
+from harness.overlap import CleanScore
 from harness.packed import Packed, Places
 from harness.records import (
     Component,
@@ -118,7 +119,9 @@ def links(connection: Connection, run: int | None, keys: Sequence[str] | None) -
 
 def read_results(connection: Connection, chosen: Sequence[int], *, of_run: bool) -> Iterator[TrialResult]:
     """The trials of links, in the links' order; whether a run found them finished is told only `of_run`."""
-    columns = [column for column in trials.c if column.name not in ("id", "key", "traceback", "scored_by")]
+    columns = [
+        column for column in trials.c if column.name not in ("id", "key", "traceback", "scored_by", "audited_by")
+    ]
     query = sa.select(run_trials.c.trial, run_trials.c.cached, run_trials.c.description, *columns).join(trials)
     measured = sa.select(latencies).order_by(latencies.c.scenario)
     for batch in batches(sorted(chosen)):
@@ -174,7 +177,12 @@ def _result(row: AnyRow, latency: Mapping[str, Mapping[str, float | None]], *, c
         details=row.details or {},
         cached=cached,
         manifest=row.manifest or {},
+        clean=None if row.clean is None else _clean(row.clean),
     )
+
+
+def _clean(stored: Mapping[str, Any]) -> CleanScore:
+    return CleanScore(stored["n"], _estimates(stored["metrics"]), stored["left_out"])
 
 
 def _trial(description: Mapping[str, Any]) -> Trial:
@@ -203,38 +211,3 @@ def _prediction(values: tuple[Any, ...]) -> Prediction:
     if measured is None and judged is None:
         return found
     return dataclasses.replace(found, measured=measured or {}, judged=None if judged is None else bool(judged))
-
-
-# --- predictions -> rows ---------------------------------------------------------------------------
-
-
-def row_of(trial: int, position: int, prediction: Prediction) -> dict[str, Any]:
-    """A row of the table of predictions."""
-    usage = prediction.usage
-    return {
-        "trial": trial,
-        "sample_id": prediction.sample_id,
-        "position": position,
-        "target": text_of(prediction.target),
-        "prediction": text_of(prediction.prediction),
-        "status": prediction.status,
-        "scores": prediction.scores,
-        "text": text_of(prediction.text),
-        "context": text_of(prediction.context),
-        "prompt_tokens": usage.prompt_tokens,
-        "output_tokens": usage.output_tokens,
-        "dropped_demonstrations": usage.dropped_demonstrations,
-        "cut_tokens": usage.cut_tokens,
-        "latency_ms": prediction.latency_ms,
-        "reason": text_of(prediction.reason),
-        "cluster_name": text_of(prediction.cluster),
-        "measured": prediction.measured or None,
-        "judged": None if prediction.judged is None else int(prediction.judged),
-    }
-
-
-def text_of(text: str | None) -> str | None:
-    """Text as databases take it: lone surrogates and NUL become the replacement character."""
-    if text is None or text.isprintable():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
