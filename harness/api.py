@@ -49,7 +49,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         tasks: registered names, globs over them, or paths of task files.
         strategies: `zero-shot`, `few-shot,k=8` ...
         seeds: `0`, `[0, 1, 2]`, `"0,1,2"` or `"0-2"`; each is a trial of its own.
-        split: the split to score.
+        split: the one to score.
         limit: score a seeded stratified draw of so many rows.
         sizes: numbers of labelled rows, for learning curves; each strategy that learns from so many runs with each.
         per_label: whether these are rows of each label.
@@ -63,18 +63,15 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
 
     Raises:
         HarnessError: for what was asked wrongly; a trial that fails is a result with that status.
-
-    Example:
-        >>> harness.run(models="majority", tasks="bbc-news", strategies="finetune").to_pandas()  # doctest: +SKIP
     """
     choices = Choices(
         models=_listed("models", models),
         tasks=_listed("tasks", tasks),
         strategies=_listed("strategies", strategies),
-        seeds=str(seeds) if isinstance(seeds, int | str) else ",".join(map(str, seeds)),
+        seeds=_numbers(seeds),
         split=split,
         limit=limit,
-        sizes=",".join(map(str, sizes)) or None,
+        sizes=_numbers(sizes) or None,
         per_label=per_label,
         scenarios=_listed("scenarios", scenarios),
         latency=bool(scenarios),
@@ -120,6 +117,11 @@ class Results(Sequence[TrialResult]):
         import pandas as pd
 
         return pd.DataFrame([_row(result) for result in self.trials])
+
+
+def _numbers(written: int | str | Sequence[int]) -> str:
+    """As on the command line."""
+    return str(written) if isinstance(written, int | str) else ",".join(map(str, written))
 
 
 def _catalogue(files: Sequence[str]) -> Catalogue:
