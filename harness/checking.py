@@ -18,6 +18,7 @@ from harness.templates import (
     render_input,
     render_instruction,
     render_query,
+    render_rationale,
     shown_fields,
 )
 
@@ -79,6 +80,7 @@ def render_all(task: Task, samples: Iterable[Sample]) -> None:
         for sample in samples:
             render_choices(task.spec, sample)
             render_answer(task.spec, sample)
+            render_rationale(task.spec, sample)
             for spec in specs:
                 render_query(spec, sample)
                 render_input(spec, sample)

@@ -69,13 +69,18 @@ def sentence(contest: Contest) -> str:
                 f"{one} against {other} is not settled: with {found.last:,} labels the difference is "
                 f"{end.value:+.3f} [{end.low:+.3f}, {end.high:+.3f}], and the interval holds 0"
             )
+        case "never" if found.changes:
+            said = (
+                f"{one} does not stay ahead of {other}: its mean is ahead with fewer labels, but with "
+                f"{found.last:,} it has {-end.value:.3f} [{-end.high:.3f}, {-end.low:.3f}] fewer right"
+            )
         case "never":
             said = (
                 f"{one} never beats {other} within the sizes: with {found.last:,} labels it has "
                 f"{-end.value:.3f} [{-end.high:.3f}, {-end.low:.3f}] fewer right"
             )
         case "from-first":
-            until = "" if found.high <= found.first else f", 95% interval up to {_number(found.high, found)}"
+            until = "" if found.high < found.first + 0.5 else f", 95% interval up to {_number(found.high, found)}"
             said = f"{one} beats {other} from the first size on ({found.first:,} labels{until})"
         case "crosses":
             said = (
@@ -151,6 +156,8 @@ def _gaps(name: str, trials: dict[int, TrialResult], metric: str) -> list[str]:
     """Which seeds are missing and why, those with one reason together."""
     why: dict[str, list[int]] = {}
     for seed, result in trials.items():
+        if result.status == "not-applicable":  # it stands with those without a rank
+            continue
         if result.status != "finished":
             reason = f"{result.status.replace('-', ' ')}: {result.reason}".removesuffix(": ")
             why.setdefault(reason, []).append(seed)

@@ -160,6 +160,8 @@ class Adapted:
         trained: the engine to ask where it is another than the model's own.
         notes: what a reader of the result has to know.
         budget: the labels that choosing and training have used.
+        prepare: told which samples `requests` will be asked for next, all at once, so that what they need is computed
+            together (embeddings of questions ...). It changes no request; what it keeps is replaced by the next call.
         details: more of how it was adapted than notes can say, for other programs: JSON by subject, stored and
             exported as it is.
     """
@@ -170,6 +172,7 @@ class Adapted:
     notes: tuple[str, ...] = ()
     budget: LabelBudget = field(default_factory=LabelBudget)
     details: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Sequence[Sample]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +197,9 @@ class Strategy(Protocol):
     `control` (True for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models
     that it uses beside the one that it adapts; keys cover their fingerprints), `changed` (a
     `harness.composition.Changed`: the strategy that it changes; keys cover its parameters and its plugin's version),
-    `sizes` (a `Sizes`, or None) and `prompts` (True for one that asks the model as it is: what learning curves are to
-    beat).
+    `uses` (a tuple of kind and name: the registered parts that it is made of, such as `("selector", "knn")`; keys cover
+    their plugins' versions), `sizes` (a `Sizes`, or None) and `prompts` (True for one that asks the model as it is:
+    what learning curves are to beat).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:

@@ -37,15 +37,17 @@ def manifest(identity: Mapping[str, Any], data: TaskData, trial: Trial, *, devic
         device: the one that was asked for.
         metrics: which metrics score it, at which versions.
     """
-    (model, reference, settings, weights), (strategy, parameters) = identity["model"], identity["strategy"]
+    model, reference, settings, weights = identity["model"]
+    strategies, parameters = identity["strategy"][::2], identity["strategy"][1::2]
     others = {f"weights of {name}:{ref or ''}".rstrip(":"): one for name, ref, _, one in identity.get("models", [])}
     fields: dict[str, object] = {
         "model": f"{model}:{reference}" if reference else model,
         "model parameters": settings,
         "weights": weights,
         **others,
-        "strategy": strategy,
-        "strategy parameters": parameters,
+        "strategy": "+".join(strategies),
+        "strategy parameters": parameters[0],
+        **{f"{name} parameters": own for name, own in zip(strategies[1:], parameters[1:], strict=True)},
         "seed": trial.seed,
         "split": trial.split,
         "limit": trial.limit,

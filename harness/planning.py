@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from harness.bridging import MeasuresItself, asks_itself
 from harness.bridging import refusal as refusal_of
-from harness.errors import ConfigError
+from harness.components import parameters_of
+from harness.errors import ConfigError, HarnessError
 from harness.manifest import manifest
 from harness.messages import Job
 from harness.records import Candidates, Component, Trial
 from harness.sizes import crossed, curve_of
 from harness.taskdata import PARTS, digest
+from harness.templates import alike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from harness.catalogue import Catalogue
     from harness.composition import Changed
@@ -28,6 +30,14 @@ if TYPE_CHECKING:
 
 KEY_SCHEMA = 3
 """Raised when keys come to mean something else, so that nothing old is taken for new."""
+
+BASELINES = (
+    ("majority", "finetune"),
+    ("stratified", "finetune"),
+    ("random", "zero-shot"),
+    ("tfidf-lr", "finetune"),
+)
+"""Models, each with its strategy, that a leaderboard is not to be read without; those that are registered are added."""
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +80,8 @@ def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
         for seed in experiment.seeds
     ]
     jobs = [planner.job(cell) for cell in cells]
+    if experiment.baselines:
+        jobs += planner.added(tasks, {component.name for component, _ in models})
     return tuple({job.trial.key: job for job in jobs}.values())
 
 
@@ -103,6 +115,7 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
         UnknownNameError, ConfigError: naming the task, the row and the template.
     """
     spec = data.spec
+    check_labels(data)
     catalogue.metrics_of(data)
     n = data.scored_facts(experiment.split, experiment.limit).n
     if experiment.limit is not None and experiment.limit > n:
@@ -113,6 +126,16 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
             n,
             experiment.limit,
         )
+
+
+def check_labels(data: TaskData) -> None:
+    """Labels are all said in another way; a task's file has been checked for that, a task that code makes has not.
+
+    Raises:
+        ConfigError: naming the two.
+    """
+    if found := alike(data.spec.labels):
+        raise ConfigError(found[1], where=data.where("labels"))
 
 
 class Planner:
@@ -132,6 +155,27 @@ class Planner:
             metrics = self.catalogue.metrics_version(component)
             found = manifest(identity, data, trial, device=self.experiment.device, metrics=metrics)
         return Job(trial, component, self.experiment.device, manifest=found)
+
+    def added(self, tasks: Sequence[tuple[Component, TaskData]], there: Collection[str]) -> list[Job]:
+        """The baselines of each task that can work there, but for models that are there already; of the first seed."""
+        registered = [self.catalogue.plugins.registry(kind) for kind in ("model", "strategy")]
+        jobs = []
+        for name, by in BASELINES:
+            if name in there or name not in registered[0] or by not in registered[1]:
+                continue
+            model, strategy = Component(name), Component(by)
+            try:
+                parts = (model, self.catalogue.model(model)), (strategy, self.catalogue.strategy(strategy))
+                found = [self.job(Cell(parts[0], task, parts[1], self.experiment.seeds[0])) for task in tasks]
+            except HarnessError as error:  # its library is not installed
+                log.info("baseline %s is left out: %s", name, error)
+                continue
+            jobs += [
+                dataclasses.replace(job, trial=dataclasses.replace(job.trial, added=True))
+                for job in found
+                if not job.trial.refusal
+            ]
+        return jobs
 
     def trial(self, cell: Cell) -> Trial:
         """The cell's trial, with its key; a pair that can't work carries the reason."""
@@ -170,10 +214,12 @@ class Planner:
         return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, self._versions(cell)])
 
     def _versions(self, cell: Cell) -> dict[str, str]:
-        """Those of the plugins that take part: with a further model's, and with those of changed strategies."""
+        """Those of the plugins that take part: of models, strategies (with those that they change) and their parts."""
         component, strategy = cell.strategy
         models = [cell.model[0], *used_models(strategy)]
-        return self.catalogue.versions(models, cell.task[0], [one for one, _ in _chain(component, strategy)])
+        chain = list(_chain(component, strategy))
+        uses = [part for _, one in chain for part in used_parts(one)]
+        return self.catalogue.versions(models, cell.task[0], [one for one, _ in chain], uses)
 
     def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
@@ -221,14 +267,7 @@ class Planner:
         """
         if not dataclasses.is_dataclass(strategy) or isinstance(strategy, type):
             return self.catalogue.settings("strategy", component)
-        if not hasattr(strategy, "changed"):
-            return dataclasses.asdict(strategy)
-        own = [(one.name, getattr(strategy, one.name)) for one in dataclasses.fields(strategy)]
-        return {
-            name: dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
-            for name, value in own
-            if name != "changed"
-        }
+        return parameters_of(strategy, without=frozenset({"changed"} if hasattr(strategy, "changed") else ()))
 
     def _excluded(self, cell: Cell) -> str:
         """Why the experiment leaves the cell out; empty where it does not."""
@@ -300,6 +339,12 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
 def used_models(strategy: Strategy) -> tuple[Component, ...]:
     """The models that a strategy uses beside the one that it adapts."""
     declared: tuple[Component, ...] = getattr(strategy, "models", ())
+    return declared
+
+
+def used_parts(strategy: Strategy) -> tuple[tuple[str, str], ...]:
+    """Kind and name of the registered parts that a strategy is made of."""
+    declared: tuple[tuple[str, str], ...] = getattr(strategy, "uses", ())
     return declared
 
 

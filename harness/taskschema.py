@@ -13,7 +13,7 @@ from harness.errors import ConfigError, TemplateError, nearest
 from harness.records import Candidates, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
 from harness.taskcandidates import CandidatesSection, check_candidates
-from harness.templates import HEAD, compile_expression, undeclared
+from harness.templates import HEAD, alike, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class PromptSection(_Section):
     input: str | None = None
     context: str | None = None
     domain: str | None = None
+    rationale: str | None = None
     candidates: CandidatesSection | None = None
 
 
@@ -205,12 +206,9 @@ def _check_labels(labels: dict[str, str] | None, located: Located) -> None:
         raise ConfigError(
             "a classification task needs labels", where=located.where("labels"), hint="label: how it is said"
         )
-    said: dict[str, str] = {}
-    for label, text in labels.items():
-        if text in said:
-            message = f"labels {said[text]!r} and {label!r} are both said {text!r}: no model can tell them apart"
-            raise ConfigError(message, where=located.where("labels", label))
-        said[text] = label
+    if found := alike(labels):
+        label, reason = found
+        raise ConfigError(reason, where=located.where("labels", label))
 
 
 def _check_generation(generation: GenerationSection, located: Located) -> None:
@@ -261,6 +259,7 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
         "answer": inputs | {"target"},
         "context": inputs | {"context"},
         "domain": inputs,
+        "rationale": inputs | {"target"},
     }
     for key, names in known.items():
         text = getattr(task.prompt, key)

@@ -40,7 +40,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The objects of one trial, made by the worker; `load` gives the model's own engine and the seconds it took."""
+    """The objects of one trial, made by the worker.
+
+    Attributes:
+        load: gives the model's own engine and the seconds that loading it took, now or for a trial before.
+        loaded: these seconds, where anything in this trial has asked for that engine.
+    """
 
     model: Model
     data: TaskData
@@ -48,6 +53,7 @@ class Parts:
     scenarios: Mapping[str, Scenario]
     setting: Setting
     load: Callable[[], tuple[Engine, float]]
+    loaded: Callable[[], float | None] = lambda: None
 
 
 def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
@@ -172,7 +178,8 @@ class LiveTrial:
         meter, trained = self._parts.setting.meter, self._adapted.trained
         train_s = None if trained is None else trained.train_s
         rest = self._spent_s + meter.kept_s - meter.load_s - (train_s or 0.0)
-        return Costs(self._load_s, train_s, max(rest, 0.0), meter.requests, meter.tokens)
+        load_s = self._parts.loaded() if self._load_s is None else self._load_s
+        return Costs(load_s, train_s, max(rest, 0.0), meter.requests, meter.tokens)
 
     def _unseen(self) -> list[str]:
         """What is to be said of contexts that a strategy with training rows has not met."""
@@ -263,6 +270,8 @@ class LiveTrial:
     def answer(self, samples: Sequence[Sample]) -> tuple[list[Prediction], list[list[Response]], float]:
         """The predictions, what the engine said of each sample, and the seconds until it was asked."""
         watch = Stopwatch()
+        if self._adapted.prepare is not None:
+            self._adapted.prepare(samples)
         asked = [tuple(self._adapted.requests(sample)) for sample in samples]
         prepared_s = watch.seconds
         responses = self._engine.run([request for requests in asked for request in requests])

@@ -176,12 +176,17 @@ class Context:
         def requests(sample: Sample) -> Sequence[Request]:
             return adapted.requests(give(sample))
 
+        def prepare(samples: Sequence[Sample]) -> None:
+            giver.prepare(samples, wrong=self.shuffle != "no")
+            if adapted.prepare is not None:
+                adapted.prepare([give(sample) for sample in samples])
+
         notes, budget = adapted.notes, adapted.budget
         if isinstance(giver, Retrieved):
             notes = (*notes, f"{self.retrieval.k} of {giver.size} passages before each input, by {self.retrieval.by}")
         if giver.unlabelled > budget.unlabelled + budget.train:
             budget = dataclasses.replace(budget, unlabelled=giver.unlabelled - budget.train)
-        return dataclasses.replace(adapted, requests=requests, notes=notes, budget=budget)
+        return dataclasses.replace(adapted, requests=requests, notes=notes, budget=budget, prepare=prepare)
 
     def _giver(self, model: Model, task: TaskView, setting: Setting) -> Giver:
         if self.source == "retrieved":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from harness.errors import TrainingError
+from harness.promptparts import Pool
 from harness.records import Chat, Component, LabelBudget
 from harness.sampling import balanced, without
 from harness.templates import shown_fields
@@ -26,7 +27,7 @@ from harness_strategies.prompting import FewShot
 from harness_strategies.proposing import EXAMPLES, proposed
 from harness_strategies.retrieval import models_of
 from harness_strategies.searching import Tried, search
-from harness_strategies.selection import Pool, even
+from harness_strategies.selection import Balanced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,7 +148,7 @@ class PromptSearch:
         pool = Pool(spec, rows.pool, list, rng)
         shown: list[tuple[Sample, ...]] = []
         for _ in range(self.demonstrations if self.k else 0):
-            picked = [rows.pool[at] for at in even(pool, self.k)]
+            picked = [rows.pool[at] for at in Balanced().select(pool, self.k)]
             shown.append(tuple(picked))
             shown += [tuple(rng.sample(picked, len(picked))) for _ in range(self.orders - 1)]
         return space(spec, shown, instructions)
