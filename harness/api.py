@@ -79,11 +79,14 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         executor=executor,
         baselines=baselines,
     )
-    catalogue = _catalogue(_listed("plugins", plugins))
+    return _results(choices, _catalogue(_listed("plugins", plugins)), str(store), rerun=rerun)
+
+
+def _results(choices: Choices, catalogue: Catalogue, store: str, *, rerun: bool) -> Results:
     experiment = settle(choices, None, {}, catalogue).experiment
-    with Store(str(store)) as opened:
+    with Store(store) as opened:
         results = run_experiment(experiment, catalogue, opened, rerun=rerun)
-        return Results(str(store), results, leaderboard_of(results, opened, catalogue))
+        return Results(store, results, leaderboard_of(results, opened, catalogue))
 
 
 @dataclass(frozen=True, slots=True)
