@@ -38,6 +38,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
     store: str | Path = DEFAULT_STORE,
     rerun: bool = False,
     plugins: str | Path | Sequence[str | Path] = (),
+    tasks_path: str | Path | Sequence[str | Path] = (),
 ) -> Results:
     """Run a grid of trials and give its results; what the store holds already is not run again.
 
@@ -54,6 +55,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         store: a SQLAlchemy URL or a file's path.
         rerun: start all trials anew.
         plugins: plugin files to load beside the installed plugins.
+        tasks_path: folders to look for tasks in beside the registered ones.
 
     Raises:
         HarnessError: for what was asked wrongly; a trial that fails is a result with that status.
@@ -75,7 +77,8 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         executor=executor,
     )
     loaded = Plugins(PluginChoice(files=tuple(_listed("plugins", plugins))))
-    catalogue = Catalogue(loaded, Assets(loaded.registry("source")))
+    folders = [Path(folder) for folder in _listed("tasks_path", tasks_path)]
+    catalogue = Catalogue(loaded, Assets(loaded.registry("source")), folders)
     experiment = settle(choices, None, {}, catalogue).experiment
     with Store(str(store)) as opened:
         results = run_experiment(experiment, catalogue, opened, rerun=rerun)

@@ -58,9 +58,7 @@ def _metric(name: str, metric: str, parts: Mapping[str, Part], pooling: Pooling 
         (part.task.higher_is_better()[metric] for part in parts.values() if metric in part.task.higher_is_better()),
         True,
     )
-    return OwnMetric(
-        name, bool(higher), {task: _aggregation(part, metric) for task, part in parts.items()}, pooling
-    )
+    return OwnMetric(name, bool(higher), {task: _aggregation(part, metric) for task, part in parts.items()}, pooling)
 
 
 def _aggregation(part: Part, metric: str) -> Aggregation | None:
@@ -78,5 +76,3 @@ def _more(predictions: Iterable[Prediction], known: Mapping[str, str]) -> dict[s
 
 def _filter(name: str, metric: str) -> str:
     return name.removeprefix(metric).removeprefix(",") or "none"
-
-
