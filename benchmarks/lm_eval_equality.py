@@ -3,8 +3,8 @@
     HF_HUB_OFFLINE=1 python benchmarks/lm_eval_equality.py MODEL_FOLDER [--shots 0,5] [--tasks arc_easy,gsm8k]
 
 Rows are made up (`lm_eval_tasks.py`), so that no network is needed; prompts, demonstrations, filters and metrics are
-lm-eval's. Prints a line a task: the largest difference of a log-likelihood and of a metric, and how many generated texts
-and filtered answers are the same to the letter.
+lm-eval's. Prints a line a task: the largest difference of a log-likelihood and of a metric, and how many generated
+texts, with what filters find in them, were compared letter by letter.
 """
 
 from __future__ import annotations
@@ -161,7 +161,8 @@ def main() -> int:
         names = chosen.tasks.split(",") if chosen.tasks else [*TASKS, *GROUPS]
         write(folder, [name for name in names if name in TASKS] or None, chosen.rows)
         print(
-            "| task | shots | rows | largest difference of a log-likelihood | of a metric | texts | |\n|---|---|---|---|---|---|---|"
+            "| task | shots | rows | largest difference of a log-likelihood | of a metric | texts | |\n"
+            "|---|---|---|---|---|---|---|"
         )
         for name in names:
             for shots in chosen.shots.split(","):
@@ -181,7 +182,8 @@ def _line(one: dict) -> str:
     if "refused" in one:
         return f"| {one['task']} | {shots} | | | | | not applicable: {one['refused']} |"
     verdict = "DIFFERS" if one["wrong"] else "equal"
-    return f"| {one['task']} | {shots} | {one['rows']} | {one['likelihood']:.1e} | {one['metric']:.1e} | {one['texts'] or ''} | {verdict} |"
+    differences = f"{one['likelihood']:.1e} | {one['metric']:.1e} | {one['texts'] or ''}"
+    return f"| {one['task']} | {shots} | {one['rows']} | {differences} | {verdict} |"
 
 
 if __name__ == "__main__":

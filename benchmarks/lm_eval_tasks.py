@@ -13,11 +13,35 @@ from pathlib import Path
 
 import yaml
 
-WORDS = (
-    "river stone market winter garden teacher engine letter mountain bridge sugar copper forest number signal kitchen "
-    "morning doctor window paper silver harbour candle ladder planet basket"
-).split()
-VERBS = "carries finds paints repairs counts follows measures opens sells watches".split()
+WORDS = [
+    "river",
+    "stone",
+    "market",
+    "winter",
+    "garden",
+    "teacher",
+    "engine",
+    "letter",
+    "mountain",
+    "bridge",
+    "sugar",
+    "copper",
+    "forest",
+    "number",
+    "signal",
+    "kitchen",
+    "morning",
+    "doctor",
+    "window",
+    "paper",
+    "silver",
+    "harbour",
+    "candle",
+    "ladder",
+    "planet",
+    "basket",
+]
+VERBS = ["carries", "finds", "paints", "repairs", "counts", "follows", "measures", "opens", "sells", "watches"]
 
 
 class Maker:

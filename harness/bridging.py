@@ -72,11 +72,14 @@ def asks_itself(task: Task) -> AsksItself | None:
     return task if isinstance(task, AsksItself) else None
 
 
-def refusal(task: AsksItself, model: Model, strategy: Strategy) -> str | None:
-    """Why a strategy can't be applied to a task that asks by itself; None where it can."""
+def refusal(task: Task, model: Model, strategy: Strategy) -> str | None:
+    """Why a strategy can't be applied to a model and a task; None where it can."""
+    own = asks_itself(task)
+    if own is None:
+        return strategy.refuses(model, task.spec)
     if not hasattr(strategy, "demonstrations"):
         return "the task makes its own prompts, which only zero-shot, few-shot and native leave as they are"
-    return task.refuses(model, strategy.demonstrations)
+    return strategy.refuses(model, task.spec) or own.refuses(model, strategy.demonstrations)
 
 
 def adapt(task: Task, strategy: Strategy, model: Model, view: TaskView, setting: Setting) -> Adapted:

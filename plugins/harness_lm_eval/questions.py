@@ -126,7 +126,7 @@ def judged(part: Part, number: int, found: Sequence[Any]) -> tuple[dict[str, Any
         number: of the row.
         found: its instances, with their answers.
     """
-    for ensemble in part.task._filters:  # noqa: SLF001 - lm-eval has no other name for them
+    for ensemble in part.task._filters:
         ensemble.apply(list(found))
     measured: dict[str, Any] = {}
     filtered: dict[str, Any] = {}
