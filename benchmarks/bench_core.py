@@ -158,3 +158,40 @@ def test_start_and_end_of_a_run(measured, tmp_path):
     """From nothing to two scored samples and the table, on one thread: imports, weights, end. Budget: 5.5 CPU-s."""
     run = ("run", "-m", "smollm2-135m", "-t", "bbc-news", "-s", "zero-shot", "--limit", "2", "--no-latency", "--store")
     measured(lambda: (*run, new_store(tmp_path)), OMP_NUM_THREADS="1")
+
+
+# --- statistics ----------------------------------------------------------------------------------------
+
+
+def test_a_bootstrap_of_macro_f1(benchmark):
+    """100,000 replicates of a confusion matrix of 1,000 samples and five labels. Budget: 0.5 CPU-s."""
+    import numpy as np
+
+    from harness.statistics import confusion_interval, macro_f1
+
+    shares = np.full((5, 6), 0.2 / 25)
+    shares[np.arange(5), np.arange(5)] = 0.8 / 5
+    matrix = np.random.default_rng(0).multinomial(1000, shares.ravel() / shares.sum()).reshape(5, 6)
+    benchmark.pedantic(confusion_interval, (matrix, macro_f1), {"replicates": 100_000}, rounds=5)
+
+
+def test_ranks_of_many_rows(benchmark):
+    """Tests of all pairs of 40 rows on 10,000 samples. Budget: 1 CPU-s."""
+    from itertools import combinations
+
+    import numpy as np
+
+    from harness.pairing import Pairing
+    from harness.ranking import rank_intervals
+    from harness.records import Outcome
+
+    right = np.random.default_rng(0).random((40, 10_000)) < np.linspace(0.6, 0.9, 40)[:, np.newaxis]
+    pairing = Pairing(lambda key: (Outcome(str(n), bool(one), "a") for n, one in enumerate(right[int(key)])))
+    for row in range(40):
+        pairing.right(str(row))
+
+    def ranks():
+        pairs = {(i, j): pairing.versus([str(i)], [str(j)]) for i, j in combinations(range(40), 2)}
+        return rank_intervals({pair: (one.difference, one.p_value) for pair, one in pairs.items()}, 40)
+
+    benchmark.pedantic(ranks, rounds=3)

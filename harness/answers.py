@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import ModelError
@@ -26,7 +26,7 @@ from harness.seeds import derived
 from harness.templates import render_choices, render_input
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from harness.records import Answered, Chat, Prompt, Request, RequestKind, Response, Sample, TaskSpec, Usage
 
@@ -150,35 +150,56 @@ def choose(spec: TaskSpec, sample: Sample, scores: tuple[float, ...], usage: Usa
 
 
 def _extract(spec: TaskSpec, sample: Sample, response: Generated) -> Prediction:
-    """The answer that most texts give, the first of equals; it and the target are compared in canonical form.
+    """The answer within the texts; it and the target are compared in canonical form."""
+    target = canonical(sample.target, spec.extract.type) or sample.target
+    return vote(spec, replace(sample, target=target), response, spec.generation.n, partial(find_answer, spec))
+
+
+def vote(spec: TaskSpec, sample: Sample, response: Generated, n: int, find: Callable[[str], str | None]) -> Prediction:
+    """The answer that most texts give, the first of equals.
 
     Of several texts this is self-consistency (Wang et al. 2022, arXiv:2203.11171); the first that gives the answer
-    stands for all. A text without an answer has no vote.
+    stands for all. A text without an answer has no vote, and the prediction says how many there were.
+
+    Args:
+        spec: of the task, for messages.
+        sample: with its target in the form that `find` gives.
+        response: the texts.
+        n: how many were asked for.
+        find: the answer within a text; None where there is none.
+
+    Raises:
+        ModelError: when there are fewer texts than were asked for.
     """
     written = (response, *response.more)
-    if len(written) < spec.generation.n:
-        raise ModelError(
-            f"task {spec.name!r}, sample {sample.id!r}: {len(written)} texts where {spec.generation.n} were asked for"
-        )
-    target = canonical(sample.target, spec.extract.type) or sample.target
+    if len(written) < n:
+        raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {len(written)} texts where {n} were asked for")
     undecided = Prediction(
-        sample.id, target, None, "empty", text=response.text, context=sample.context, usage=response.usage
+        sample.id, sample.target, None, "empty", text=response.text, context=sample.context, usage=response.usage
     )
     said = [one for one in written if one.text.strip()]
     if not said:
         return undecided
-    answers = [_found(spec, one.text) for one in said]
+    answers = [find(one.text) for one in said]
     votes = Counter(answer for answer in answers if answer is not None)
     if not votes:
-        return replace(undecided, status="unparsed", text=said[0].text)
+        where = "the text" if n == 1 else f"any of {n} texts"
+        return replace(undecided, status="unparsed", text=said[0].text, reason=f"no answer was found in {where}")
     ((answer, _),) = votes.most_common(1)  # of equals the first that was counted
     first = said[answers.index(answer)]
     cut = first.finish == "length" or response.usage.cut_tokens > 0
-    return replace(undecided, prediction=answer, status="truncated" if cut else "answered", text=first.text)
+    lacking = len(written) - votes.total()
+    return replace(
+        undecided,
+        prediction=answer,
+        status="truncated" if cut else "answered",
+        text=first.text,
+        reason=f"{lacking} of {n} texts had no answer" if lacking else "",
+    )
 
 
-def _found(spec: TaskSpec, text: str) -> str | None:
-    """The answer within a generated text, in canonical form."""
+def find_answer(spec: TaskSpec, text: str) -> str | None:
+    """The answer within a generated text by the task's `extract`, in canonical form."""
     answers = (
         canonical((match[1] or "") if match.re.groups else match[0], spec.extract.type)
         for match in _pattern(spec.extract.pattern).finditer(text)

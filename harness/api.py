@@ -32,6 +32,8 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
     seeds: int | str | Sequence[int] = 0,
     split: Split = "test",
     limit: int | None = None,
+    sizes: Sequence[int] = (),
+    per_label: bool = False,
     scenarios: str | Sequence[str] = DEFAULT_SCENARIOS,
     device: str = "auto",
     executor: str = "local",
@@ -46,9 +48,11 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         models: names as on the command line: `smollm2-135m`, `hf:org/name,dtype=float32`.
         tasks: registered names, globs over them, or paths of task files.
         strategies: `zero-shot`, `few-shot,k=8` ...
-        seeds: `0`, `[0, 1, 2]` or `"0,1,2"`; each is a trial of its own.
+        seeds: `0`, `[0, 1, 2]`, `"0,1,2"` or `"0-2"`; each is a trial of its own.
         split: the split to score.
         limit: score a seeded stratified draw of so many rows.
+        sizes: numbers of labelled rows, for learning curves; each strategy that learns from so many runs with each.
+        per_label: whether these are rows of each label.
         scenarios: latency scenarios; `()` measures none.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         executor: where trials run.
@@ -61,8 +65,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         HarnessError: for what was asked wrongly; a trial that fails is a result with that status.
 
     Example:
-        >>> results = harness.run(models="majority", tasks="bbc-news", strategies="finetune")  # doctest: +SKIP
-        >>> results.to_pandas()[["model", "strategy", "accuracy"]]  # doctest: +SKIP
+        >>> harness.run(models="majority", tasks="bbc-news", strategies="finetune").to_pandas()  # doctest: +SKIP
     """
     choices = Choices(
         models=_listed("models", models),
@@ -71,14 +74,15 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         seeds=str(seeds) if isinstance(seeds, int | str) else ",".join(map(str, seeds)),
         split=split,
         limit=limit,
+        sizes=",".join(map(str, sizes)) or None,
+        per_label=per_label,
         scenarios=_listed("scenarios", scenarios),
         latency=bool(scenarios),
         device=device,
         executor=executor,
     )
-    loaded = Plugins(PluginChoice(files=tuple(_listed("plugins", plugins))))
     folders = [Path(folder) for folder in _listed("tasks_path", tasks_path)]
-    catalogue = Catalogue(loaded, Assets(loaded.registry("source")), folders)
+    catalogue = _catalogue(_listed("plugins", plugins), folders)
     experiment = settle(choices, None, {}, catalogue).experiment
     with Store(str(store)) as opened:
         results = run_experiment(experiment, catalogue, opened, rerun=rerun)
@@ -116,6 +120,12 @@ class Results(Sequence[TrialResult]):
         import pandas as pd
 
         return pd.DataFrame([_row(result) for result in self.trials])
+
+
+def _catalogue(files: Sequence[str], folders: Sequence[Path] = ()) -> Catalogue:
+    """Of the installed plugins, these files, and tasks in these folders."""
+    loaded = Plugins(PluginChoice(files=tuple(files)))
+    return Catalogue(loaded, Assets(loaded.registry("source")), folders)
 
 
 def _row(result: TrialResult) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -20,7 +21,7 @@ from harness.errors import AssetError, MissingFileError, OfflineError, nearest
 from harness.globs import below, is_glob, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from harness.interfaces import Source
     from harness.registry import Registry
@@ -120,6 +121,15 @@ class Assets:
     def has(self, kind: str, digest: str) -> Path | None:
         """A folder of the cache, if it has been made."""
         return self._cache.has(kind, digest)
+
+    @contextlib.contextmanager
+    def offline_for_now(self) -> Iterator[None]:
+        """Within this, use nothing but the cache: for what is only looked at, and not worth a download."""
+        before, self.offline = self.offline, True
+        try:
+            yield
+        finally:
+            self.offline = before
 
     # --- from address to files ---------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ from harness.records import Costs, Coverage, Estimate, LabelBudget, TrialResult,
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.crossings import Crossing
+
 TIED = "="
 """Marks a row that can't be told from the best one."""
 
@@ -35,9 +37,17 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Latency of single samples (`single-stream`), throughput and peak memory with all at once (`offline`).
+    """Latency of single samples (`single-stream`), throughput and cost with all at once (`offline`).
 
-    `thin` names the percentiles that rest on too few samples.
+    Attributes:
+        thin: the percentiles that rest on too few samples.
+        p50_ms_low: with the others that end so the bounds of the percentiles' 95% intervals.
+        ttft_p50_ms: time to first token, the median.
+        tpot_p50_ms: time per output token behind the first, the median.
+        device_peak_mb: of a GPU's memory.
+        cpu_s: seconds of all processors, for a sample.
+        energy_j: of the machine, for a sample.
+        usd_per_1000: price of a thousand samples.
     """
 
     p50_ms: float | None = None
@@ -47,6 +57,18 @@ class Speed:
     samples_per_s: float | None = None
     tokens_per_s: float | None = None
     peak_mb: float | None = None
+    p50_ms_low: float | None = None
+    p50_ms_high: float | None = None
+    p95_ms_low: float | None = None
+    p95_ms_high: float | None = None
+    p99_ms_low: float | None = None
+    p99_ms_high: float | None = None
+    ttft_p50_ms: float | None = None
+    tpot_p50_ms: float | None = None
+    device_peak_mb: float | None = None
+    cpu_s: float | None = None
+    energy_j: float | None = None
+    usd_per_1000: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +91,8 @@ class Row:
             None where there are no right answers to count, and for the majority itself.
         gains: over each of its baselines that is known, the most important one first.
         control: whether it is one that others are measured by; it has no rank.
+        speed: by `single-stream` and `offline`; where one was measured with several sets of parameters, without any.
+        latency: scenario with its parameters -> quantity -> mean over the seeds for which it is known.
         costs: means over seeds.
         budget: the labels that it was given, the most of its seeds; None where that is not known.
         cached: whether nothing of it was run by the run that is shown.
@@ -96,6 +120,7 @@ class Row:
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False
+    latency: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     ranks: tuple[int, int] | None = None
     p_majority: float | None = None
 
@@ -126,6 +151,62 @@ class ContextTable:
 
 
 @dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """What a strategy reaches with so many labelled examples.
+
+    Attributes:
+        labels: how many it was given, training and validation rows together.
+        strategies: as written; several where they asked for more rows than there are and so had the same ones.
+        seeds: those that have a score.
+        keys: their trials.
+        scores: theirs, with the intervals of sampling.
+        score: the mean over seeds; its interval has the errors of sampling and of the seeds.
+        seed_sd: standard deviation over seeds, where there are several.
+    """
+
+    labels: int
+    strategies: tuple[str, ...]
+    seeds: tuple[int, ...]
+    keys: tuple[str, ...]
+    scores: tuple[Estimate, ...]
+    score: Estimate
+    seed_sd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A model with a strategy over numbers of labelled examples, the fewest first.
+
+    A flat one has a single number, such as 0 of a zero-shot prompt, and stands beside the others for comparison.
+    """
+
+    model: str
+    strategy: str
+    points: tuple[CurvePoint, ...]
+    flat: bool
+    prompts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """From how many labels on a curve lies above another one."""
+
+    curve: Curve
+    over: Curve
+    crossing: Crossing
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Learning curves of a table's rows by its first metric, who beats whom from where on, and what is to be said."""
+
+    metric: str
+    curves: tuple[Curve, ...]
+    contests: tuple[Contest, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Trials that answered the same rows of a task.
 
@@ -142,6 +223,7 @@ class Table:
         settling: about how many samples would tell the two best rows apart, if they differ as much as they seem to
             (80% power); None where they are told apart already, or don't differ at all.
         majority: the share of right answers of the model `majority`; where that is not there, of the commonest target.
+        curves: where a strategy has run with several numbers of labelled rows.
     """
 
     task: str
@@ -157,6 +239,7 @@ class Table:
     budgets: tuple[LabelBudget, ...] = ()
     settling: int | None = None
     majority: float | None = None
+    curves: Curves | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.components import build, parse_component, settings
 from harness.composition import Strategies
-from harness.errors import ConfigError, PluginError, UnknownNameError
+from harness.errors import ConfigError, HarnessError, PluginError, UnknownNameError
 from harness.facts import Memory
 from harness.interfaces import (
     Executor,
@@ -24,6 +24,7 @@ from harness.interfaces import (
     Task,
     TaskCollection,
 )
+from harness.promptparts import Calibrator, Order, Scorer, Selector
 from harness.records import Component
 from harness.taskdata import TaskData
 
@@ -40,6 +41,10 @@ OFFERS: Mapping[str, type] = {
     "model": Model,
     "task": Task,
     "strategy": Strategy,
+    "selector": Selector,
+    "order": Order,
+    "scorer": Scorer,
+    "calibrator": Calibrator,
     "metric": Metric,
     "executor": Executor,
     "scenario": Scenario,
@@ -48,8 +53,8 @@ OFFERS: Mapping[str, type] = {
 }
 """Kind -> what each part of it has to offer."""
 
-PROVIDED = frozenset({"assets", "strategies", "tasks_path"})
-"""Parameters that targets are given and people can't set; the second is for strategies alone, the third for tasks."""
+PROVIDED = frozenset({"assets", "parts", "strategies", "tasks_path"})
+"""Parameters that targets are given and people can't set; the third is for strategies alone, the last for tasks."""
 
 
 class Catalogue:
@@ -59,13 +64,20 @@ class Catalogue:
         plugins: what is registered.
         assets: the cache.
         tasks_path: folders with further tasks: NAME.yaml and NAME/task.yaml, and what plugins look for there.
+
+    Attributes:
+        made: the folder for what strategies make and keep; the cache, unless told.
     """
 
-    def __init__(self, plugins: Plugins, assets: Assets, tasks_path: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, plugins: Plugins, assets: Assets, tasks_path: Sequence[Path] = (), *, made: Path | None = None
+    ) -> None:
         self.plugins = plugins
         self.assets = assets
         self.tasks_path = tuple(tasks_path)
+        self.made = assets.root if made is None else made
         self._tasks: dict[str, TaskData] = {}
+        self._prompt_parts: dict[tuple[str, str], Any] = {}
 
     # --- parts -------------------------------------------------------------------------------------
 
@@ -102,6 +114,12 @@ class Catalogue:
         """Make metrics by name, in the order given; raises as `model`."""
         return {name: self._build("metric", Component(name), where) for name in names}
 
+    def part(self, kind: str, name: str) -> Any:  # noqa: ANN401 - see harness.promptparts
+        """The selector, order, scorer or calibrator of a name, made once; raises as `model`."""
+        if (kind, name) not in self._prompt_parts:
+            self._prompt_parts[kind, name] = self._build(kind, Component(name), None)
+        return self._prompt_parts[kind, name]
+
     def metrics_of(self, data: TaskData, predictions: Sequence[Prediction] = ()) -> Mapping[str, Metric]:
         """A task's metrics: the registered ones that it names, or its own; raises as `model`.
 
@@ -132,10 +150,24 @@ class Catalogue:
         """All parameters that a component has, defaults included."""
         return settings(self._entry(kind, component).load(), component, kind=kind, provided=PROVIDED)
 
-    def versions(self, models: Sequence[Component], task: Component, strategies: Sequence[Component]) -> dict[str, str]:
-        """Plugin -> version of those that take part in a trial; a task file of the user's has none."""
+    def versions(
+        self,
+        models: Sequence[Component],
+        task: Component,
+        strategies: Sequence[Component],
+        uses: Sequence[tuple[str, str]] = (),
+    ) -> dict[str, str]:
+        """Plugin -> version of those that take part in a trial; a task file of the user's has none.
+
+        Args:
+            models: the one that is adapted and those beside it.
+            task: what is asked.
+            strategies: how it is adapted: the strategy, and those that it changes.
+            uses: kind and name of the parts that these are made of.
+        """
         entries = [self._entry("model", model) for model in models]
         entries += [self._entry("strategy", strategy) for strategy in strategies]
+        entries += [self.plugins.registry(kind).get(name) for kind, name in uses]
         if not is_file(task):
             entries.append(self._entry("task", task))
         return {entry.plugin: entry.version for entry in sorted(entries, key=lambda entry: entry.plugin)}
@@ -188,12 +220,12 @@ class Catalogue:
 
     @property
     def _provided(self) -> dict[str, Any]:
-        return {"assets": self.assets, "tasks_path": self.tasks_path}
+        return {"assets": self.assets, "parts": self, "tasks_path": self.tasks_path}
 
     def _strategy(self, component: Component, where: str | None, above: tuple[str, ...]) -> Strategy:
         """A strategy under those `above`; the ones that it changes itself are made by this too."""
         below = Strategies(lambda changed, names: self._strategy(changed, where, names), (*above, component.name))
-        provided = {"assets": self.assets, "strategies": below}
+        provided = {"assets": self.assets, "parts": self, "strategies": below}
         made: Strategy = make(self._entry("strategy", component, where), component, where=where, provided=provided)
         return made
 
@@ -230,7 +262,11 @@ def make(entry: Entry, component: Component, *, where: str | None, provided: Map
         ParameterError: see `harness.components.settings`.
         PluginError: when it can't be imported, or naming the first member that it lacks.
     """
-    part = build(entry.load(), component, kind=entry.kind, where=where, provided=provided)
+    try:
+        part = build(entry.load(), component, kind=entry.kind, where=where, provided=provided)
+    except HarnessError as error:
+        error.where = error.where or where
+        raise
     members = (name for name in vars(OFFERS[entry.kind]) if not name.startswith("_"))
     missing = next((name for name in members if not hasattr(part, name)), None)
     if missing is not None:

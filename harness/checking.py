@@ -18,6 +18,7 @@ from harness.templates import (
     render_input,
     render_instruction,
     render_query,
+    render_rationale,
     shown_fields,
 )
 
@@ -42,6 +43,7 @@ def check_task(task: Task) -> list[str]:
         raise DataError(f"task {task.spec.name!r} has no rows")
     for rows in splits.values():
         render_all(task, rows)
+        _render_candidates(task, rows)
     own = asks_itself(task)
     if own is not None:
         asked = own.asking(None, 0)
@@ -50,7 +52,7 @@ def check_task(task: Task) -> list[str]:
         return [*_contents(task.spec, splits), *(f"note: {note}" for note in asked.notes)]
     findings = [
         *_contents(task.spec, splits),
-        *(f"warning: {text}" for text in _spacing(task.spec, splits)),
+        *(f"warning: {text}" for spec in (task.spec, *_asked_otherwise(task.spec)) for text in _spacing(spec, splits)),
         *(f"warning: {text}" for text in _labels(task.spec, splits)),
         *(f"warning: {text}" for text in _contexts(task.spec, splits)),
         *(f"warning: {text}" for text in _choices(splits)),
@@ -78,6 +80,7 @@ def render_all(task: Task, samples: Iterable[Sample]) -> None:
         for sample in samples:
             render_choices(task.spec, sample)
             render_answer(task.spec, sample)
+            render_rationale(task.spec, sample)
             for spec in specs:
                 render_query(spec, sample)
                 render_input(spec, sample)
@@ -85,6 +88,31 @@ def render_all(task: Task, samples: Iterable[Sample]) -> None:
         if isinstance(task, FileTask) and error.where:
             error.where = task.where(*error.where.split("."))
         raise
+
+
+def _render_candidates(task: Task, samples: Iterable[Sample]) -> None:
+    """Render every candidate of template and instruction on these samples, as `render_all` does the task's own."""
+    prompt, given = task.spec.prompt, task.spec.candidates
+    templates = [("template", at, replace(prompt, template=text)) for at, text in enumerate(given.templates)]
+    leads = [("instruction", at, replace(prompt, instruction=text)) for at, text in enumerate(given.instructions)]
+    for key, at, candidate in (*templates, *leads):
+        spec = replace(task.spec, prompt=candidate)
+        try:
+            render_instruction(spec)
+            for sample in samples:
+                render_query(spec, sample)
+        except TemplateError as error:
+            if isinstance(task, FileTask):
+                error.where = task.where("prompt", "candidates", key, at)
+            raise
+
+
+def _asked_otherwise(spec: TaskSpec) -> Iterator[TaskSpec]:
+    """The task with each candidate of template or labels in the place of its own."""
+    for text in spec.candidates.templates:
+        yield replace(spec, prompt=replace(spec.prompt, template=text))
+    for labels in spec.candidates.labels:
+        yield replace(spec, labels={label: labels[label] for label in spec.labels})
 
 
 # --- what is odd ---------------------------------------------------------------------------------

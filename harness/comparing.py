@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from harness.catalogue import Catalogue
     from harness.interfaces import Evidence, Metric
-    from harness.records import Estimate, Prediction, Request, Sample, Trial, TrialResult
+    from harness.records import Estimate, Prediction, Request, Trial, TrialResult
     from harness.store import Store
 
 log = logging.getLogger(__name__)
@@ -296,22 +296,20 @@ class _Prompts:
     def __init__(self, evidence: Evidence, notes: dict[str, None]) -> None:
         self._evidence = evidence
         self._notes = notes
-        self._samples: dict[str, dict[str, Sample]] = {}
+        self._requests: dict[str, Mapping[str, Sequence[Request]]] = {}
 
     def flip(self, a: Trial, b: Trial, first: Prediction, second: Prediction) -> Flip:
         """A flipped sample with its prompts."""
         return Flip(first, second, self._asked(a, first.sample_id), self._asked(b, second.sample_id))
 
     def _asked(self, trial: Trial, sample_id: str) -> tuple[str, ...]:
-        try:
-            asked = self._evidence.asked(trial)
-            if trial.key not in self._samples:
-                self._samples[trial.key] = {sample.id: sample for sample in asked.samples}
-            requests = asked.requests(self._samples[trial.key][sample_id])
-        except HarnessError as error:
-            self._notes[f"prompts of {trial.model} by {trial.strategy} can't be shown: {error}"] = None
-            return ()
-        return tuple(dict.fromkeys(map(_text, requests)))
+        if trial.key not in self._requests:
+            try:
+                self._requests[trial.key] = dict(self._evidence.asked(trial).samples)
+            except HarnessError as error:
+                self._notes[f"prompts of {trial.model} by {trial.strategy} can't be shown: {error}"] = None
+                self._requests[trial.key] = {}
+        return tuple(dict.fromkeys(map(_text, self._requests[trial.key].get(sample_id, ()))))
 
 
 def _text(request: Request) -> str:

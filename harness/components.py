@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from types import MappingProxyType
@@ -114,6 +115,27 @@ def build(
     """
     wanted = {name: value for name, value in provided.items() if name in inspect.signature(target).parameters}
     return target(**settings(target, component, kind=kind, where=where, provided=frozenset(wanted)), **wanted)
+
+
+def parameters_of(part: Any, without: frozenset[str] = frozenset()) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    """The fields of a dataclass as plain data, those of inner ones too.
+
+    Fields that comparisons leave out (`compare=False`) are no parameters: what the core provided is kept in such.
+
+    Args:
+        part: the dataclass.
+        without: names of further fields that are left out.
+    """
+    kept = (one for one in dataclasses.fields(part) if one.compare and one.name not in without)
+    return {one.name: _plain(getattr(part, one.name)) for one in kept}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - as it is, but for dataclasses
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return parameters_of(value)
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    return {name: _plain(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 def _parameters(target: Callable[..., Any], owner: str) -> Mapping[str, inspect.Parameter]:

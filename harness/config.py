@@ -30,6 +30,10 @@ DEFAULT_STRATEGIES = ("zero-shot",)
 DEFAULT_SCENARIOS = ("offline", "single-stream")
 
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+SPAN = re.compile(r"(\d+)\s*-\s*(\d+)")
+LONGEST_SPAN = 10_000
+"""More seeds than that are a slip of the pen."""
+
 LARGEST_SEED = 2**32 - 1
 """Libraries take no larger one."""
 
@@ -69,6 +73,8 @@ class ExperimentFile(BaseModel):
     seeds: Annotated[list[int], Field(min_length=1)] | None = None
     split: Split | None = None
     limit: Annotated[int, Field(ge=1)] | None = None
+    sizes: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] | None = None
+    per_label: bool | None = None
     scenarios: list[Written] | None = None
     device: str | None = None
     executor: Written | None = None
@@ -86,6 +92,8 @@ class Choices:
     seeds: str | None = None
     split: str | None = None
     limit: int | None = None
+    sizes: str | None = None
+    per_label: bool | None = None
     scenarios: Sequence[str] = ()
     latency: bool = True
     device: str | None = None
@@ -126,6 +134,8 @@ def settle(choices: Choices, file: Path | None, environ: Mapping[str, str], cata
         device=reader.device(),
         name=written.name or (file.stem if file else ""),
         exclude=tuple(Exclusion(**section.model_dump()) for section in written.exclude),
+        sizes=reader.sizes(),
+        per_label=bool(written.per_label if choices.per_label is None else choices.per_label),
     )
     return Settled(experiment, written.report)
 
@@ -170,15 +180,26 @@ class _Reader:
     def seeds(self) -> tuple[int, ...]:
         told, where = self._told("seeds", self.choices.seeds)
         text = "0" if told is None else told if isinstance(told, str) else ",".join(map(str, told))
-        try:
-            seeds = tuple(int(part) for part in text.split(","))
-        except ValueError:
+        seeds = _numbers(text)
+        if seeds is None:
             raise UsageError(
-                f"seeds {text!r} are not whole numbers with commas between, like 0,1,2", where=where
-            ) from None
+                f"seeds {text!r} are not whole numbers with commas between, like 0,1,2 or 0-4", where=where
+            )
         if not all(0 <= seed <= LARGEST_SEED for seed in seeds):
             raise UsageError(f"seeds {text} do not all lie between 0 and {LARGEST_SEED}", where=where)
         return seeds
+
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of labelled rows, ascending, each once."""
+        if self.choices.sizes is None:
+            return tuple(sorted(set(self.written.sizes or ())))
+        sizes = _numbers(self.choices.sizes)
+        if sizes is None:
+            raise UsageError(f"sizes {self.choices.sizes!r} are not whole numbers with commas between, like 4,8,16")
+        if min(sizes) < 1 or max(sizes) > LARGEST_LIMIT:
+            hint = "what needs no labels, such as zero-shot, has its line without a size" if min(sizes) < 1 else None
+            raise UsageError(f"sizes {self.choices.sizes} do not all lie between 1 and {LARGEST_LIMIT}", hint=hint)
+        return tuple(sorted(set(sizes)))
 
     def limit(self) -> int | None:
         limit, where = self._told("limit", self.choices.limit)
@@ -238,6 +259,21 @@ class _Reader:
         if self.located is None or self.choices.tasks or not is_file(component) or Path(component.name).is_absolute():
             return component
         return Component(str(self.located.path.parent / component.name), component.reference, component.params)
+
+
+def _numbers(text: str) -> tuple[int, ...] | None:
+    """`0,2,4-6` as the numbers that it means; None where it means none."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        span = SPAN.fullmatch(part.strip())
+        try:
+            first, last = map(int, span.groups()) if span else [int(part)] * 2
+        except ValueError:
+            return None
+        if not first <= last < first + LONGEST_SPAN:
+            return None
+        numbers += range(first, last + 1)
+    return tuple(numbers)
 
 
 def _check(field: str, component: Component, catalogue: Catalogue, where: str | None) -> None:

@@ -18,6 +18,21 @@ def normal_cdf(x: float) -> float:
     return math.erfc(-x / math.sqrt(2)) / 2
 
 
+def binomial_quantile(p: float, n: int, q: float) -> int:
+    """The smallest k for which at most k successes in n trials, each with the chance q, have the probability p or more.
+
+    For 0 < p < 1 and 0 < q < 1.
+    """
+    logs = math.log(q), math.log1p(-q)
+    of_n, total = math.lgamma(n + 1), 0.0
+    for k in range(n):
+        ways = of_n - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+        total += math.exp(ways + k * logs[0] + (n - k) * logs[1])
+        if total >= p:
+            return k
+    return n
+
+
 def fair_binomial_cdf(k: int, n: int) -> float:
     """The probability of at most k heads in n tosses of a fair coin; to 10 digits up to 10^6 tosses.
 

@@ -2,17 +2,18 @@
 
 Prompts are not stored: eight demonstrations before each of a thousand questions would be nearly all of a store. They
 are made again from the task's rows, as `harness show` makes them, and only if the trial, planned anew, has the same
-key: then rows, templates, parameters and versions are those that it ran with.
+key: then rows, templates, parameters and versions are those that it ran with. The cache keeps them (`harness.asked`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 from typing import TYPE_CHECKING
 
-from harness.assets import Assets
-from harness.catalogue import Catalogue, is_file
+from harness.asked import keep, kept, place
+from harness.catalogue import is_file
 from harness.errors import HarnessError, UsageError
 from harness.interfaces import Asked
 from harness.planning import plan
@@ -21,24 +22,25 @@ from harness.preview import adapted_dry
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from harness.catalogue import Catalogue
     from harness.messages import Job
-    from harness.records import Component, Experiment, Prediction, Request, Sample, Trial
+    from harness.records import Component, Experiment, Prediction, Request, Trial
     from harness.store import Store
+
+log = logging.getLogger(__name__)
 
 
 class StoredEvidence:
-    """The predictions of a store, and the requests of its trials made again; a `harness.Evidence`.
+    """The predictions of a store, and what its trials asked; a `harness.Evidence`.
 
     Args:
         store: holds the trials.
-        catalogue: makes their parts; nothing is fetched with it.
+        catalogue: makes their parts; nothing is fetched for it.
     """
 
     def __init__(self, store: Store, catalogue: Catalogue) -> None:
         self._store = store
-        assets = Assets(catalogue.plugins.registry("source"), root=catalogue.assets.root, offline=True)
-        self._catalogue = Catalogue(catalogue.plugins, assets, catalogue.tasks_path)
-        self._asked: dict[str, Asked] = {}
+        self._catalogue = catalogue
 
     def predictions(self, key: str) -> Sequence[Prediction]:
         """What a trial said of its samples so far, in the data's order."""
@@ -50,23 +52,30 @@ class StoredEvidence:
         Raises:
             HarnessError: saying why that can't be told.
         """
-        if trial.key not in self._asked:
-            self._asked[trial.key] = self._ask(trial)
-        return self._asked[trial.key]
+        path = place(self._catalogue.assets.root, trial.key)
+        known = kept(path)
+        if known is not None:
+            return known
+        with self._catalogue.assets.offline_for_now():
+            made = self._made(trial)
+        try:
+            keep(path, made)
+        except OSError as error:
+            log.debug("what %s asked is not kept: %s", trial.key[:12], error)
+            return made
+        return kept(path) or made
 
-    def _ask(self, trial: Trial) -> Asked:
-        experiment = self._store.experiment(trial.key)
-        job = self._planned(trial, experiment)
+    # --- made again --------------------------------------------------------------------------------
+
+    def _made(self, trial: Trial) -> Asked:
+        job = self._planned(trial, self._store.experiment(trial.key))
         data = self._catalogue.task(job.task)
         strategy, model = self._catalogue.strategy(trial.strategy), self._catalogue.model(trial.model)
-        with _told():
+        with _without_model():
             adapted = adapted_dry(self._catalogue, data, strategy, model, split=trial.split, seed=trial.seed)
-
-        def requests(sample: Sample) -> Sequence[Request]:
-            with _told():
-                return adapted.requests(sample)
-
-        return Asked(data.scored(trial.split, trial.limit), requests, tuple(data.spec.labels), adapted.notes)
+            rows = data.scored(trial.split, trial.limit)
+            samples: list[tuple[str, Sequence[Request]]] = [(row.id, tuple(adapted.requests(row))) for row in rows]
+        return Asked(samples, tuple(data.spec.labels), adapted.notes)
 
     def _planned(self, trial: Trial, experiment: Experiment) -> Job:
         """The trial's job, planned anew."""
@@ -93,7 +102,7 @@ class StoredEvidence:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _without_model() -> Iterator[None]:
     """A strategy that can't do without its model costs its prompts, not the report."""
     try:
         yield

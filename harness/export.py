@@ -11,6 +11,7 @@ import math
 import uuid
 from typing import IO, TYPE_CHECKING, Any
 
+from harness.curves import sentence
 from harness.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from harness.board import Table
+    from harness.board import Contest, Curve, CurvePoint, Curves, Table
     from harness.records import Estimate, Prediction, TrialResult
     from harness.store import Store
 
@@ -60,6 +61,16 @@ def tables_json(tables: Sequence[Table]) -> list[dict[str, Any]]:
         | {"rows": [{name: getattr(row, name) for name in of_row} | {"trials": row.keys} for row in table.rows]}
         for table in tables
     ]
+
+
+def curves_json(tables: Sequence[Table]) -> dict[str, Any]:
+    """Learning curves as `{"curves": [...]}`, one for each table that has some.
+
+    Each: `task`, `split`, `metric`; `curves` (`model`, `strategy`, `flat`, `prompts`, `points`); `contests`, each a
+    `curve` and the one it is `over`, with `verdict`, `labels` and its bounds `low` and `high`, `first`, `last`,
+    `difference`, `seeds`, `changes`, and all of it as a sentence, `said`; and `notes`.
+    """
+    return {"curves": [_curves(table, table.curves) for table in tables if table.curves is not None]}
 
 
 def export(store: Store, keys: Sequence[str], path: Path) -> None:
@@ -119,14 +130,63 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "notes": list(result.notes),
         "provenance": dict(result.provenance),
         "details": dict(result.details),
+        "manifest": dict(result.manifest),
     }
+
+
+def _curves(table: Table, curves: Curves) -> dict[str, Any]:
+    return {
+        "task": table.task,
+        "split": table.split,
+        "metric": curves.metric,
+        "curves": [
+            _named(curve) | {"flat": curve.flat, "prompts": curve.prompts, "points": list(map(_point, curve.points))}
+            for curve in curves.curves
+        ],
+        "contests": [_contest(contest) for contest in curves.contests],
+        "notes": list(curves.notes),
+    }
+
+
+def _named(curve: Curve) -> dict[str, Any]:
+    return {"model": curve.model, "strategy": curve.strategy}
+
+
+def _point(point: CurvePoint) -> dict[str, Any]:
+    by_seed = zip(point.seeds, point.keys, point.scores, strict=True)
+    return {
+        "labels": point.labels,
+        "strategies": list(point.strategies),
+        **_bounds(point.score),
+        "seed_sd": _finite(point.seed_sd),
+        "seeds": [{"seed": seed, "key": key, **_bounds(score)} for seed, key, score in by_seed],
+    }
+
+
+def _contest(contest: Contest) -> dict[str, Any]:
+    found = contest.crossing
+    return {
+        "curve": _named(contest.curve),
+        "over": _named(contest.over),
+        "verdict": found.verdict,
+        "labels": _finite(found.labels),
+        "low": _finite(found.low),
+        "high": _finite(found.high),
+        "first": found.first,
+        "last": found.last,
+        "difference": _bounds(found.difference),
+        "seeds": found.seeds,
+        "changes": found.changes,
+        "said": sentence(contest),
+    }
+
+
+def _bounds(estimate: Estimate) -> dict[str, float | None]:
+    return {bound: _finite(value) for bound, value in dataclasses.asdict(estimate).items()}
 
 
 def _estimates(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]]:
-    return {
-        name: {bound: _finite(value) for bound, value in dataclasses.asdict(estimate).items()}
-        for name, estimate in estimates.items()
-    }
+    return {name: _bounds(estimate) for name, estimate in estimates.items()}
 
 
 def _value(written: object) -> object:

@@ -38,11 +38,21 @@ MEANINGS = {
     "different labels": "where one row was given more labels than another, its rank may be owed to these: {budgets}",
     "worst context": "the worst of the scores within each context, and which context that is",
     "spread": "the largest of a row's scores in the contexts minus the smallest",
-    "p50, p95, p99": "milliseconds for one sample at a time: half of the samples, 95% and 99% of them took no longer",
+    "p50, p95, p99": """milliseconds for one sample at a time: half of the samples, 95% and 99% of them took no longer;
+        behind them 95% intervals by order statistics, whatever the distribution""",
+    "TTFT, TPOT": """milliseconds until the first token of a generated text was there, and for each token behind it, one
+        sample at a time; medians""",
+    "server": """milliseconds from when a sample was meant to arrive until it was answered, while samples arrive at
+        random at that rate in a second and wait for their turn; in time: the share that took no longer than the
+        limit""",
     THIN: "rests on too few samples to be relied on",
     "samples/s, tokens/s": "throughput when all samples are given at once",
     "peak MB": """the most memory that the process held meanwhile, in 10⁶ bytes; libraries, and what trials before it
         left, are in it""",
+    "GPU MB": "the most memory that tensors took on the card meanwhile, in 10⁶ bytes",
+    "CPU s": "seconds of all processors for a sample, when all samples are given at once",
+    "energy J": "joules that the machine's processors took for a sample, by their own counters (RAPL)",
+    "$ per 1,000": "US dollars for the tokens of a thousand samples",
     "train s": "seconds that training took",
     "adapt s, model calls": """seconds that adapting took beside training and loading (choosing, calibrating, searching
         ...), and how many requests models answered meanwhile; what was kept from before counts as it did then""",
@@ -51,6 +61,13 @@ MEANINGS = {
         truncated: the question or the answer was cut; they count as they are. failed: an error; they are not scored""",
     "shortened": "samples for which demonstrations were left out, since the model's window is too small for all",
     "cached": "found finished by this run; its times are those with which it was made",
+    "curve": """a strategy's score against the number of labelled examples that it was really given, training and
+        validation rows together: the mean over seeds. Its 95% interval has both errors, of the samples (others of their
+        kind would have been answered otherwise) and of the seeds (others would have drawn other examples); with one
+        seed that of the samples alone. ± is the spread over seeds by itself""",
+    "from how many labels on": """where the mean difference in right answers on the same samples, straight over the
+        logarithm of the number of labels between two sizes, turns and stays positive; the interval is that of a
+        bootstrap over samples and seeds. Not settled: at the most labels the interval of the difference holds 0""",
     "smallest difference": """smaller differences in accuracy can't be told from chance with so many samples, going by
         how often the two best rows disagree (80% power, 5% level)""",
     "samples to settle it": """about how many would tell the two best rows apart, if they differ as much as they seem to
@@ -68,6 +85,10 @@ def explain(tables: Sequence[Table]) -> Iterator[tuple[str, str]]:
         there.add("smallest difference")
     if any(table.settling is not None for table in tables):
         there.add("samples to settle it")
+    if any(table.curves for table in tables):
+        there.add("curve")
+    if any(table.curves.contests for table in tables if table.curves):
+        there.add("from how many labels on")
     mixed = [f"{table.task}: {'; '.join(map(labels, table.budgets))}" for table in tables if table.budgets]
     if mixed:
         there.add("different labels")
@@ -94,6 +115,12 @@ def _terms(row: Row) -> dict[str, object]:
         "worst context": row.worst,
         "p50, p95, p99": speed.p50_ms is not None,
         THIN: speed.thin,
+        "TTFT, TPOT": speed.ttft_p50_ms is not None,
+        "server": any(name.startswith("server,") for name in row.latency),
+        "GPU MB": speed.device_peak_mb is not None,
+        "CPU s": speed.cpu_s is not None,
+        "energy J": speed.energy_j is not None,
+        "$ per 1,000": speed.usd_per_1000 is not None,
         "samples/s, tokens/s": speed.samples_per_s is not None,
         "peak MB": speed.peak_mb is not None,
         "train s": row.costs.train_s is not None,

@@ -63,6 +63,26 @@ def register_strategies(register: Register) -> None:
 
 
 @hookspec
+def register_selectors(register: Register) -> None:
+    """Add selectors of demonstrations. A target is called without arguments and gives a `harness.Selector`."""
+
+
+@hookspec
+def register_orders(register: Register) -> None:
+    """Add orders of demonstrations. A target is called without arguments and gives a `harness.Order`."""
+
+
+@hookspec
+def register_scorers(register: Register) -> None:
+    """Add ways to score choices. A target is called without arguments and gives a `harness.Scorer`."""
+
+
+@hookspec
+def register_calibrators(register: Register) -> None:
+    """Add calibrators of scores. A target is called without arguments and gives a `harness.Calibrator`."""
+
+
+@hookspec
 def register_metrics(register: Register) -> None:
     """Add metrics. A target is called without arguments and gives a `harness.Metric`."""
 

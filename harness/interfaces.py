@@ -27,20 +27,33 @@ from harness.modelling import (
     ExplainsTraining as ExplainsTraining,
     Fetchable as Fetchable,
     Model as Model,
+    Pretrainable as Pretrainable,
+    Pretrained as Pretrained,
+    PretrainingJob as PretrainingJob,
+    Price as Price,
+    Priced as Priced,
     Trainable as Trainable,
     TrainableInWays as TrainableInWays,
     Trained as Trained,
     TrainingJob as TrainingJob,
+    cannot_pretrain as cannot_pretrain,
+    UsesDeviceMemory as UsesDeviceMemory,
     cannot_train as cannot_train,
 )
 from harness.records import LabelBudget
+from harness.reporters import (
+    Asked as Asked,
+    Evidence as Evidence,
+    Report as Report,
+    Reporter as Reporter,
+    ShowsEvidence as ShowsEvidence,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.differences import Paired
-    from harness.leaderboard import Leaderboard
     from harness.messages import ChunkTiming, Job, Message
     from harness.records import (
         Component,
@@ -52,7 +65,6 @@ if TYPE_CHECKING:
         Sample,
         Split,
         TaskSpec,
-        Trial,
     )
 
 # --- tasks and strategies ------------------------------------------------------------------------
@@ -89,6 +101,9 @@ class TaskView(Protocol):
 
     def conditioned(self, condition: Condition) -> TaskView:
         """The same task with each sample's context put before its prompt and its input."""
+
+    def unscored(self, texts: Sequence[str]) -> Sequence[str]:
+        """Of texts from elsewhere, those that neither repeat nor hold a text of the scored rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +160,8 @@ class Adapted:
         trained: the engine to ask where it is another than the model's own.
         notes: what a reader of the result has to know.
         budget: the labels that choosing and training have used.
+        prepare: told which samples `requests` will be asked for next, all at once, so that what they need is computed
+            together (embeddings of questions ...). It changes no request; what it keeps is replaced by the next call.
         details: more of how it was adapted than notes can say, for other programs: JSON by subject, stored and
             exported as it is.
     """
@@ -155,17 +172,34 @@ class Adapted:
     notes: tuple[str, ...] = ()
     budget: LabelBudget = field(default_factory=LabelBudget)
     details: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Sequence[Sample]], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Which parameters tell a strategy how many labelled rows to learn from; learning curves are drawn over them.
+
+    Attributes:
+        rows: the parameter that is the number of training rows; empty where there is none.
+        per_label: the one that is the number of training rows of each label.
+    """
+
+    rows: str = ""
+    per_label: str = ""
 
 
 class Strategy(Protocol):
     """A way to adapt a model to a task.
 
-    A strategy may also have `reads` (a subset of `{"prompt", "train", "validation"}`: the parts of a task that it
-    looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a `Component`:
-    the strategy it is to be compared with) or `baselines` (several, the most important one first), `control` (True
-    for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models that it
-    uses beside the one that it adapts; keys cover their fingerprints), and `changed` (a `harness.composition.Changed`:
-    the strategy that it changes; keys cover its parameters and its plugin's version).
+    A strategy may also have `reads` (a subset of `{"prompt", "candidates", "train", "validation"}`: the parts of a task
+    that it looks at; its trials' keys cover these and it is shown no others; without it: all), `baseline` (a
+    `Component`: the strategy it is to be compared with) or `baselines` (several, the most important one first),
+    `control` (True for one that others are measured by: its rows get no rank), `models` (a tuple of `Component`: models
+    that it uses beside the one that it adapts; keys cover their fingerprints), `changed` (a
+    `harness.composition.Changed`: the strategy that it changes; keys cover its parameters and its plugin's version),
+    `uses` (a tuple of kind and name: the registered parts that it is made of, such as `("selector", "knn")`; keys cover
+    their plugins' versions), `sizes` (a `Sizes`, or None) and `prompts` (True for one that asks the model as it is:
+    what learning curves are to beat).
     """
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
@@ -205,6 +239,22 @@ class ComparesPairs(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What answering some samples took.
+
+    Attributes:
+        prompt_tokens: tokens read.
+        output_tokens: tokens written.
+        first_token_s: for each sample the seconds from the call until the first token of its first generated text was
+            there; None where nothing was generated, or the engine does not time its tokens.
+    """
+
+    prompt_tokens: int
+    output_tokens: int
+    first_token_s: tuple[float | None, ...] = ()
+
+
 class Workload(Protocol):
     """An adapted model with samples to answer: what a scenario measures."""
 
@@ -216,8 +266,12 @@ class Workload(Protocol):
     def timings(self) -> Sequence[ChunkTiming]:
         """How long the scoring pass took, chunk by chunk (all samples at once)."""
 
-    def answer(self, samples: Sequence[Sample]) -> tuple[int, int]:
-        """Answer samples now, from the text to the decision; the tokens read and written."""
+    @property
+    def price(self) -> Price | None:
+        """What the model's tokens cost; None for one without a price."""
+
+    def answer(self, samples: Sequence[Sample]) -> Work:
+        """Answer samples now, from the text to the decision."""
 
 
 class Scenario(Protocol):
@@ -245,60 +299,6 @@ class Executor(Protocol):
 
     def execute(self, jobs: Sequence[Job], worker: Callable[[], Worker]) -> Iterator[Message]:
         """Run all jobs; messages of one trial come in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Rendered files: name -> content. `text` is what goes to standard output when no folder is given."""
-
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    text: str = ""
-
-
-class Reporter(Protocol):
-    """A leaderboard -> files or text. One that shows single answers as well is a `ShowsEvidence` too."""
-
-    def render(self, board: Leaderboard) -> Report:
-        """Render it; no files are written here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a trial asked of each sample.
-
-    Attributes:
-        samples: those that it scores, in the data's order.
-        requests: pure; what is asked for one of them.
-        labels: of a classification, in the order that scores have.
-        notes: of the strategy, made again without its model; what could not be made so is told in them.
-    """
-
-    samples: Sequence[Sample]
-    requests: Callable[[Sample], Sequence[Request]]
-    labels: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-class Evidence(Protocol):
-    """What stands behind a leaderboard, trial by trial, so that nobody has to hold all of it."""
-
-    def predictions(self, key: str) -> Sequence[Prediction]:
-        """What a trial said of its samples so far, in the data's order; empty for one that is not known."""
-
-    def asked(self, trial: Trial) -> Asked:
-        """What a trial asked.
-
-        Raises:
-            HarnessError: saying why that can't be told.
-        """
-
-
-@runtime_checkable
-class ShowsEvidence(Protocol):
-    """A reporter that shows single answers too: where there is evidence, it is asked for this instead of `render`."""
-
-    def render_with(self, board: Leaderboard, evidence: Evidence) -> Report:
-        """Render the leaderboard with what stands behind it; no files are written here."""
 
 
 class Source(Protocol):
@@ -357,6 +357,22 @@ class BaselinesOf(Protocol):
     @property
     def baselines(self) -> tuple[Component, ...]:
         """The strategies to compare with, the most important one first."""
+
+
+class Sized(Protocol):
+    """A strategy that learns from as many labelled rows as it is told."""
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The parameters that tell it; None where, with the others as they are, it learns from no such number."""
+
+
+class Prompts(Protocol):
+    """A strategy that asks the model as it is."""
+
+    @property
+    def prompts(self) -> bool:
+        """Whether it is one."""
 
 
 class Control(Protocol):

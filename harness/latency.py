@@ -1,4 +1,4 @@
-"""What measuring of time and memory shares: a clock that tests can replace, peak memory, percentiles."""
+"""What measuring of time and memory shares: a clock that tests can replace, peak memory, percentiles with intervals."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 import numpy as np
 import psutil
 
+from harness.distributions import binomial_quantile
 from harness.samplesize import percentile_is_thin
 
 if TYPE_CHECKING:
@@ -96,17 +97,48 @@ def summarise_ms(values: Sequence[float]) -> dict[str, float | None]:
         values: milliseconds; a percentile of none is None.
 
     Returns:
-        `p50_ms`, `p90_ms`, `p95_ms`, `p99_ms`, `mean_ms`, `n`, and `thin_from`: the lowest of these percentiles that so
-        few samples say little about, as of those above it (`harness.samplesize.samples_for_percentile`); None where all
-        are sound.
+        `p50_ms`, `p90_ms`, `p95_ms`, `p99_ms`, each with the bounds of its 95% interval (`p50_ms_low`, `p50_ms_high`;
+        see `percentile_interval`), `mean_ms`, `n`, and `thin_from`: the lowest of these percentiles that so few samples
+        say little about, as of those above it (`harness.samplesize.samples_for_percentile`); None where all are sound.
     """
-    summary: dict[str, float | None] = dict.fromkeys([*(f"p{q}_ms" for q in PERCENTILES), "mean_ms"])
-    if len(values):
-        points = np.percentile(np.asarray(values, dtype=np.float64), PERCENTILES)
-        summary |= {f"p{q}_ms": float(point) for q, point in zip(PERCENTILES, points, strict=True)}
-        summary["mean_ms"] = float(np.mean(values))
+    summary = percentiles_ms(values, "", PERCENTILES)
+    for q in PERCENTILES:
+        summary[f"p{q}_ms_low"], summary[f"p{q}_ms_high"] = percentile_interval(values, q)
     thin = [float(q) for q in PERCENTILES if percentile_is_thin(len(values), q)]
-    return summary | {"n": float(len(values)), "thin_from": min(thin, default=None)}
+    mean = float(np.mean(values)) if len(values) else None
+    return summary | {"mean_ms": mean, "n": float(len(values)), "thin_from": min(thin, default=None)}
+
+
+def percentiles_ms(
+    values: Sequence[float], name: str, percentiles: Sequence[int] = (50, 95)
+) -> dict[str, float | None]:
+    """`p50_ms` and so on by linear interpolation, with a name before each; None where there are no values."""
+    if not len(values):
+        return dict.fromkeys(f"{name}p{q}_ms" for q in percentiles)
+    points = np.percentile(np.asarray(values, dtype=np.float64), percentiles)
+    return {f"{name}p{q}_ms": float(point) for q, point in zip(percentiles, points, strict=True)}
+
+
+def percentile_interval(values: Sequence[float], q: float, level: float = 0.95) -> tuple[float | None, float | None]:
+    """Two of the values between which the percentile `q` lies with that confidence, whatever the distribution.
+
+    How many of n independent values lie below a percentile is binomial, so order statistics bound it (David & Nagaraja
+    2003, Order Statistics, 7.1). It says nothing of values that hang together, such as those of a queue.
+
+    Args:
+        values: whichever.
+        q: between 0 and 100, both excluded.
+        level: the confidence; each bound is missed with half of the rest at most.
+
+    Returns:
+        Either bound is None where there are too few values for it.
+    """
+    if not len(values):
+        return None, None
+    ordered, missed = sorted(values), (1 - level) / 2
+    low = binomial_quantile(missed, len(ordered), q / 100) - 1
+    high = binomial_quantile(1 - missed, len(ordered), q / 100)
+    return ordered[low] if low >= 0 else None, ordered[high] if high < len(ordered) else None
 
 
 def give_back_memory() -> None:

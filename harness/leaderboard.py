@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.board import ContextRow, ContextTable, Gain, Leaderboard, Row, Speed, Table, Worst
 from harness.budgets import differing, largest
+from harness.curves import curves_of
 from harness.footnotes import explain
 from harness.pairing import Pairing
 from harness.records import Costs, Coverage, Estimate, Outcome, TrialResult, TrialStatus
@@ -117,6 +118,7 @@ def _table(results: Sequence[TrialResult], pairing: Pairing, losses: frozenset[s
         settling=found.settling,
         majority=found.majority,
         budgets=differing(row.budget for row in ranked if row.rank is not None),
+        curves=curves_of(results, pairing, metrics[0]) if metrics else None,
     )
 
 
@@ -159,7 +161,7 @@ def _row(seeds: Seeds, metrics: Sequence[str], losses: frozenset[str]) -> Row:
     first = seeds[0].trial
     status, reason = _status(seeds)
     scores = {name: [seed.metrics[name] for seed in seeds if name in seed.metrics] for name in metrics}
-    contexts = _context_scores(seeds, metrics)
+    contexts, latency = _context_scores(seeds, metrics), _latency(seeds)
     return Row(
         rank=None,
         model=str(first.model),
@@ -175,7 +177,8 @@ def _row(seeds: Seeds, metrics: Sequence[str], losses: frozenset[str]) -> Row:
         worst=_worst(contexts, metrics, losses) if len(contexts) > 1 else None,
         gains=_gains(seeds),
         control=first.control,
-        speed=_speed(seeds),
+        speed=_speed(latency),
+        latency=latency,
         costs=Costs(*(_mean(getattr(seed.costs, one.name) for seed in seeds) for one in dataclasses.fields(Costs))),
         budget=largest(seed.budget for seed in seeds),
         notes=tuple(dict.fromkeys(note for seed in seeds for note in seed.notes)),
@@ -203,24 +206,51 @@ def _status(seeds: Seeds) -> tuple[TrialStatus, str]:
     return status, "; ".join(f"seed {seed}: {reason}" for seed, reason in reasons.items())
 
 
-def _speed(seeds: Seeds) -> Speed:
-    # A scenario's parameters stand behind its name; where it was measured with several, the last one counts.
-    measured = [{name.partition(",")[0]: values for name, values in seed.latency.items()} for seed in seeds]
+def _latency(seeds: Seeds) -> dict[str, dict[str, float]]:
+    """Each scenario's quantities, averaged; of `thin_from` the lowest."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for seed in seeds:
+        for scenario, measured in seed.latency.items():
+            for quantity, value in measured.items():
+                if value is not None:
+                    found.setdefault(scenario, {}).setdefault(quantity, []).append(value)
+    return {
+        scenario: {name: min(values) if name == "thin_from" else fmean(values) for name, values in quantities.items()}
+        for scenario, quantities in found.items()
+    }
 
-    def mean(scenario: str, quantity: str) -> float | None:
-        return _mean(latency.get(scenario, {}).get(quantity) for latency in measured)
 
-    thin_from = [latency.get("single-stream", {}).get("thin_from") for latency in measured]
-    lowest = min((percentile for percentile in thin_from if percentile is not None), default=inf)
+def _speed(latency: Mapping[str, Mapping[str, float]]) -> Speed:
+    alone, together = _measured(latency, "single-stream"), _measured(latency, "offline")
+    samples = together.get("n") or None
+
+    def each(quantity: str) -> float | None:
+        return together[quantity] / samples if samples and quantity in together else None
+
+    bounds = {f"p{q}_ms_{side}": alone.get(f"p{q}_ms_{side}") for q in (50, 95, 99) for side in ("low", "high")}
+    price = each("price_usd")
     return Speed(
-        p50_ms=mean("single-stream", "p50_ms"),
-        p95_ms=mean("single-stream", "p95_ms"),
-        p99_ms=mean("single-stream", "p99_ms"),
-        thin=frozenset(f"p{percentile}_ms" for percentile in (50, 95, 99) if percentile >= lowest),
-        samples_per_s=mean("offline", "samples_per_s"),
-        tokens_per_s=mean("offline", "tokens_per_s") or None,  # some models count no tokens
-        peak_mb=mean("offline", "peak_mb"),
+        p50_ms=alone.get("p50_ms"),
+        p95_ms=alone.get("p95_ms"),
+        p99_ms=alone.get("p99_ms"),
+        thin=frozenset(f"p{percentile}_ms" for percentile in (50, 95, 99) if percentile >= alone.get("thin_from", inf)),
+        samples_per_s=together.get("samples_per_s"),
+        tokens_per_s=together.get("tokens_per_s") or None,  # some models count no tokens
+        peak_mb=together.get("peak_mb"),
+        **bounds,
+        ttft_p50_ms=alone.get("ttft_p50_ms"),
+        tpot_p50_ms=alone.get("tpot_p50_ms"),
+        device_peak_mb=together.get("device_peak_mb"),
+        cpu_s=each("cpu_s"),
+        energy_j=each("energy_j"),
+        usd_per_1000=None if price is None else 1000 * price,
     )
+
+
+def _measured(latency: Mapping[str, Mapping[str, float]], name: str) -> Mapping[str, float]:
+    """What a scenario measured: without parameters, else with those that come first."""
+    variants = sorted(scenario for scenario in latency if scenario.partition(",")[0] == name)
+    return latency[variants[0]] if variants else {}
 
 
 def _total(coverages: Sequence[Coverage]) -> Coverage:

@@ -8,15 +8,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.allocator import allocator
+from harness.consumption import energy_meter
 
 
 def here() -> dict[str, str]:
-    """Versions of the harness and Python, system, processor and allocator."""
+    """Versions of the harness and Python, system, processor, allocator, and what counts energy."""
     return {
         "harness": version("adapt-harness"),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
         "allocator": allocator(),
+        "energy": "by RAPL" if energy_meter() else "n/a",
     }
 
 

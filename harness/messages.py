@@ -24,13 +24,15 @@ class TrialStarted:
     provenance: Mapping[str, str]
     budget: LabelBudget = field(default_factory=LabelBudget)
     details: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkTiming:
     """How long one chunk of samples took, all at once: seconds, tokens read and written, peak memory in bytes.
 
-    `counters` are those of an engine that counts its work (`harness.interfaces.CountsWork`), for this chunk alone.
+    `counters` are those of an engine that counts its work (`harness.interfaces.CountsWork`), for this chunk alone; so
+    are processor seconds, joules and the peak of a device's memory, None where nobody can tell.
     """
 
     index: int
@@ -40,6 +42,9 @@ class ChunkTiming:
     output_tokens: int
     peak_bytes: int
     counters: Mapping[str, int] = field(default_factory=dict)
+    cpu_s: float | None = None
+    energy_j: float | None = None
+    device_peak_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ class Job:
         done: places, among the scored samples, of those that have been answered already.
         timings: chunks that were timed already (for the offline scenario).
         scenarios: latency scenarios that are still to be measured.
+        manifest: what the trial is made of, field by field (`harness.manifest`).
     """
 
     trial: Trial
@@ -96,3 +102,4 @@ class Job:
     done: Places = field(default_factory=Places)
     timings: tuple[ChunkTiming, ...] = ()
     scenarios: tuple[Component, ...] = ()
+    manifest: Mapping[str, str] = field(default_factory=dict)

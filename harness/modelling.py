@@ -36,6 +36,17 @@ class CountsWork(Protocol):
         """Sums since it was loaded."""
 
 
+@runtime_checkable
+class UsesDeviceMemory(Protocol):
+    """An engine on a device that may have memory of its own, such as a GPU."""
+
+    def peak_device_bytes(self) -> int | None:
+        """The most that it held there since this was asked last, or it was loaded; None where it holds nothing there.
+
+        The next call begins anew.
+        """
+
+
 class Model(Protocol):
     """A model as it lies on disk or behind an address. It knows what it is without loading its weights."""
 
@@ -141,6 +152,98 @@ def cannot_train(model: Model, method: str) -> str | None:
         return model.cannot(method)
     methods = model.methods if isinstance(model, TrainableInWays) else {"head"}
     return None if method in methods else f"the model can't be trained by {method}"
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainingJob:
+    """Everything a model needs for its pre-training to go on.
+
+    Attributes:
+        texts: to train on.
+        held_out: others, to measure perplexity on; at least one.
+        hyperparameters: those of the strategy.
+        folder: where the result is kept; content-addressed, so what stands there complete may be used as it is.
+    """
+
+    texts: Sequence[str]
+    held_out: Sequence[str]
+    seed: int
+    device: str
+    hyperparameters: Mapping[str, Any]
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """A model whose pre-training went on.
+
+    Attributes:
+        model: of the same kind as before: answers and can be trained like it.
+        train_s: seconds of training, when it took place.
+        before: perplexity of the held-out texts before.
+        after: the same, afterwards.
+        measure: what perplexity is here: of which tokens, given what.
+        tokens: how many tokens it was measured on.
+        notes: what is worth saying of it.
+    """
+
+    model: Model
+    train_s: float
+    before: float
+    after: float
+    measure: str
+    tokens: int
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Pretrainable(Protocol):
+    """A language model whose pre-training can go on with further texts (Gururangan et al. 2020)."""
+
+    def cannot_pretrain(self) -> str | None:
+        """Why it can't, in words for the table; None where it can. May fetch, never loads."""
+
+    def pretrain(self, job: PretrainingJob) -> Pretrained:
+        """Train it on texts, or take what stands in the job's folder.
+
+        Raises:
+            TrainingError: when there is nothing to learn from, or a number is not finite.
+        """
+
+
+def cannot_pretrain(model: Model) -> str | None:
+    """Why a model's pre-training can't go on; None where it can."""
+    if not isinstance(model, Pretrainable):
+        return "the model's pre-training can't go on"
+    return model.cannot_pretrain()
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens that are read, and for a million that are written."""
+
+    read: float
+    written: float
+
+    def of(self, prompt_tokens: int, output_tokens: int) -> float:
+        """US dollars for so many tokens."""
+        return (self.read * prompt_tokens + self.written * output_tokens) / 1e6
+
+    def __str__(self) -> str:
+        return f"${self.read:g} for a million tokens read, ${self.written:g} for a million written"
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A model whose answers cost money, such as one behind an API.
+
+    Prices are parameters of the model, so they are part of its trials' keys: what stands in a table was asked for at
+    the price that stands there.
+    """
+
+    @property
+    def price(self) -> Price | None:
+        """What tokens cost; None where that is not known."""
 
 
 @runtime_checkable

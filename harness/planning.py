@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness.bridging import MeasuresItself, asks_itself
 from harness.bridging import refusal as refusal_of
+from harness.components import parameters_of
 from harness.errors import ConfigError
+from harness.manifest import manifest
 from harness.messages import Job
-from harness.records import Component, Trial
+from harness.records import Candidates, Component, Trial
+from harness.sizes import crossed, curve_of
 from harness.taskdata import PARTS, digest
+from harness.templates import alike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,16 +62,28 @@ def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
     _check_names(tasks)
     for _, data in tasks:
         check_rows(data, experiment, catalogue)
+    sized = {str(component): _sized(strategies, data, experiment, catalogue) for component, data in tasks}
     planner = Planner(experiment, catalogue)
     cells = [
         Cell(model, task, strategy, seed)
         for model in models
         for task in tasks
-        for strategy in strategies
+        for strategy in sized[str(task[0])]
         for seed in experiment.seeds
     ]
-    jobs = [Job(planner.trial(cell), cell.task[0], experiment.device) for cell in cells]
+    jobs = [planner.job(cell) for cell in cells]
     return tuple({job.trial.key: job for job in jobs}.values())
+
+
+def _sized(
+    strategies: Sequence[tuple[Component, Strategy]], data: TaskData, experiment: Experiment, catalogue: Catalogue
+) -> list[tuple[Component, Strategy]]:
+    """The strategies of a task: those that learn from a number of rows once for each size of the experiment."""
+    return [
+        (one, strategy if one is component else catalogue.strategy(one))
+        for component, strategy in strategies
+        for one in crossed(component, strategy, data, experiment)
+    ]
 
 
 def _check_names(tasks: Sequence[tuple[Component, TaskData]]) -> None:
@@ -89,6 +105,7 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
         UnknownNameError, ConfigError: naming the task, the row and the template.
     """
     spec = data.spec
+    check_labels(data)
     catalogue.metrics_of(data)
     n = data.scored_facts(experiment.split, experiment.limit).n
     if experiment.limit is not None and experiment.limit > n:
@@ -101,6 +118,16 @@ def check_rows(data: TaskData, experiment: Experiment, catalogue: Catalogue) -> 
         )
 
 
+def check_labels(data: TaskData) -> None:
+    """Labels are all said in another way; a task's file has been checked for that, a task that code makes has not.
+
+    Raises:
+        ConfigError: naming the two.
+    """
+    if found := alike(data.spec.labels):
+        raise ConfigError(found[1], where=data.where("labels"))
+
+
 class Planner:
     """Makes trials of cells for one experiment."""
 
@@ -108,6 +135,16 @@ class Planner:
         self.experiment = experiment
         self.catalogue = catalogue
         self._fingerprints: dict[str, str] = {}
+
+    def job(self, cell: Cell) -> Job:
+        """The cell's trial with what is to be told of it."""
+        trial, (component, data) = self.trial(cell), cell.task
+        found: dict[str, str] = {}
+        if not trial.refusal:
+            identity = self._identity(cell, self._fingerprint(*cell.model))
+            metrics = self.catalogue.metrics_version(component)
+            found = manifest(identity, data, trial, device=self.experiment.device, metrics=metrics)
+        return Job(trial, component, self.experiment.device, manifest=found)
 
     def trial(self, cell: Cell) -> Trial:
         """The cell's trial, with its key; a pair that can't work carries the reason."""
@@ -133,6 +170,9 @@ class Planner:
             baselines={} if refusal else self._baselines(cell),
             control=bool(getattr(strategy, "control", False)),
             refusal=refusal,
+            curve=curve_of(strategy_component, strategy),
+            prompts=bool(getattr(strategy, "prompts", False)),
+            source=task_component,
             losses=_losses(data),
         )
 
@@ -143,10 +183,12 @@ class Planner:
         return digest([KEY_SCHEMA, self._identity(cell, fingerprint), scored.digest, self._versions(cell)])
 
     def _versions(self, cell: Cell) -> dict[str, str]:
-        """Those of the plugins that take part: with a further model's, and with those of changed strategies."""
+        """Those of the plugins that take part: of models, strategies (with those that they change) and their parts."""
         component, strategy = cell.strategy
         models = [cell.model[0], *used_models(strategy)]
-        return self.catalogue.versions(models, cell.task[0], [one for one, _ in _chain(component, strategy)])
+        chain = list(_chain(component, strategy))
+        uses = [part for _, one in chain for part in used_parts(one)]
+        return self.catalogue.versions(models, cell.task[0], [one for one, _ in chain], uses)
 
     def _identity(self, cell: Cell, fingerprint: str) -> dict[str, Any]:
         """All that can change a trial's result, but the scored rows and the plugins' versions."""
@@ -194,14 +236,7 @@ class Planner:
         """
         if not dataclasses.is_dataclass(strategy) or isinstance(strategy, type):
             return self.catalogue.settings("strategy", component)
-        if not hasattr(strategy, "changed"):
-            return dataclasses.asdict(strategy)
-        own = [(one.name, getattr(strategy, one.name)) for one in dataclasses.fields(strategy)]
-        return {
-            name: dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
-            for name, value in own
-            if name != "changed"
-        }
+        return parameters_of(strategy, without=frozenset({"changed"} if hasattr(strategy, "changed") else ()))
 
     def _excluded(self, cell: Cell) -> str:
         """Why the experiment leaves the cell out; empty where it does not."""
@@ -262,12 +297,20 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
             "prompt": dataclasses.asdict(spec.prompt),
             "verbalizations": dict(spec.labels),
         }
+    if "candidates" in read and spec.candidates != Candidates():
+        identity["candidates"] = dataclasses.asdict(spec.candidates)
     return identity
 
 
 def used_models(strategy: Strategy) -> tuple[Component, ...]:
     """The models that a strategy uses beside the one that it adapts."""
     declared: tuple[Component, ...] = getattr(strategy, "models", ())
+    return declared
+
+
+def used_parts(strategy: Strategy) -> tuple[tuple[str, str], ...]:
+    """Kind and name of the registered parts that a strategy is made of."""
+    declared: tuple[tuple[str, str], ...] = getattr(strategy, "uses", ())
     return declared
 
 

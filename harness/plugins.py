@@ -26,7 +26,21 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 GROUP = "harness"
-KINDS = ("model", "task", "strategy", "metric", "executor", "scenario", "reporter", "command", "source")
+KINDS = (
+    "model",
+    "task",
+    "strategy",
+    "selector",
+    "order",
+    "scorer",
+    "calibrator",
+    "metric",
+    "executor",
+    "scenario",
+    "reporter",
+    "command",
+    "source",
+)
 
 log = logging.getLogger(__name__)
 

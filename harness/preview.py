@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.catalogue import Catalogue
-    from harness.interfaces import Adapted, Model, Strategy
+    from harness.interfaces import Adapted, Model, Pretrained, PretrainingJob, Strategy
     from harness.records import Prompt, Request, Response, Split
     from harness.taskdata import TaskData
 
@@ -161,6 +161,14 @@ class StandIn:
             "\n".join(f"[{role}] {said}" for role, said in prompt.messages) if prompt.chat in TEMPLATED else prompt.text
             for prompt in prompts
         ]
+
+    def cannot_pretrain(self) -> str | None:
+        """What a real one can't has been refused."""
+        return None
+
+    def pretrain(self, job: PretrainingJob) -> Pretrained:
+        """Never asked for."""
+        raise ModelError(f"nothing is trained on {len(job.texts)} texts to show requests")
 
     @property
     def provenance(self) -> Mapping[str, str]:

@@ -77,6 +77,7 @@ class PromptSpec:
             `template`, behind whatever a row fills in, unless told.
         background: what has to be known for the task; before the instruction, followed by the separator.
         keywords: words that matter for the task; behind the instruction, followed by the separator.
+        rationale: the reasoning that leads to a row's answer, shown before it in demonstrations of chains of thought.
     """
 
     template: str
@@ -90,6 +91,16 @@ class PromptSpec:
     domain: str | None = None
     background: str = ""
     keywords: str = ""
+    rationale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Other ways to ask a task's question: what may stand in the place of its template, instruction and labels."""
+
+    templates: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
+    labels: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,7 @@ class TaskSpec:
         labels: label -> how it is said after the prompt (classification), in the order that scores have.
         has_context: whether its samples carry a context.
         contexts: context label -> its description, where the task describes them.
+        candidates: other ways to ask, where the task names any.
         metrics: names of metrics; the first is the one that ranks.
     """
 
@@ -140,6 +152,7 @@ class TaskSpec:
     extract: ExtractSpec = ExtractSpec()
     has_context: bool = False
     contexts: Mapping[str, str] = field(default_factory=dict)
+    candidates: Candidates = Candidates()
     licence: str = ""
     citation: str = ""
 
@@ -163,7 +176,7 @@ class Prediction:
             prior ...).
         text: the generated text, where there is one.
         latency_ms: the time this one sample took alone, where it was measured alone.
-        reason: why it failed.
+        reason: why it failed, or has no answer; of several texts how many had none.
         cluster: the sample's; filled in by the trial.
         measured: what a task that judges by itself measures on this sample: name -> JSON value.
         judged: whether such a task finds the answer right; None where right is what equals the target.
@@ -270,7 +283,12 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A grid of trials and how to run them."""
+    """A grid of trials and how to run them.
+
+    Attributes:
+        sizes: numbers of labelled rows with which each strategy that learns from so many is crossed; none: as written.
+        per_label: whether these are rows of each label.
+    """
 
     models: tuple[Component, ...]
     tasks: tuple[Component, ...]
@@ -283,6 +301,8 @@ class Experiment:
     device: str = "auto"
     name: str = ""
     exclude: tuple[Exclusion, ...] = ()
+    sizes: tuple[int, ...] = ()
+    per_label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +316,11 @@ class Trial:
         baselines: those that this one is to be compared with (the same strategy without context ...), the first before
             all: strategy -> key of the trial by it.
         control: whether its strategy is one that others are measured by, and no contender.
+        curve: its strategy without the number of labelled rows (`harness.sizes.curve_of`); empty where it has none.
+        prompts: whether its strategy asks the model as it is.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
+        source: where the task is loaded from, as somebody wrote it; None for what was stored before this was.
         losses: the task's metrics of which less is better.
     """
 
@@ -314,6 +337,9 @@ class Trial:
     baselines: Mapping[str, str] = field(default_factory=dict)
     control: bool = False
     refusal: str = ""
+    curve: str = ""
+    prompts: bool = False
+    source: Component | None = None
     losses: tuple[str, ...] = ()
 
 
@@ -369,6 +395,7 @@ class TrialResult:
         notes: what a reader has to know (ignored parameters, excluded duplicates ...).
         provenance: device, dtype, threads, library versions.
         details: what its strategy tells other programs of how it adapted.
+        manifest: what it was made of, field by field (`harness.manifest`); empty until it has adapted.
         cached: whether this run found it finished.
     """
 
@@ -387,3 +414,4 @@ class TrialResult:
     provenance: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False
+    manifest: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 Chat: TypeAlias = Literal["auto", "none", "message", "turns"]
@@ -168,10 +168,16 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Generated(Written):
-    """The first answer, and the further n - 1; the usage has the tokens of all that were written."""
+    """The first answer, and the further n - 1; the usage has the tokens of all that were written.
+
+    Attributes:
+        first_token_s: seconds from the engine's being asked until the first token was there; None where it does not
+            time its tokens. Two answers that differ in it alone are equal.
+    """
 
     usage: Usage = Usage()
     more: tuple[Written, ...] = ()
+    first_token_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ import dataclasses
 import logging
 import traceback
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from harness.machine import here
+from harness.manifest import revision
 from harness.messages import TrialEnded
 from harness.planning import plan
 from harness.scoring import coverage, score
@@ -132,7 +134,13 @@ def remaining(job: Job, experiment: Experiment, catalogue: Catalogue, store: Sto
         finish(job, catalogue, store)
     if progress.status == "finished" and not missing:
         return None
-    return dataclasses.replace(job, done=progress.done, timings=progress.timings, scenarios=missing)
+    return dataclasses.replace(
+        job,
+        done=progress.done,
+        timings=progress.timings,
+        scenarios=missing,
+        manifest={**job.manifest, **revision(catalogue.task(job.task).path)},
+    )
 
 
 def finish(job: Job, catalogue: Catalogue, store: Store) -> None:
@@ -170,7 +178,7 @@ def environment(catalogue: Catalogue) -> Mapping[str, str]:
     """What stands beside a run: the machine, and the plugins of others."""
     ours = f"adapt-harness {here()['harness']}"
     others = sorted({info.source for info in catalogue.plugins.infos() if not info.error and info.source != ours})
-    return here() | ({"other plugins": ", ".join(others)} if others else {})
+    return here() | ({"other plugins": ", ".join(others)} if others else {}) | {"folder": str(Path.cwd())}
 
 
 def describe(job: Job) -> str:

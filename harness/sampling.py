@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import unicodedata
 from array import array
 from collections import Counter, defaultdict
@@ -66,6 +67,34 @@ def without(
     repeated = np.isin(_short_keys(pool, shown), _short_keys(scored, shown))
     kept = Selected(pool, array("q", np.flatnonzero(~repeated).tolist()))
     return kept, len(pool) - len(kept)
+
+
+WORDS = 8
+"""From so many words on, a text is repeated by one that holds it too."""
+
+
+def texts_without(texts: Iterable[str], told: Iterable[str]) -> list[str]:
+    """The texts that repeat none that is told (normalised), and hold none of at least `WORDS` words as a whole."""
+    whole: set[str] = set()
+    begins: dict[str, list[str]] = defaultdict(list)  # first words -> the texts that begin with them
+    for text in told:
+        said = normalised(text)
+        whole.add(said)
+        first = said.split()[:WORDS]
+        if len(first) == WORDS:
+            begins[" ".join(first)].append(f"{said} ")
+    return [text for text in texts if not _repeats(normalised(text), whole, begins)]
+
+
+def _repeats(said: str, whole: Collection[str], begins: Mapping[str, Sequence[str]]) -> bool:
+    if said in whole:
+        return True
+    words = said.split()
+    for at in range(len(words) - WORDS + 1):
+        held = begins.get(" ".join(words[at : at + WORDS]))
+        if held and f"{' '.join(words[at:])} ".startswith(tuple(held)):
+            return True
+    return False
 
 
 def _short_keys(samples: Iterable[Sample], shown: Collection[str]) -> NDArray[np.uint64]:
@@ -137,7 +166,7 @@ def _fill(dealt: dict[S | None, list[str]]) -> None:
 def draw(samples: Sequence[Sample], n: int, stratum: Callable[[Sample], Hashable], seed: int = 0) -> Sequence[Sample]:
     """A seeded stratified draw of n samples, in their original order; all of them where there are no more than n.
 
-    Strata are drawn from in proportion, by largest remainders. Within a stratum a smaller draw is part of a larger one.
+    Strata are drawn from in proportion. A smaller draw is part of a larger one of the same seed.
     """
     if n >= len(samples):
         return samples
@@ -187,12 +216,17 @@ def few(
 
 
 def _quotas(sizes: Mapping[str, int], n: int) -> dict[str, int]:
-    """Shares of n in proportion to the sizes, rounded down; the rest goes to the largest remainders."""
-    total = sum(sizes.values())
-    quotas = {name: n * size // total for name, size in sizes.items()}
-    order = sorted(sizes, key=lambda name: (-(n * sizes[name] % total), -sizes[name], name))
-    for name in order[: n - sum(quotas.values())]:
+    """Shares of n in proportion to the sizes, rounded to the nearest (Webster 1832): no share falls as n grows.
+
+    The seats of a size s stand at 1/2s, 3/2s, 5/2s ...; the n lowest of all are taken.
+    """
+    quotas = dict.fromkeys(sizes, 0)
+    seats = [(1 / size, -size, name) for name, size in sizes.items()]
+    heapq.heapify(seats)
+    for _ in range(min(n, sum(sizes.values()))):
+        _, less, name = seats[0]
         quotas[name] += 1
+        heapq.heapreplace(seats, ((2 * quotas[name] + 1) / -less, less, name))
     return quotas
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 8
 """Raised when the tables change their meaning."""
 
 UPGRADES = {
@@ -27,6 +27,16 @@ UPGRADES = {
     ),
     4: ("ALTER TABLE predictions ADD COLUMN cluster_name TEXT",),
     5: (
+        "ALTER TABLE timings ADD COLUMN cpu_s DOUBLE PRECISION",
+        "ALTER TABLE timings ADD COLUMN energy_j DOUBLE PRECISION",
+        "ALTER TABLE timings ADD COLUMN device_peak_bytes BIGINT",
+    ),
+    6: (
+        "ALTER TABLE trials ADD COLUMN manifest TEXT",
+        "ALTER TABLE trials ADD COLUMN repeating TEXT",
+        "ALTER TABLE trials ADD COLUMN clean TEXT",
+    ),
+    7: (
         "ALTER TABLE predictions ADD COLUMN measured TEXT",
         "ALTER TABLE predictions ADD COLUMN judged SMALLINT",
     ),
@@ -110,6 +120,9 @@ trials = sa.Table(
     sa.Column("model_calls", sa.BigInteger),
     sa.Column("adapt_tokens", sa.BigInteger),
     sa.Column("details", Json),
+    sa.Column("manifest", Json),
+    sa.Column("repeating", Json),
+    sa.Column("clean", Json),
 )
 
 # How a run named a trial: two spellings (`few-shot`, `few-shot,k=8`) and two limits can mean the same trial.
@@ -165,6 +178,9 @@ timings = sa.Table(
     sa.Column("output_tokens", sa.BigInteger, nullable=False),
     sa.Column("peak_bytes", sa.BigInteger, nullable=False),
     sa.Column("counters", Json, nullable=False),
+    sa.Column("cpu_s", sa.Double),
+    sa.Column("energy_j", sa.Double),
+    sa.Column("device_peak_bytes", sa.BigInteger),
     sqlite_with_rowid=False,
 )
 

@@ -98,6 +98,15 @@ class Store:
             query = query.where(runs.c.id == run)
         return dict(self._read(lambda connection: connection.execute(query).scalar()) or {})
 
+    def folder(self, key: str) -> str | None:
+        """The folder in which a trial was planned last, where paths that it names begin; None where it isn't known."""
+        planned = run_trials.join(trials).join(runs)
+        query = sa.select(runs.c.environment).select_from(planned).where(trials.c.key == key)
+        newest = query.order_by(runs.c.id.desc()).limit(1)
+        environment = self._read(lambda connection: connection.execute(newest).scalar()) or {}
+        found: str | None = environment.get("folder")
+        return found
+
     def plan(self, run: int, trials: Sequence[Trial], *, rerun: bool = False) -> None:
         """List a run's trials; known ones keep all that is stored of them, unless they are to be run again."""
         self._write(lambda connection: _plan(connection, run, {trial.key: trial for trial in trials}, rerun=rerun))
@@ -311,6 +320,7 @@ def _start(connection: Connection, trial: int, message: TrialStarted) -> None:
         "notes": message.notes,
         "provenance": message.provenance,
         "budget": message.budget,
+        "manifest": message.manifest,
         "details": message.details,
         **{name: value for name, value in spent.items() if value is not None},
     }
@@ -334,8 +344,10 @@ def _score(connection: Connection, trial: int, message: ChunkScored) -> None:
     if timing is not None:
         connection.execute(timings.delete().where(timings.c.trial == trial, timings.c.chunk == timing.index))
         counts = {"prompt_tokens": timing.prompt_tokens, "output_tokens": timing.output_tokens}
-        spent = {"samples": timing.samples, "seconds": timing.seconds, "peak_bytes": timing.peak_bytes}
+        spent: dict[str, float | None] = {"samples": timing.samples, "seconds": timing.seconds}
         told = {"trial": trial, "chunk": timing.index, "counters": timing.counters}
+        spent |= {"cpu_s": timing.cpu_s, "energy_j": timing.energy_j}
+        spent |= {"peak_bytes": timing.peak_bytes, "device_peak_bytes": timing.device_peak_bytes}
         connection.execute(timings.insert(), {**told, **spent, **counts})
 
 

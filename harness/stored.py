@@ -173,12 +173,13 @@ def _result(row: AnyRow, latency: Mapping[str, Mapping[str, float | None]], *, c
         provenance=row.provenance or {},
         details=row.details or {},
         cached=cached,
+        manifest=row.manifest or {},
     )
 
 
 def _trial(description: Mapping[str, Any]) -> Trial:
     told = dict(description)
-    components = {name: Component(**told[name]) for name in ("model", "task", "strategy")}
+    components = {name: Component(**told[name]) for name in ("model", "task", "strategy", "source") if told.get(name)}
     before = told.pop("baseline", None)  # in schema 2 there was one, without its name
     told["losses"] = tuple(told.get("losses", ()))
     return Trial(**({"baselines": {"its baseline": before} if before else {}} | told | components))

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 from harness.checking import render_all
 from harness.errors import DataError, HarnessError
 from harness.facts import Facts, Memory
-from harness.sampling import draw, without
-from harness.templates import HEAD, shown_fields
+from harness.records import Candidates
+from harness.sampling import draw, texts_without, without
+from harness.templates import HEAD, render_input, shown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from harness.interfaces import Task
     from harness.records import Condition, Sample, Split, TaskSpec
 
-PARTS = frozenset({"prompt", "train", "validation"})
+PARTS = frozenset({"prompt", "candidates", "train", "validation"})
 """What a strategy may declare in `reads`; without a declaration it reads all."""
 
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
@@ -46,6 +48,17 @@ class TaskData:
         """Where the task says this: file, line and key for one from a file."""
         place: Callable[..., str] | None = getattr(self.task, "where", None)
         return place(*keys) if place else f"task {self.spec.name}: {'.'.join(map(str, keys))}"
+
+    @property
+    def path(self) -> Path | None:
+        """The file that defines the task; None for one that code makes."""
+        path: Path | None = getattr(self.task, "path", None)
+        return path
+
+    def files(self) -> dict[str, str]:
+        """The digests of the files that hold its rows; empty for a task that code makes."""
+        digests: Callable[[], dict[str, str]] | None = getattr(self.task, "files", None)
+        return digests() if digests else {}
 
     def scored(self, split: Split, limit: int | None) -> Sequence[Sample]:
         """The rows that a trial answers: the split, or a seeded stratified draw of `limit` rows of it.
@@ -102,16 +115,24 @@ class TaskData:
 
         return self._memory.facts(("pool", split, scored), find)
 
+    def most_of_a_label(self, scored: Split) -> int:
+        """How many of the rows that may be trained on have the most frequent target."""
+        return max(Counter(row.target for row in self.pool("train", scored)[0]).values(), default=0)
+
     def view(self, scored: Split, reads: frozenset[str]) -> GuardedView:
         """What a strategy may see that declares `reads`, while `scored` is the split that will be scored.
 
         Without `prompt` among them the templates are replaced by one that does not render, and labels are said by their
-        names: keys would not cover the others.
+        names: keys would not cover the others. Without `candidates` there are none.
         """
         spec = self.spec
+        if "candidates" not in reads:
+            spec = dataclasses.replace(spec, candidates=Candidates())
         if "prompt" not in reads:
             hidden = "{{ the_strategy_does_not_declare_prompt_in_reads }}"
-            unread: dict[str, Any] = dict.fromkeys(("template", *HEAD, "choice", "answer", "domain"), hidden)
+            unread: dict[str, Any] = dict.fromkeys(
+                ("template", *HEAD, "choice", "answer", "domain", "rationale"), hidden
+            )
             prompt = dataclasses.replace(spec.prompt, **unread)
             spec = dataclasses.replace(spec, prompt=prompt, labels={label: label for label in spec.labels})
         return GuardedView(self, scored, reads, spec)
@@ -149,6 +170,20 @@ class GuardedView:
         """The same task with each sample's context put before its prompt and its input."""
         prompt = dataclasses.replace(self.spec.prompt, condition=condition)
         return dataclasses.replace(self, spec=dataclasses.replace(self.spec, prompt=prompt))
+
+    def unscored(self, texts: Sequence[str]) -> Sequence[str]:
+        """Of texts from elsewhere, those that neither repeat nor hold a text of the scored rows.
+
+        A row's texts are its input and each field that a question shows; see `harness.sampling.texts_without`.
+        """
+        spec = self.data.spec
+        shown = shown_fields(spec)
+        told = (
+            text
+            for row in self.data.task.samples(self.scored)
+            for text in (render_input(spec, row), *(str(row.fields[name]) for name in shown & row.fields.keys()))
+        )
+        return texts_without(texts, told)
 
     @property
     def excluded(self) -> dict[Split, int]:

@@ -88,13 +88,31 @@ class FileTask:
             AssetError: when the data can't be had.
             DataError: when it can't be read.
         """
+        found = hashlib.sha256(json.dumps(self._located.data, default=str).encode("utf-8", "surrogatepass"))
+        for file in self._digests:
+            found.update(json.dumps(file).encode())
+        return found.hexdigest()
+
+    def files(self) -> dict[str, str]:
+        """SHA-256 of the bytes of its data, by split; `data` where one source holds all splits. Raises as `content`."""
+        found: dict[str, list[list[str | None]]] = {}
+        for split, name, _, digest in self._digests:
+            found.setdefault(f"data {split}" if split else "data", []).append([name, digest])
+        return {
+            part: str(files[0][1]) if len(files) == 1 else hashlib.sha256(json.dumps(files).encode()).hexdigest()
+            for part, files in found.items()
+        }
+
+    @cached_property
+    def _digests(self) -> list[list[str | None]]:
+        """Split, name, path and SHA-256 of each file of the data."""
         files = self._data.files
         given: list[tuple[Split | None, str]] = [(None, files)] if isinstance(files, str) else list(files.items())
-        found = hashlib.sha256(json.dumps(self._located.data, default=str).encode("utf-8", "surrogatepass"))
-        for split, address in given:
-            for file in self._fetched(address, split):
-                found.update(json.dumps([split, file.name, str(file.path), _sha256(file.path)]).encode())
-        return found.hexdigest()
+        return [
+            [split, file.name, str(file.path), _sha256(file.path)]
+            for split, address in given
+            for file in self._fetched(address, split)
+        ]
 
     def where(self, *keys: str | int) -> str:
         """`file:line: a.b` of a key of the task file."""

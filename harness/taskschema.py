@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.answers import NUMBER
 from harness.errors import ConfigError, TemplateError, nearest
-from harness.records import ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
+from harness.records import Candidates, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
-from harness.templates import HEAD, compile_expression, undeclared
+from harness.taskcandidates import CandidatesSection, check_candidates
+from harness.templates import HEAD, alike, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class PromptSection(_Section):
     input: str | None = None
     context: str | None = None
     domain: str | None = None
+    rationale: str | None = None
+    candidates: CandidatesSection | None = None
 
 
 class GenerationSection(_Section):
@@ -142,13 +145,18 @@ def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
     _check_generation(task.generation, located)
     _check_sources(task.data, located)
     _check_templates(task, located)
+    if task.prompt.candidates is not None:
+        own = {"template": task.prompt.template, "instruction": task.prompt.instruction or ""}
+        inputs = set(task.data.inputs())
+        check_candidates(task.prompt.candidates, located, inputs=inputs, own=own, labels=task.labels)
     return located, task
 
 
 def specification(task: TaskFileSchema) -> TaskSpec:
     """The task as strategies and metrics see it."""
     names = [name for name in task.data.inputs() if name != "choices"]
-    prompt = {"input": "\n".join(f"{{{{ {name} }}}}" for name in names)} | task.prompt.model_dump(exclude_none=True)
+    prompt: dict[str, Any] = {"input": "\n".join(f"{{{{ {name} }}}}" for name in names)}
+    prompt |= task.prompt.model_dump(exclude_none=True, exclude={"candidates"})
     extract = task.extract.model_dump(exclude_none=True)
     if task.extract.type == "number":
         extract = {"pattern": NUMBER} | extract
@@ -163,6 +171,7 @@ def specification(task: TaskFileSchema) -> TaskSpec:
         extract=ExtractSpec(**extract),
         has_context=task.data.context is not None,
         contexts=task.contexts,
+        candidates=task.prompt.candidates.candidates() if task.prompt.candidates else Candidates(),
         licence=task.licence,
         citation=task.citation,
     )
@@ -197,12 +206,9 @@ def _check_labels(labels: dict[str, str] | None, located: Located) -> None:
         raise ConfigError(
             "a classification task needs labels", where=located.where("labels"), hint="label: how it is said"
         )
-    said: dict[str, str] = {}
-    for label, text in labels.items():
-        if text in said:
-            message = f"labels {said[text]!r} and {label!r} are both said {text!r}: no model can tell them apart"
-            raise ConfigError(message, where=located.where("labels", label))
-        said[text] = label
+    if found := alike(labels):
+        label, reason = found
+        raise ConfigError(reason, where=located.where("labels", label))
 
 
 def _check_generation(generation: GenerationSection, located: Located) -> None:
@@ -253,6 +259,7 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
         "answer": inputs | {"target"},
         "context": inputs | {"context"},
         "domain": inputs,
+        "rationale": inputs | {"target"},
     }
     for key, names in known.items():
         text = getattr(task.prompt, key)

@@ -86,6 +86,20 @@ def shown_fields(spec: TaskSpec) -> frozenset[str]:
     return frozenset(undeclared(spec.prompt.template) | undeclared(spec.prompt.input) | {"choices"})
 
 
+def alike(labels: Mapping[str, str]) -> tuple[str, str] | None:
+    """The first label that is said as one before it, and the reason why it may not be; None where all differ.
+
+    Args:
+        labels: label -> how it is said.
+    """
+    known: dict[str, str] = {}
+    for label, said in labels.items():
+        other = known.setdefault(said, label)
+        if other != label:
+            return label, f"labels {other!r} and {label!r} are both said {said!r}: no model can tell them apart"
+    return None
+
+
 # --- what stands before a sample -----------------------------------------------------------------
 
 PASSAGES, UNSAID = "retrieved passages", "context unsaid"
@@ -158,6 +172,11 @@ def render_head(spec: TaskSpec) -> str:
 def _head(spec: TaskSpec) -> list[str]:
     rendered = (_render(spec, f"prompt.{part}", None, {}) for part in HEAD)
     return [text for text in rendered if text]
+
+
+def render_rationale(spec: TaskSpec, sample: Sample) -> str:
+    """The reasoning that leads to the sample's answer; empty where the task has none."""
+    return _render(spec, "prompt.rationale", sample.id, {**sample.fields, "target": sample.target})
 
 
 def render_domain(spec: TaskSpec, sample: Sample) -> str:

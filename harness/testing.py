@@ -17,8 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from harness import partchecks
 from harness.assets import Assets
-from harness.interfaces import Setting, Trainable, Trained, TrainingJob
+from harness.interfaces import ComparesPairs, Setting, Trainable, Trained, TrainingJob
 from harness.planning import reads
 from harness.plugins import Plugins
 from harness.records import (
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.interfaces import Engine, Metric, Model, Strategy, Task
+    from harness.promptparts import Calibrator, Order, Scorer, Selector
     from harness.records import Request, Response
 
 ANSWERS: Mapping[str, type[Any]] = {
@@ -264,6 +266,8 @@ def check_strategy(strategy: Strategy, *, model: Model | None = None, task: Task
         view, setting = data.view("test", reads(strategy)), Setting(0, "cpu", Path(folder))
         first, second = strategy.adapt(model, view, setting), strategy.adapt(model, view, setting)
         engine = first.trained.engine if first.trained else model.load("cpu")
+        if first.prepare is not None:
+            first.prepare(samples)
         for sample in samples:
             requests = list(first.requests(sample))
             assert requests, "there is at least one request a sample"
@@ -303,3 +307,42 @@ def check_metric(metric: Metric) -> None:
             assert isinstance(found, Estimate), f"a metric gives an Estimate, not {found!r}"
             assert found.low <= found.value <= found.high, f"{found.value} lies in [{found.low}, {found.high}]"
     assert isinstance(metric.higher_is_better, bool), "higher_is_better says which way is up"
+    if isinstance(metric, ComparesPairs):
+        _check_pairs(metric, (right, wrong, mixed[:20]), spec)
+
+
+def _check_pairs(metric: ComparesPairs, answers: Sequence[Sequence[Prediction]], spec: TaskSpec) -> None:
+    """Two trials differ by as much as their scores do, whichever comes first; none differs from itself."""
+    for a in answers:
+        for b in answers:
+            there, back = metric.compare(a, b, spec), metric.compare(b, a, spec)
+            if there is None or back is None:
+                continue
+            assert there.difference.value == -back.difference.value, "a minus b is b minus a with the other sign"
+            assert there.difference.low <= there.difference.value <= there.difference.high, "it lies in its interval"
+            assert 0 <= there.p_value <= 1, f"{there.p_value} is no p-value"
+            if a is b:
+                assert there.difference.value == 0, "a trial does not differ from itself"
+
+
+# --- the parts of prompt strategies ----------------------------------------------------------------
+
+
+def check_selector(selector: Selector, *, task: Task | None = None) -> None:
+    """It gives numbers of different rows, the same for the same seed; a search never the row that is asked for."""
+    partchecks.check_selector(selector, task or ToyTask())
+
+
+def check_order(order: Order) -> None:
+    """It gives the rows that were picked, each once, and the same order each time."""
+    partchecks.check_order(order)
+
+
+def check_scorer(scorer: Scorer, *, model: Model | None = None, task: Task | None = None) -> None:
+    """It refuses in words, or asks what the model answers and gives a score a choice; requests are pure."""
+    partchecks.check_scorer(scorer, task or ToyTask(), model or ToyModel())
+
+
+def check_calibrator(calibrator: Calibrator, *, task: Task | None = None) -> None:
+    """It refuses in words, or looks at samples drawn by the seed and corrects scores, one for one."""
+    partchecks.check_calibrator(calibrator, task or ToyTask())

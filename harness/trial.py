@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING
 
 from harness.bridging import adapt
 from harness.budgets import stated
+from harness.consumption import Consumption
 from harness.errors import HarnessError, ModelError
-from harness.interfaces import CountsWork
-from harness.latency import PeakMemory, give_back_memory
+from harness.interfaces import CountsWork, Priced, UsesDeviceMemory, Work
+from harness.latency import PeakMemory, Stopwatch, give_back_memory
 from harness.machine import here
 from harness.messages import ChunkScored, ChunkTiming, LatencyMeasured, TrialEnded, TrialStarted
 from harness.packed import Places, Selected
 from harness.planning import reads
-from harness.records import Costs, Prediction
+from harness.records import Costs, Generated, Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from harness.interfaces import Adapted, Engine, Model, Scenario, Setting, Strategy
+    from harness.interfaces import Adapted, Engine, Model, Price, Scenario, Setting, Strategy
     from harness.messages import Job, Message
-    from harness.records import Sample, Split
+    from harness.records import Response, Sample, Split
     from harness.taskdata import GuardedView, TaskData
 
 CHUNK = 64
@@ -39,7 +40,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The objects of one trial, made by the worker; `load` gives the model's own engine and the seconds it took."""
+    """The objects of one trial, made by the worker.
+
+    Attributes:
+        load: gives the model's own engine and the seconds that loading it took, now or for a trial before.
+        loaded: these seconds, where anything in this trial has asked for that engine.
+    """
 
     model: Model
     data: TaskData
@@ -47,6 +53,7 @@ class Parts:
     scenarios: Mapping[str, Scenario]
     setting: Setting
     load: Callable[[], tuple[Engine, float]]
+    loaded: Callable[[], float | None] = lambda: None
 
 
 def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
@@ -65,7 +72,10 @@ def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
     for index, chunk in enumerate(live.chunks()):
         if not chunk:
             continue
+        cold = not live.in_memory
         yield from live.started()
+        if cold and job.scenarios:
+            live.warm_up(chunk[0][1])
         scored = live.score(index, chunk)
         yield scored
         if scored.timing is not None:
@@ -135,6 +145,11 @@ class LiveTrial:
         """Whether anything made it load its engine."""
         return "_engine" in self.__dict__
 
+    @property
+    def price(self) -> Price | None:
+        """What the model's tokens cost; None for one without a price."""
+        return self._parts.model.price if isinstance(self._parts.model, Priced) else None
+
     def started(self) -> Iterator[Message]:
         """Adapt and load, and say once what that took."""
         if self._said:
@@ -150,8 +165,9 @@ class LiveTrial:
         learned = () if trained is None else trained.notes
         notes = (*self._adapted.notes, *learned, *unstated, *self._unseen(), *excluded)
         self._said = True
-        provenance = here() | dict(engine.provenance)
-        yield TrialStarted(self._job.trial.key, self._costs(), notes, provenance, budget, self._adapted.details)
+        provenance = here() | dict(engine.provenance) | ({"price": str(self.price)} if self.price else {})
+        told = (provenance, budget, self._adapted.details, self._job.manifest)
+        yield TrialStarted(self._job.trial.key, self._costs(), notes, *told)
 
     def _costs(self) -> Costs:
         """What loading, training, and adapting beside these took.
@@ -162,7 +178,8 @@ class LiveTrial:
         meter, trained = self._parts.setting.meter, self._adapted.trained
         train_s = None if trained is None else trained.train_s
         rest = self._spent_s + meter.kept_s - meter.load_s - (train_s or 0.0)
-        return Costs(self._load_s, train_s, max(rest, 0.0), meter.requests, meter.tokens)
+        load_s = self._parts.loaded() if self._load_s is None else self._load_s
+        return Costs(load_s, train_s, max(rest, 0.0), meter.requests, meter.tokens)
 
     def _unseen(self) -> list[str]:
         """What is to be said of contexts that a strategy with training rows has not met."""
@@ -186,11 +203,12 @@ class LiveTrial:
         samples = [sample for _, sample in chunk]
         positions = tuple(position for position, _ in chunk)
         before = self._counters()
+        self._device_peak()
         try:
             with PeakMemory() as memory:
-                started = perf_counter()
+                consumption, started = Consumption(), perf_counter()
                 predictions = self.predict(samples)
-                seconds = perf_counter() - started
+                seconds, consumed = perf_counter() - started, consumption.consumed
         except Exception as error:  # noqa: BLE001 - what fails again, alone, is counted with its reason
             log.warning(
                 "%s: a chunk failed (%s); its %d samples are tried one by one",
@@ -209,11 +227,27 @@ class LiveTrial:
             output_tokens=sum(prediction.usage.output_tokens for prediction in predictions),
             peak_bytes=memory.peak_bytes,
             counters={name: count - before.get(name, 0) for name, count in self._counters().items()},
+            cpu_s=consumed.cpu_s,
+            energy_j=consumed.energy_j,
+            device_peak_bytes=self._device_peak(),
         )
         return ChunkScored(self._job.trial.key, positions, tuple(predictions), timing)
 
     def _counters(self) -> Mapping[str, int]:
         return dict(self._engine.counters) if isinstance(self._engine, CountsWork) else {}
+
+    def _device_peak(self) -> int | None:
+        return self._engine.peak_device_bytes() if isinstance(self._engine, UsesDeviceMemory) else None
+
+    def warm_up(self, sample: Sample) -> None:
+        """Answer a sample that nobody times: what an engine only sets up at its first call is part of no throughput.
+
+        It is asked alone, so that it leaves behind nothing that others could share.
+        """
+        try:
+            self.predict([sample])
+        except Exception as error:
+            log.debug("warming up failed", exc_info=error)
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         """Answer samples, all at once.
@@ -221,21 +255,38 @@ class LiveTrial:
         Raises:
             ModelError: when the engine gives another number of responses than it got requests.
         """
+        return self.answer(samples)[0]
+
+    def work(self, samples: Sequence[Sample]) -> Work:
+        """Answer samples, and tell what that took; raises as `predict`."""
+        predictions, responses, prepared_s = self.answer(samples)
+        usages = [prediction.usage for prediction in predictions]
+        return Work(
+            sum(usage.prompt_tokens for usage in usages),
+            sum(usage.output_tokens for usage in usages),
+            tuple(_first_token_s(of_sample, prepared_s) for of_sample in responses),
+        )
+
+    def answer(self, samples: Sequence[Sample]) -> tuple[list[Prediction], list[list[Response]], float]:
+        """The predictions, what the engine said of each sample, and the seconds until it was asked."""
+        watch = Stopwatch()
+        if self._adapted.prepare is not None:
+            self._adapted.prepare(samples)
         asked = [tuple(self._adapted.requests(sample)) for sample in samples]
+        prepared_s = watch.seconds
         responses = self._engine.run([request for requests in asked for request in requests])
         if len(responses) != sum(map(len, asked)):
             raise ModelError(
                 f"{self._job.trial.model} gave {len(responses)} responses to {sum(map(len, asked))} requests"
             )
         rest = iter(responses)
-        decided = [
-            self._adapted.decide(sample, [next(rest) for _ in requests])
-            for sample, requests in zip(samples, asked, strict=True)
-        ]
-        return [
+        of_samples = [[next(rest) for _ in requests] for requests in asked]
+        decided = [self._adapted.decide(sample, found) for sample, found in zip(samples, of_samples, strict=True)]
+        predictions = [
             one if sample.cluster is None else dataclasses.replace(one, cluster=sample.cluster)
             for sample, one in zip(samples, decided, strict=True)
         ]
+        return predictions, of_samples, prepared_s
 
     def _predict_alone(self, sample: Sample) -> Prediction:
         try:
@@ -244,6 +295,12 @@ class LiveTrial:
             reason = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
             failed = Prediction(sample.id, sample.target, None, "failed", context=sample.context, reason=reason)
             return dataclasses.replace(failed, cluster=sample.cluster)
+
+
+def _first_token_s(responses: Sequence[Response], prepared_s: float) -> float | None:
+    """When the first token of a sample's first text was there."""
+    first = next((response for response in responses if isinstance(response, Generated)), None)
+    return None if first is None or first.first_token_s is None else prepared_s + first.first_token_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +316,11 @@ class LiveWorkload:
         """The scored samples, without those that failed."""
         return Selected(self.live.samples, self.answered)
 
-    def answer(self, samples: Sequence[Sample]) -> tuple[int, int]:
-        """Answer samples now; tokens read and written."""
-        usages = [prediction.usage for prediction in self.live.predict(samples)]
-        return sum(usage.prompt_tokens for usage in usages), sum(usage.output_tokens for usage in usages)
+    @property
+    def price(self) -> Price | None:
+        """What the model's tokens cost."""
+        return self.live.price
+
+    def answer(self, samples: Sequence[Sample]) -> Work:
+        """Answer samples now."""
+        return self.live.work(samples)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from harness.errors import HarnessError
 from harness.interfaces import Setting
 from harness.latency import give_back_memory
 from harness.messages import TrialEnded
+from harness.planning import used_models
 from harness.trial import Parts, run_trial
 
 if TYPE_CHECKING:
@@ -19,17 +21,37 @@ if TYPE_CHECKING:
     from harness.catalogue import Catalogue
     from harness.interfaces import Engine, Model
     from harness.messages import Job, Message
+    from harness.records import Component
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Kept:
+    """A model by the name that somebody wrote, and its engine with the seconds that loading took, once it is loaded."""
+
+    name: str
+    model: Model
+    engine: tuple[Engine, float] | None = None
+
+    def load(self, device: str) -> tuple[Engine, float]:
+        """Bring it into memory, unless it is there."""
+        if self.engine is None:
+            started = perf_counter()
+            self.engine = (self.model.load(device), perf_counter() - started)
+        return self.engine
+
+
 class TrialWorker:
-    """Runs jobs one after the other; jobs of the same model in a row load it once."""
+    """Runs jobs one after the other; jobs of the same model in a row load it once.
+
+    Beside it one other model is kept, such as an encoder that finds demonstrations, as long as jobs in a row name it.
+    """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._model: tuple[str, Model] | None = None
-        self._engine: tuple[Engine, float] | None = None
+        self._own: Kept | None = None
+        self._beside: Kept | None = None
 
     def run(self, job: Job) -> Iterator[Message]:
         """The job's messages as they happen; whatever goes wrong ends the trial, not the run."""
@@ -44,39 +66,58 @@ class TrialWorker:
             )
 
     def release(self) -> None:
-        """Let go of the loaded model."""
-        self._model = None
-        self._engine = None
+        """Let go of the loaded models."""
+        self._own = self._beside = None
         give_back_memory()
 
     def _parts(self, job: Job) -> Parts:
-        name = str(job.trial.model)
-        if self._model is None or self._model[0] != name:
-            self.release()
-            self._model = (name, self._catalogue.model(job.trial.model))
-        model = self._model[1]
+        strategy = self._catalogue.strategy(job.trial.strategy)
+        own = self._made(job.trial.model)
+        if self._beside is not None and self._beside.name not in map(str, used_models(strategy)):
+            self._beside = None
+            give_back_memory()
+        asked = []  # the engines of the own model that this job has asked for
+
+        def load() -> tuple[Engine, float]:
+            asked.append(own)
+            return own.load(job.device)
 
         def engine(wanted: Model) -> Engine:
-            return self._load(model, job.device)[0] if wanted is model else wanted.load(job.device)
+            if wanted is own.model:
+                return load()[0]
+            beside = self._beside
+            return beside.load(job.device)[0] if beside and wanted is beside.model else wanted.load(job.device)
 
         return Parts(
-            model=model,
+            model=own.model,
             data=self._catalogue.task(job.task),
-            strategy=self._catalogue.strategy(job.trial.strategy),
+            strategy=strategy,
             scenarios={str(scenario): self._catalogue.scenario(scenario) for scenario in job.scenarios},
             setting=Setting(
                 job.trial.seed,
                 job.device,
-                self._catalogue.assets.root,
+                self._catalogue.made,
                 job.trial.plugins,
                 load=engine,
-                find=self._catalogue.model,
+                find=self._found,
             ),
-            load=lambda: self._load(model, job.device),
+            load=load,
+            loaded=lambda: own.engine[1] if asked and own.engine else None,
         )
 
-    def _load(self, model: Model, device: str) -> tuple[Engine, float]:
-        if self._engine is None:
-            started = perf_counter()
-            self._engine = (model.load(device), perf_counter() - started)
-        return self._engine
+    def _made(self, component: Component) -> Kept:
+        """The model that is adapted; the one before is let go of first."""
+        if self._own is None or self._own.name != str(component):
+            self._own = None
+            give_back_memory()
+            self._own = Kept(str(component), self._catalogue.model(component))
+        return self._own
+
+    def _found(self, component: Component) -> Model:
+        """A model that a strategy uses beside its own, unless it is that; it takes the place of the last such one."""
+        name = str(component)
+        if self._own is not None and self._own.name == name:
+            return self._own.model
+        if self._beside is None or self._beside.name != name:
+            self._beside = Kept(name, self._catalogue.model(component))
+        return self._beside.model

@@ -22,7 +22,21 @@ from harness.plugins import PluginChoice
 if TYPE_CHECKING:
     from types import FrameType
 
-COMMANDS = ("run", "report", "compare", "show", "check", "list", "fetch", "export", "doctor")
+COMMANDS = (
+    "run",
+    "curve",
+    "report",
+    "view",
+    "compare",
+    "gate",
+    "show",
+    "check",
+    "list",
+    "fetch",
+    "export",
+    "replay",
+    "doctor",
+)
 """Each is the object `command` of the module of its name (`list_` and so on where the name is taken)."""
 
 BROKEN_PIPE = 141

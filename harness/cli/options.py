@@ -59,6 +59,26 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def grid(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What a run is made of beside models, tasks and strategies, and where it runs."""
+    for option in (
+        click.option("--rerun", is_flag=True, help="Start all trials anew, finished ones too."),
+        click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps. [default: auto]"),
+        click.option("--executor", metavar="NAME", help="Where trials run. [default: local]"),
+        store,
+        click.option(
+            "--split", type=click.Choice(["train", "validation", "test"]), help="The split to score. [default: test]"
+        ),
+        click.option(
+            "--limit", type=click.IntRange(min=1), metavar="N", help="Score a seeded stratified draw of N rows."
+        ),
+        click.option("--seeds", metavar="0,1,...", help="Seeds (0-4 is 0,1,2,3,4); each is a trial. [default: 0]"),
+        filters,
+    ):
+        command = option(command)
+    return command
+
+
 def form(*names: str, default: str) -> Callable[..., Any]:
     """`--format`, with the forms that a command can print."""
     return click.option(

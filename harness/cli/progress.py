@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Self
 
 from harness.messages import ChunkScored, TrialEnded, TrialStarted
-from harness.runner import describe
+from harness.runner import describe, run_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from harness.catalogue import Catalogue
     from harness.messages import Job, Message
+    from harness.records import Experiment, TrialResult
+    from harness.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +78,14 @@ class Progress:
     def _describe(self, text: str) -> None:
         if self._bar is not None and self._line is not None:
             self._bar.update(self._line, description=text)
+
+
+def run_watched(
+    experiment: Experiment, catalogue: Catalogue, store: Store, *, rerun: bool, quiet: bool
+) -> tuple[TrialResult, ...]:
+    """Run an experiment and show how far it is."""
+    with Progress(quiet=quiet) as watcher:
+        return run_experiment(experiment, catalogue, store, rerun=rerun, watcher=watcher)
 
 
 def _start_bar(total: int) -> tuple[Bar, TaskID]:

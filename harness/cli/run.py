@@ -12,22 +12,12 @@ from harness.cli import options
 from harness.cli.output import plugins_at_work
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from harness.cli.session import Session
-    from harness.records import Experiment, TrialResult
-    from harness.store import Store
 
 
 @click.command("run")
 @click.argument("experiment", type=click.Path(path_type=Path, dir_okay=False), required=False)
-@options.filters
-@click.option("--seeds", metavar="0,1,...", help="Seeds; each is a trial of its own. [default: 0]")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Score a seeded stratified draw of N rows.")
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="The split to score. [default: test]")
-@options.store
-@click.option("--executor", metavar="NAME", help="Where trials run. [default: local]")
-@click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps. [default: auto]")
+@options.grid
 @click.option(
     "--scenario",
     "scenarios",
@@ -36,7 +26,6 @@ if TYPE_CHECKING:
     help="Latency scenario; may be repeated. [default: offline and single-stream]",
 )
 @click.option("--no-latency", "latency", flag_value=False, default=True, help="Measure no latency.")
-@click.option("--rerun", is_flag=True, help="Start all trials anew, finished ones too.")
 @options.form("table", "markdown", "csv", "json", default="table")
 @options.tasks_path
 @click.pass_obj
@@ -55,6 +44,7 @@ def command(
     What the store holds already is not run again; an interrupted run goes on where it stopped.
     """
     from harness.allocator import keep_memory
+    from harness.cli.progress import run_watched
     from harness.collector import spare_modules
     from harness.config import Choices, settle
     from harness.evidence import StoredEvidence
@@ -68,17 +58,9 @@ def command(
         printed = session.catalogue.reporter(form)
         written = [session.catalogue.reporter(name) for name in settled.report.formats] if settled.report else []
         with session.store(store) as opened:
-            results = _run(session, settled.experiment, opened, rerun=rerun)
+            results = run_watched(settled.experiment, session.catalogue, opened, rerun=rerun, quiet=session.quiet)
             board = leaderboard_of(results, opened, session.catalogue, title=settled.experiment.name)
             if settled.report:
                 write_files(board, written, Path(settled.report.folder), StoredEvidence(opened, session.catalogue))
     click.echo(printed.render(board).text.rstrip("\n"))
     return 1 if any(result.status in {"failed", "partial"} for result in results) else 0
-
-
-def _run(session: Session, experiment: Experiment, store: Store, *, rerun: bool) -> Sequence[TrialResult]:
-    from harness.cli.progress import Progress
-    from harness.runner import run_experiment
-
-    with Progress(quiet=session.quiet) as watcher:
-        return run_experiment(experiment, session.catalogue, store, rerun=rerun, watcher=watcher)

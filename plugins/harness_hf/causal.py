@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import chain
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from transformers import AutoModelForCausalLM
@@ -12,7 +13,7 @@ from harness.errors import ModelError
 from harness.records import Generate, LogLikelihood, LogLikelihoods, Request, Response, RollingLogLikelihood, Usage
 from harness_hf.batching import TokenBudget
 from harness_hf.decoder import Decoder
-from harness_hf.devices import provenance
+from harness_hf.devices import peak_bytes, provenance
 from harness_hf.generation import generate
 from harness_hf.loading import load_model, load_tokenizer
 from harness_hf.prefixes import Prefixes
@@ -62,12 +63,17 @@ class CausalEngine:
         """Tokens forwarded, reused and padded since it was loaded."""
         return self._decoder.counters.told()
 
+    def peak_device_bytes(self) -> int | None:
+        """The most memory of a GPU that was in use since the last call; None on other devices."""
+        return peak_bytes(self._decoder.model)
+
     def run(self, requests: Sequence[Request]) -> Sequence[Response]:
         """Answer log-likelihood, rolling log-likelihood and generation requests, mixed as they come.
 
         Raises:
             ModelError: when a request is of another kind, or an answer is not a number.
         """
+        started = perf_counter()
         scored = [at for at, request in enumerate(requests) if isinstance(request, LogLikelihood)]
         rolled = {at: request for at, request in enumerate(requests) if isinstance(request, RollingLogLikelihood)}
         answered = [at for at, request in enumerate(requests) if isinstance(request, Generate)]
@@ -79,7 +85,7 @@ class CausalEngine:
             responses = {
                 **self._score(requests, scored),
                 **self._roll(rolled),
-                **self._generate(requests, answered),
+                **self._generate(requests, answered, started),
             }
         finally:
             self._prompts.forget()
@@ -123,7 +129,7 @@ class CausalEngine:
             responses[at] = LogLikelihoods((value,), Usage(prompt_tokens=tokens), (tokens,))
         return responses
 
-    def _generate(self, requests: Sequence[Request], places: Sequence[int]) -> dict[int, Response]:
+    def _generate(self, requests: Sequence[Request], places: Sequence[int], started: float) -> dict[int, Response]:
         asked = [request for request in (requests[at] for at in places) if isinstance(request, Generate)]
         fitted = self._prompts.answerable(
             [request.prompt for request in asked], [request.max_tokens for request in asked]
@@ -135,7 +141,8 @@ class CausalEngine:
         # A prompt that is asked alone is answered from nothing, as in scoring.
         prefixes = self._prefixes if len(asked) > 1 else None
         generate(self._decoder, list(chain(*answers)), self._decode, self._budget, prefixes)
-        return {at: generated(one.usage, group) for at, one, group in zip(places, fitted, answers, strict=True)}
+        found = zip(places, fitted, answers, strict=True)
+        return {at: generated(one.usage, group, started) for at, one, group in found}
 
     def _decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))

@@ -151,6 +151,21 @@ class Gguf:
         convert(self.file or self.assets.path(self.address, sha256=self.sha256), into)
 
 
+@dataclass(frozen=True, slots=True)
+class PretrainedFolder:
+    """What further pre-training made, in a folder that is named by the digest of all that it follows from."""
+
+    path: Path
+
+    def folder(self) -> Path:
+        """The folder itself."""
+        return self.path
+
+    def identity(self) -> Mapping[str, Any]:
+        """Known without looking at the files, which hold the seconds that training took, too."""
+        return {"pretrained": self.path.name}
+
+
 def memo_of(assets: Assets) -> DigestMemo:
     """The digests that are remembered in the cache."""
     return DigestMemo(assets.root / "hf-digests.json")

@@ -72,9 +72,8 @@ def name_of(dtype: torch.dtype) -> str:
 
 def provenance(model: PreTrainedModel) -> dict[str, str]:
     """What stands beside the results of a loaded model."""
-    places = {torch.device(place) for place in getattr(model, "hf_device_map", {}).values()} or {model.device}
     return {
-        "device": ", ".join(map(_named, sorted(places, key=str))),
+        "device": ", ".join(map(_named, sorted(_places(model), key=str))),
         "dtype": name_of(model.dtype),
         **({"quantization": "int8"} if is_quantized(model) else {}),
         "weights_mb": f"{weight_bytes(model) / 1e6:.1f}",
@@ -85,6 +84,21 @@ def provenance(model: PreTrainedModel) -> dict[str, str]:
         "torch": torch.__version__,
         "transformers": transformers.__version__,
     }
+
+
+def peak_bytes(model: PreTrainedModel) -> int | None:
+    """The most memory that tensors took on the cards of a loaded model since the last call; None without a card."""
+    cards = [device for device in _places(model) if device.type == "cuda"]
+    if not cards:
+        return None
+    peak = sum(torch.cuda.max_memory_allocated(card) for card in cards)
+    for card in cards:
+        torch.cuda.reset_peak_memory_stats(card)
+    return peak
+
+
+def _places(model: PreTrainedModel) -> set[torch.device]:
+    return {torch.device(place) for place in getattr(model, "hf_device_map", {}).values()} or {model.device}
 
 
 def _named(device: torch.device) -> str:

@@ -16,7 +16,7 @@ from harness.records import Classified, Classify, Embed, Embedded, Usage
 from harness_hf.adapters import bare
 from harness_hf.batching import TokenBudget
 from harness_hf.classifier import class_ids, let_pad, read_last
-from harness_hf.devices import provenance
+from harness_hf.devices import peak_bytes, provenance
 from harness_hf.linear import quicken
 from harness_hf.loading import load_model, load_tokenizer, quiet
 from harness_hf.quantization import floating
@@ -58,6 +58,10 @@ class TextEngine(ABC):
     def provenance(self) -> Mapping[str, str]:
         """Device, dtype, threads, attention, versions."""
         return provenance(self._model)
+
+    def peak_device_bytes(self) -> int | None:
+        """The most memory of a GPU that was in use since the last call; None on other devices."""
+        return peak_bytes(self._model)
 
     @abstractmethod
     def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:

@@ -5,10 +5,10 @@ Weights are read, and libraries imported, by `load`, `train` and `count_tokens`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -16,7 +16,16 @@ from harness.assets import Assets  # noqa: TC001 - the core evaluates the annota
 from harness.collector import large_import
 from harness.errors import ParameterError, TrainingError, UsageError
 from harness_hf.chatting import has_chat_template
-from harness_hf.checkpoints import Checkpoint, Gguf, HubRepository, PackagedFolder, find, memo_of, read_config
+from harness_hf.checkpoints import (
+    Checkpoint,
+    Gguf,
+    HubRepository,
+    PackagedFolder,
+    PretrainedFolder,
+    find,
+    memo_of,
+    read_config,
+)
 from harness_hf.families import family_of
 from harness_hf.identity import fingerprint
 from harness_hf.masked_head import NO_HEAD, architectures_with_head, has_head
@@ -26,7 +35,7 @@ from harness_hf.settings import DeviceMap, Dtype, Pooling, Quantization, Setting
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.interfaces import Engine, Trained, TrainingJob
+    from harness.interfaces import Engine, Pretrained, PretrainingJob, Trained, TrainingJob
     from harness.records import Prompt, RequestKind
 
 for _library in ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "gguf", "huggingface_hub"):
@@ -49,7 +58,7 @@ MINILM = (
 class CheckpointModel:
     """What causal models, encoder-decoders and encoders share.
 
-    A `harness.interfaces.CountsTokens`, `Chats`, `TrainableInWays` and `ExplainsTraining`.
+    A `harness.interfaces.CountsTokens`, `Chats`, `TrainableInWays`, `ExplainsTraining` and `Pretrainable`.
     """
 
     checkpoint: Checkpoint
@@ -158,6 +167,24 @@ class CheckpointModel:
             return prompt_training.train(job, folder, self.settings, masked=self.fills_blanks)
         return (contrastive if job.method == "contrastive" else training).train(job, folder, self.settings)
 
+    def cannot_pretrain(self) -> str | None:
+        """Why its pre-training can't go on, as far as its settings and files tell."""
+        return self._integers_or_spread()
+
+    def pretrain(self, job: PretrainingJob) -> Pretrained:
+        """Go on with its pre-training (Gururangan et al. 2020), or take what is kept of it.
+
+        Raises:
+            TrainingError: when it refuses, there is nothing to learn from, or the loss is not finite.
+        """
+        if reason := self.cannot_pretrain():
+            raise TrainingError(reason)
+        with large_import():
+            from harness_hf import pretraining
+
+        model: Any = replace(self, checkpoint=PretrainedFolder(job.folder))
+        return pretraining.pretrain(job, self.fetch(), self.settings, model, masked=self.fills_blanks)
+
 
 class CausalModel(CheckpointModel):
     """A causal language model."""
@@ -185,6 +212,10 @@ class Seq2SeqModel(CheckpointModel):
     __slots__ = ()
 
     answers: ClassVar[frozenset[RequestKind]] = frozenset({"LogLikelihood", "Generate"})
+
+    def cannot_pretrain(self) -> str | None:
+        """It learns by restoring spans."""
+        return "encoder-decoders are pre-trained by restoring spans of text, which can't be gone on with here"
 
     def load(self, device: str) -> Engine:
         """Bring it into memory.
@@ -235,6 +266,10 @@ class EncoderModel(CheckpointModel):
     def chats(self) -> bool:
         """Never: it continues no text."""
         return False
+
+    def cannot_pretrain(self) -> str | None:
+        """Encoders learn by filling blanks."""
+        return CheckpointModel.cannot_pretrain(self) or (None if self.fills_blanks else NO_HEAD)
 
     def lacks(self, kind: RequestKind) -> str | None:
         """Why it fills no blanks."""

@@ -7,7 +7,7 @@ place here. Both are encoded as their engines encode what they are asked, so tra
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
 
@@ -99,9 +99,20 @@ def causal_questions(
     return found
 
 
-def parts(questions: Sequence[Question], tokens: int) -> Iterator[list[Question]]:
+class Readable(Protocol):
+    """Something that a model reads at once."""
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens."""
+
+
+ReadableT = TypeVar("ReadableT", bound=Readable)
+
+
+def parts(questions: Sequence[ReadableT], tokens: int) -> Iterator[list[ReadableT]]:
     """Cut a batch into parts that read no more than so many tokens (one question at least)."""
-    part: list[Question] = []
+    part: list[ReadableT] = []
     for one in questions:
         if part and sum(other.tokens for other in part) + one.tokens > tokens:
             yield part

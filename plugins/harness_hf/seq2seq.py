@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from itertools import chain
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from transformers import AutoModelForSeq2SeqLM
@@ -14,7 +15,7 @@ from transformers import AutoModelForSeq2SeqLM
 from harness.errors import ModelError
 from harness.records import Generate, LogLikelihood, LogLikelihoods, Request, Response
 from harness_hf.batching import TokenBudget
-from harness_hf.devices import provenance
+from harness_hf.devices import peak_bytes, provenance
 from harness_hf.loading import load_model, load_tokenizer
 from harness_hf.quantization import floating
 from harness_hf.seq2seq_generation import generate
@@ -67,19 +68,24 @@ class Seq2SeqEngine:
         """Tokens forwarded (by encoder and decoder), reused and padded since it was loaded."""
         return self._model.counters.told()
 
+    def peak_device_bytes(self) -> int | None:
+        """The most memory of a GPU that was in use since the last call; None on other devices."""
+        return peak_bytes(self._model.model)
+
     def run(self, requests: Sequence[Request]) -> Sequence[Response]:
         """Answer log-likelihood and generation requests, mixed as they come.
 
         Raises:
             ModelError: when a request is of another kind, or an answer is not a number.
         """
+        started = perf_counter()
         scored = {at: request for at, request in enumerate(requests) if isinstance(request, LogLikelihood)}
         answered = {at: request for at, request in enumerate(requests) if isinstance(request, Generate)}
         if len(scored) + len(answered) < len(requests):
             other = next(request for request in requests if not isinstance(request, (LogLikelihood, Generate)))
             raise ModelError(f"an encoder-decoder does not answer {type(other).__name__}")
         try:
-            responses = {**self._score(scored), **self._generate(answered)}
+            responses = {**self._score(scored), **self._generate(answered, started)}
         finally:
             self._prompts.forget()
         return [responses[at] for at in range(len(requests))]
@@ -98,7 +104,7 @@ class Seq2SeqEngine:
             responses[at] = LogLikelihoods(found, one.usage, tuple(len(target or ()) for target in one.targets))
         return responses
 
-    def _generate(self, requests: Mapping[int, Generate]) -> dict[int, Response]:
+    def _generate(self, requests: Mapping[int, Generate], started: float) -> dict[int, Response]:
         fitted = self._prompts.answerable(
             [request.prompt for request in requests.values()], [request.max_tokens for request in requests.values()]
         )
@@ -107,7 +113,8 @@ class Seq2SeqEngine:
             for (at, request), one in zip(requests.items(), fitted, strict=True)
         ]
         generate(self._model, list(chain(*answers)), self._decode, self._budget)
-        return {at: generated(one.usage, group) for at, one, group in zip(requests, fitted, answers, strict=True)}
+        found = zip(requests, fitted, answers, strict=True)
+        return {at: generated(one.usage, group, started) for at, one, group in found}
 
     def _decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -39,6 +40,7 @@ class Answer:
         new: tokens so far, the ending one included.
         text: what they say, when it is finished.
         finish: why it is finished.
+        first_at: when its first token was there, by `time.perf_counter`.
         draws: the random numbers of this answer alone.
     """
 
@@ -53,6 +55,7 @@ class Answer:
     new: list[int] = field(default_factory=list)
     text: str = ""
     finish: Literal["stop", "length"] = "length"
+    first_at: float | None = None
     draws: torch.Generator | None = None
 
     def begin(self) -> None:
@@ -62,6 +65,8 @@ class Answer:
 
     def add(self, token: int, decode: Callable[[Sequence[int]], str]) -> bool:
         """Take a token; True when the answer is finished with it."""
+        if not self.new:
+            self.first_at = perf_counter()
         self.new.append(token)
         if token in self.ends:
             self.text, self.finish = decode(self.new[:-1]), "stop"
@@ -86,11 +91,13 @@ def begun(name: str, request: Generate, fitted: Answerable, ends: frozenset[int]
     ]
 
 
-def generated(usage: Usage, answers: Sequence[Answer]) -> Generated:
-    """The response that the answers to one request make."""
+def generated(usage: Usage, answers: Sequence[Answer], asked_at: float) -> Generated:
+    """The response that the answers to one request make, which was asked at that time (`time.perf_counter`)."""
     (first, *more) = (Written(answer.text, answer.finish) for answer in answers)
     tokens = sum(len(answer.new) for answer in answers)
-    return Generated(first.text, first.finish, replace(usage, output_tokens=tokens), tuple(more))
+    began = [answer.first_at for answer in answers if answer.first_at is not None]
+    first_token_s = min(began) - asked_at if began else None
+    return Generated(first.text, first.finish, replace(usage, output_tokens=tokens), tuple(more), first_token_s)
 
 
 def named(at: int, request: LogLikelihood | Generate) -> str:

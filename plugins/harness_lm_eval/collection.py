@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-from pathlib import Path  # noqa: TC003 - parameters are checked against it
+from pathlib import Path  # noqa: TC003 - the core evaluates the annotations of parameters
 from typing import TYPE_CHECKING
 
 from harness import Assets, UsageError

@@ -56,9 +56,13 @@ def _f1(predictions: Sequence[Prediction], spec: TaskSpec, score: Score) -> Esti
     if not spec.labels:
         return None
     labels = tuple(spec.labels)
-    clusters = cluster_codes(prediction.cluster for prediction in predictions)
-    targets = (prediction.target for prediction in predictions)
-    answers = (prediction.prediction for prediction in predictions)
+    place: dict[str | None, int] = {label: index for index, label in enumerate(labels)}
+    targets, answers, names = list[str](), list[str | None](), list[str | None]()
+    for prediction in predictions:  # once, since they are made anew each time; labels are held, not copies of them
+        targets.append(labels[place[prediction.target]] if prediction.target in place else prediction.target)
+        answers.append(labels[place[prediction.prediction]] if prediction.prediction in place else None)
+        names.append(prediction.cluster)
+    clusters = cluster_codes(names)
     if clusters is None:
         return confusion_interval(confusion(targets, answers, labels), score)
     cells = label_codes(targets, labels) * (len(labels) + 1) + answer_codes(answers, labels)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from harness.differences import Paired
     from harness.records import Estimate, Prediction, TaskSpec
+    from harness.resampling import Counts
 
 _WORST = -math.log(sys.float_info.min)
 
@@ -37,8 +38,7 @@ class CrossEntropy:
         """
         if spec.kind == "generation" or not all(prediction.scores for prediction in predictions):
             return None
-        losses = _losses(predictions, spec)
-        clusters = cluster_codes(prediction.cluster for prediction in predictions)
+        losses, clusters = _losses(predictions, spec)
         return bootstrap_mean(losses) if clusters is None else clustered_mean(losses, clusters)
 
     def compare(
@@ -47,13 +47,18 @@ class CrossEntropy:
         """The permutation test of the two means; None where either has no such score."""
         if spec.kind == "generation" or not all(one.scores and other.scores for one, other in zip(a, b, strict=True)):
             return None
-        clusters = cluster_codes(prediction.cluster for prediction in a)
-        return paired_means(_losses(a, spec), _losses(b, spec), level=level, clusters=clusters)
+        (first, clusters), (second, _) = _losses(a, spec), _losses(b, spec)
+        return paired_means(first, second, level=level, clusters=clusters)
 
 
-def _losses(predictions: Sequence[Prediction], spec: TaskSpec) -> list[float]:
+def _losses(predictions: Sequence[Prediction], spec: TaskSpec) -> tuple[list[float], Counts | None]:
+    """Each sample's, and their clusters."""
     place = {label: index for index, label in enumerate(spec.labels)}
-    return [_loss(prediction, place) for prediction in predictions]
+    losses, names = list[float](), list[str | None]()
+    for prediction in predictions:
+        losses.append(_loss(prediction, place))
+        names.append(prediction.cluster)
+    return losses, cluster_codes(names)
 
 
 def _loss(prediction: Prediction, place: dict[str, int]) -> float:

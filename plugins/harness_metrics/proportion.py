@@ -22,11 +22,14 @@ class Accuracy:
 
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:  # noqa: ARG002 - same for all tasks
         """Count them; where samples come in clusters they count as many as they are worth."""
-        told = [(prediction.correct, prediction.cluster) for prediction in predictions]
-        clusters = cluster_codes(cluster for _, cluster in told)
+        right, names = bytearray(), list[str | None]()  # a byte a sample: there may be many
+        for prediction in predictions:
+            right.append(prediction.correct)
+            names.append(prediction.cluster)
+        clusters = cluster_codes(names)
         if clusters is None:
-            return wilson(sum(right for right, _ in told), len(told))
-        return clustered_share([right for right, _ in told], clusters)
+            return wilson(sum(right), len(right))
+        return clustered_share([one > 0 for one in right], clusters)
 
     def compare(
         self,

@@ -1,4 +1,4 @@
-"""The reports that come with the harness: terminal table, Markdown, CSV, JSON, and one HTML file."""
+"""The reports that come with the harness: terminal table, Markdown, CSV, JSON, LaTeX, SVG pictures, one HTML file."""
 
 from __future__ import annotations
 
@@ -17,4 +17,7 @@ def register_reporters(register: Register) -> None:
     register("markdown", "harness_reporters.markdown:Markdown", summary="leaderboard.md, GitHub's tables")
     register("csv", "harness_reporters.csvfile:Csv", summary="leaderboard.csv, a row for each model and strategy")
     register("json", "harness_reporters.jsonfile:Json", summary="results.json, every trial")
+    register("curves", "harness_reporters.curves:Curves", summary="learning curves: text, .md, .csv, .json, .svg")
     register("html", "harness_reporters.html:Html", summary="leaderboard.html, one file that needs no network")
+    register("latex", "harness_reporters.latex:Latex", summary="leaderboard.tex, tables for papers (booktabs)")
+    register("svg", "harness_reporters.svg:Svg", summary="pictures for papers: latency and contexts of each task")

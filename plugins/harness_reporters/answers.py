@@ -86,11 +86,11 @@ def _asked(result: TrialResult, evidence: Evidence, ids: Sequence[str], texts: T
     try:
         asked = evidence.asked(result.trial)
         requests = dict.fromkeys(ids)
-        for sample in asked.samples:
-            if sample.id in requests:
+        for sample, several in asked.samples:
+            if sample in requests:
                 if texts.size > ENOUGH:
                     return {"labels": list(asked.labels), "untold": LEFT_OUT}
-                requests[sample.id] = [_request(request, texts) for request in asked.requests(sample)]
+                requests[sample] = [_request(request, texts) for request in several]
     except HarnessError as error:
         return {"labels": [], "untold": str(error)}
     # A note that it did not give when it ran says what could not be made again without the model.
@@ -106,6 +106,7 @@ def _request(request: Request, texts: Texts) -> list[Any]:
     if isinstance(request, Embed | RollingLogLikelihood):
         return [kind, -1, texts.text(request.text), -1, -1]
     prompt = request.prompt
+    kind += {"message": ", in a chat template", "turns": ", as turns of a chat"}.get(prompt.chat, "")
     before = texts.several([prompt.instruction, *prompt.demonstrations])
     if isinstance(request, FillMask):
         return [kind, before, texts.text(prompt.query), texts.several(request.fillings), texts.text(request.after)]

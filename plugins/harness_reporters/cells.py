@@ -81,12 +81,19 @@ def columns(table: Table) -> list[Column]:
     ]
     measured = [
         *(
-            Column(f"{q} ms", partial(percentile, q=q), weight)
+            Column(f"{q} ms", partial(percentile, q=q), weight, partial(percentile_alone, q=q), weight - 60)
             for q, weight in zip(PERCENTILES, (80, 35, 28), strict=True)
         ),
+        Column("TTFT ms", lambda row: quantity(row.speed.ttft_p50_ms), 33),
+        Column("TPOT ms", lambda row: quantity(row.speed.tpot_p50_ms), 23),
+        *_further_scenarios(table),
         Column("samples/s", lambda row: quantity(row.speed.samples_per_s), 45),
         Column("tokens/s", lambda row: quantity(row.speed.tokens_per_s), 18),
         Column("peak MB", lambda row: quantity(row.speed.peak_mb), 24),
+        Column("GPU MB", lambda row: quantity(row.speed.device_peak_mb), 25),
+        Column("CPU s", lambda row: quantity(row.speed.cpu_s), 16),
+        Column("energy J", lambda row: quantity(row.speed.energy_j), 15),
+        Column("$ per 1,000", lambda row: quantity(row.speed.usd_per_1000), 44),
         Column("train s", lambda row: quantity(row.costs.train_s), 50),
         *(_adapting() if any(row.costs.model_calls for row in scored(table)) else []),
         Column("load s", lambda row: quantity(row.costs.load_s), 12),
@@ -248,9 +255,45 @@ def worst(row: Row) -> str:
 
 
 def percentile(row: Row, q: str) -> str:
+    """A latency percentile with its interval, as far as that is bounded."""
+    bounds = [getattr(row.speed, f"{q}_ms_{side}") for side in ("low", "high")]
+    alone = percentile_alone(row, q)
+    return alone if None in bounds else f"{alone} [{', '.join(map(quantity, bounds))}]"
+
+
+def percentile_alone(row: Row, q: str) -> str:
     """A latency percentile, marked where it rests on too few samples."""
     value: float | None = getattr(row.speed, f"{q}_ms")
     return quantity(value) + (THIN if value is not None and f"{q}_ms" in row.speed.thin else "")
+
+
+def further_scenarios(table: Table) -> list[str]:
+    """Scenarios with latencies of samples that have no columns of their own: loads, and further sets of parameters."""
+    names = sorted({name for row in table.rows for name, measured in row.latency.items() if "p99_ms" in measured})
+    plain = [name for name in names if name.partition(",")[0] == "single-stream"]
+    return [name for name in names if name not in plain[:1]]
+
+
+def _further_scenarios(table: Table) -> list[Column]:
+    found = []
+    for name in further_scenarios(table):
+        found += [
+            Column(f"{visible(name)} {q} ms", partial(_of_scenario, name=name, of=f"{q}_ms"), weight)
+            for q, weight in zip(PERCENTILES, (31, 27, 29), strict=True)
+        ]
+        found.append(Column(f"{visible(name)} in time", partial(_in_time, name=name), 30))
+    return found
+
+
+def _of_scenario(row: Row, name: str, of: str) -> str:
+    measured = row.latency.get(name, {})
+    thin = of in measured and float(of[1:3]) >= measured.get("thin_from", 100)
+    return quantity(measured.get(of)) + (THIN if thin else "")
+
+
+def _in_time(row: Row, name: str) -> str:
+    share = row.latency.get(name, {}).get("within_limit")
+    return NONE if share is None else f"{floor(1000 * share) / 10:g}%"
 
 
 def answered(row: Row) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, pairwise, zip_longest
 from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING, Any
 
@@ -25,16 +25,26 @@ def chart(table: Table) -> dict[str, Any] | None:
         return None
     decades = [log10(row.speed.p50_ms or 1) for row in rows]
     x = _Axis(floor(min(decades)), ceil(max(decades)), LEFT, WIDTH - RIGHT)
-    y = _Axis(floor(10 * min(values)) / 10, ceil(10 * max(values)) / 10, HEIGHT - BOTTOM, TOP)
+    intervals = [_interval(row, table.metrics[0]) for row in rows]
+    bounds = [*values, *(bound for interval in intervals if interval for bound in interval)]
+    y = _Axis(floor(10 * min(bounds)) / 10, ceil(10 * max(bounds)) / 10, HEIGHT - BOTTOM, TOP)
     places = [(x.at(decade), y.at(value)) for decade, value in zip(decades, values, strict=True)]
     return {
         "width": WIDTH,
         "height": HEIGHT,
         "ticks": [*_across(x), *_up(y)],
-        "front": " ".join(f"{px},{py}" for px, py in _front(places, up=table.metrics[0] not in table.losses)),
+        "front": " ".join(f"{px},{py}" for px, py in _steps(_front(places, up=table.metrics[0] not in table.losses))),
         "points": [
-            {"x": px, "y": py, "rank": row.rank, "best": row.rank == 1, "title": _title(row, table.metrics[0])}
-            for row, (px, py) in zip(rows, places, strict=True)
+            {
+                "x": px,
+                "y": py,
+                "low": None if interval is None else y.at(interval[0]),
+                "high": None if interval is None else y.at(interval[1]),
+                "rank": row.rank,
+                "best": row.rank == 1,
+                "title": _title(row, table.metrics[0]),
+            }
+            for row, (px, py), interval in zip(rows, places, intervals, strict=True)
         ],
     }
 
@@ -49,6 +59,12 @@ class _Axis:
 
     def at(self, value: float) -> float:
         return round(self.start + (self.end - self.start) * (value - self.low) / (self.high - self.low), 1)
+
+
+def _interval(row: Row, metric: str) -> tuple[float, float] | None:
+    """A score's interval, where it has one."""
+    score = row.metrics[metric]
+    return (score.low, score.high) if isfinite(score.low) and isfinite(score.high) else None
 
 
 def _title(row: Row, metric: str) -> str:
@@ -85,3 +101,9 @@ def _front(places: Sequence[tuple[float, float]], *, up: bool) -> list[tuple[flo
         if not front or (place[1] < front[-1][1] if up else place[1] > front[-1][1]):
             front.append(place)
     return front
+
+
+def _steps(front: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The front with its corners: up to the next point's latency the one before is the best."""
+    corners = [(after[0], before[1]) for before, after in pairwise(front)]
+    return [place for pair in zip_longest(front, corners) for place in pair if place is not None]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from harness.board import Row, Table
 from harness.interfaces import Report
 from harness.records import LabelBudget
+from harness_reporters import cells
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from harness.leaderboard import Leaderboard
     from harness.records import Estimate
@@ -33,16 +34,19 @@ class Csv:
     def render(self, board: Leaderboard) -> Report:
         """Render it."""
         metrics = dict.fromkeys(name for table in board.tables for name in table.metrics)
+        scenarios = dict.fromkeys(name for table in board.tables for name in cells.further_scenarios(table))
         gains = max((len(row.gains) for table in board.tables for row in table.rows), default=1)
         rows = [
-            _before(table, row) | _scores(row, metrics) | _after(row, gains)
+            _before(table, row) | _scores(row, metrics) | _after(row, gains) | _latency(row, scenarios)
             for table in board.tables
             for row in table.rows
         ]
         file = io.StringIO(newline="")
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_before(NO_TABLE, NO_ROW) | _scores(NO_ROW, metrics) | _after(NO_ROW, gains))
-        writer.writerows([_cell(value) for value in row.values()] for row in rows)
+        writer.writerow(
+            _before(NO_TABLE, NO_ROW) | _scores(NO_ROW, metrics) | _after(NO_ROW, gains) | _latency(NO_ROW, scenarios)
+        )
+        writer.writerows([cell(value) for value in row.values()] for row in rows)
         text = file.getvalue()
         return Report({"leaderboard.csv": text.encode("utf-8", "replace")}, text)
 
@@ -100,6 +104,12 @@ def _after(row: Row, gains: int) -> dict[str, Any]:
     }
 
 
+def _latency(row: Row, scenarios: Iterable[str]) -> dict[str, float | None]:
+    """Scenarios beyond `single-stream` and `offline`, and these with other parameters: `server,rate=2 p99_ms` ..."""
+    of_each = ("p50_ms", "p95_ms", "p99_ms", "within_limit")
+    return {f"{name} {of}": row.latency.get(name, {}).get(of) for name in scenarios for of in of_each}
+
+
 def _budget(budget: LabelBudget | None) -> dict[str, Any]:
     names = {"train": "labels_train", "validation": "labels_validation"}
     return {names.get(one.name, one.name): getattr(budget, one.name, None) for one in dataclasses.fields(LabelBudget)}
@@ -111,7 +121,8 @@ def _bounds(name: str, estimate: Estimate | None) -> dict[str, float | None]:
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
+    """A value as it is written: no formula, nothing that is not finite."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and not isfinite(value):

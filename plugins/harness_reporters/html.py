@@ -24,10 +24,11 @@ class Html:
     """A board as one HTML file.
 
     Args:
-        live: the page asks the server that it came from for newer data (`harness view`).
+        live: the version of what is shown, for a page that asks the server that it came from for newer ones
+            (`harness view`).
     """
 
-    def __init__(self, *, live: bool = False) -> None:
+    def __init__(self, *, live: str = "") -> None:
         self._live = live
 
     def render(self, board: Leaderboard) -> Report:
@@ -50,18 +51,18 @@ class Html:
 def _behind(board: Leaderboard, table: Table, told: Json, evidence: Evidence, name: str) -> Json:
     """The blocks of a table's answers; what the page needs at once goes into what is told of the table."""
     results = {result.trial.key: result for result in board.results}
-    texts, found, told["trials"] = Texts(), {}, []
+    texts, found = Texts(), {}
+    told |= {"trials": [], "diagnoses": [], "texts": name}
     for row in table.rows:
         diagnosis = Diagnosis()
         kept = {key: one for key in row.keys if (one := answers(results[key], evidence, texts, diagnosis)) is not None}
-        labels = next((one["labels"] for one in kept.values() if one["labels"]), [])
-        about = {"confusion": diagnosis.confusion(labels), "reliability": diagnosis.reliability()}
-        told["trials"] += [_trial(row, key) for key in kept]
-        told["diagnoses"] = (
-            [*told.get("diagnoses", []), {"keys": list(kept), **about}] if kept else told.get("diagnoses", [])
-        )
-        found |= kept
-    told["pairs"], told["texts"] = compared(found), name
+        if kept:
+            labels = next((one["labels"] for one in kept.values() if one["labels"]), [])
+            about = {"confusion": diagnosis.confusion(labels), "reliability": diagnosis.reliability()}
+            told["trials"] += [_trial(row, key) for key in kept]
+            told["diagnoses"].append({"keys": list(kept), **about})
+            found |= kept
+    told["pairs"] = compared(found)
     return {f"trial-{key}": one for key, one in found.items()} | ({name: texts.data()} if found else {})
 
 
@@ -83,6 +84,7 @@ def _plain(table: Table) -> Json:
     return {
         "heading": cells.heading(table),
         "headline": cells.headline(table),
+        "warning": cells.warning(table),
         "columns": [column.heading for column in columns],
         "rows": [[column.text(row) for column in columns] for row in cells.scored(table)],
         "contexts": None if table.contexts is None else cells.context_cells(table.contexts),

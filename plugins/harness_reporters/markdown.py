@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from tabulate import tabulate
 
 from harness.interfaces import Report
-from harness_reporters import cells
+from harness_reporters import cells, curvecells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.board import ContextTable, Table
+    from harness.board import ContextTable, Curves, Table
     from harness.leaderboard import Leaderboard
 
 SPECIAL = re.compile(
@@ -33,52 +33,66 @@ class Markdown:
 
     def render(self, board: Leaderboard) -> Report:
         """Render it."""
-        blocks = [f"# {_escape(board.title).strip() or 'Leaderboard'}"]
+        blocks = [f"# {escaped(board.title).strip() or 'Leaderboard'}"]
         blocks += [block for table in board.tables for block in _table(table)]
         if not board.tables:
             blocks.append("There are no trials yet.")
         if board.footnotes:
-            blocks += ["## How to read this", _pipes(["term", "meaning"], board.footnotes)]
+            blocks += ["## How to read this", pipes(["term", "meaning"], board.footnotes)]
         if board.environment:
-            blocks += ["## Machine", _pipes(["what", "found"], board.environment)]
+            blocks += ["## Machine", pipes(["what", "found"], board.environment)]
         text = "\n\n".join(blocks) + "\n"
         return Report({"leaderboard.md": text.encode()}, text)
 
 
 def _table(table: Table) -> Iterator[str]:
-    yield f"## {_escape(cells.heading(table))}"
-    yield _escape(cells.headline(table))
+    yield f"## {escaped(cells.heading(table))}"
+    yield escaped(cells.headline(table))
     if warning := cells.warning(table):
-        yield f"**Warning:** {_escape(warning)}"
+        yield f"**Warning:** {escaped(warning)}"
     columns = cells.columns(table)
     rows = [[column.text(row) for column in columns] for row in cells.scored(table)]
     if rows:
-        yield _pipes([column.heading for column in columns], rows, [column.numeric for column in columns])
+        yield pipes([column.heading for column in columns], rows, [column.numeric for column in columns])
     if table.contexts is not None:
         yield from _contexts(table.contexts)
+    if table.curves is not None:
+        yield from curve_blocks(table.curves)
     if unranked := cells.unranked(table):
-        yield _pipes(["model", "strategies", "not ranked"], unranked)
+        yield pipes(["model", "strategies", "not ranked"], unranked)
     notes = [(note, ", ".join(map(cells.label, rows))) for note, rows in cells.notes(table).items()]
     if notes:
-        yield _pipes(["note", "on"], notes)
+        yield pipes(["note", "on"], notes)
 
 
 def _contexts(contexts: ContextTable) -> Iterator[str]:
     headings, rows = cells.context_cells(contexts)
-    yield f"**{_escape(cells.visible(contexts.metric))} in each context**"
-    yield _pipes(headings, rows, [False, False, *(True for _ in contexts.sizes), False, True])
+    yield f"**{escaped(cells.visible(contexts.metric))} in each context**"
+    yield pipes(headings, rows, [False, False, *(True for _ in contexts.sizes), False, True])
 
 
-def _pipes(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool] = ()) -> str:
+def curve_blocks(curves: Curves) -> Iterator[str]:
+    """Curves x numbers of labels, who beats whom from where on, and what is to be said."""
+    headings, rows = curvecells.grid(curves)
+    yield f"**{escaped(curvecells.heading(curves))}**"
+    if rows:
+        yield pipes(headings, rows, [False, False, *(True for _ in headings[2:])])
+    said = [*curvecells.sentences(curves), *(f"Note: {note}" for note in curves.notes)]
+    if said:
+        yield "\n".join(f"- {escaped(one)}" for one in said)
+
+
+def pipes(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool] = ()) -> str:
+    """A table."""
     return tabulate(
-        [[_escape(cell) for cell in row] for row in rows],
-        [_escape(heading) for heading in headings],
+        [[escaped(cell) for cell in row] for row in rows],
+        [escaped(heading) for heading in headings],
         tablefmt="pipe",
         colalign=["right" if right else "left" for right in numeric or [False] * len(headings)],
         disable_numparse=True,
     )
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that Markdown shows as it is."""
     return SPECIAL.sub(r"\\\g<0>", cells.visible(text))

@@ -25,15 +25,11 @@ SCRIPTS = (
 )  # fmt: skip
 """Of `page/script/`, in the order in which they build on one another."""
 
-ICON = (
-    "data:image/svg+xml;base64,"
-    + base64.b64encode(
-        b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#2457c5" d="M1 9h3v6H1zM6 1h4v14H6zM12 6h3v9h-3z"/></svg>'
-    ).decode()
-)
+BARS = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#2457c5" d="%s"/></svg>'
+ICON = f"data:image/svg+xml;base64,{base64.b64encode(BARS % b'M1 9h3v6H1zM6 1h4v14H6zM12 6h3v9h-3z').decode()}"
 
 
-def page(name: str, values: Mapping[str, Any], data: Any, blocks: Mapping[str, Any], *, live: bool) -> str:  # noqa: ANN401 - any JSON
+def page(name: str, values: Mapping[str, Any], data: Any, blocks: Mapping[str, Any], *, live: str) -> str:  # noqa: ANN401 - any JSON
     """The file.
 
     Args:
@@ -41,13 +37,13 @@ def page(name: str, values: Mapping[str, Any], data: Any, blocks: Mapping[str, A
         values: what the template names beside those that are set here.
         data: what the scripts read when the page is opened.
         blocks: id -> what they read when it is needed; packed.
-        live: the page may ask its server for newer data.
+        live: the version of the data, where the page may ask its server for newer ones.
     """
     style, script = _style(), _script()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
     return environment.from_string(_resource(name)).render(
         values,
-        policy=_policy(style, script, live=live),
+        policy=_policy(style, script, live=bool(live)),
         icon=ICON,
         style=Markup(style),  # noqa: S704 - a file of ours
         script=Markup(script),  # noqa: S704 - files of ours

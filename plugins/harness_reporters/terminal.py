@@ -7,7 +7,7 @@ import io
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from rich import box
 from rich.cells import cell_len
@@ -17,14 +17,14 @@ from rich.text import Text
 
 from harness.board import THIN, TIED
 from harness.interfaces import Report
-from harness_reporters import cells
+from harness_reporters import cells, curvecells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import RenderableType
 
-    from harness.board import ContextTable, Row, Table
+    from harness.board import ContextTable, Curves, Row, Table
     from harness.leaderboard import Leaderboard
     from harness_reporters.cells import Column
 
@@ -40,11 +40,16 @@ class Terminal:
 
     def render(self, board: Leaderboard) -> Report:
         """Render it."""
-        colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        colours = coloured(sys.stdout)
         width = shutil.get_terminal_size((WIDE, 24)).columns
         text = as_text([*_board(board, width), *_marks(board)], width=width, colours=colours)
         file = as_text([*_board(board, WIDE), _meanings(board)], width=WIDE, colours=False)
         return Report({"leaderboard.txt": file.encode()}, text)
+
+
+def coloured(stream: IO[str]) -> bool:
+    """Whether people see it who have not asked for no colours."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
 def as_text(blocks: Iterable[RenderableType], *, width: int, colours: bool) -> str:
@@ -106,6 +111,8 @@ def _table(table: Table, width: int) -> Iterator[RenderableType]:
         yield Text(f"warning: {warning}\n", "yellow")
     if table.contexts is not None:
         yield from _contexts(table.contexts, width)
+    if table.curves is not None:
+        yield from curve_blocks(table.curves, width)
     for model, strategies, why in cells.unranked(table):
         yield Text.assemble("not ranked: ", (f"{model} · {strategies}", "bold"), f": {why}")
     for note, noted in cells.notes(table).items():
@@ -125,6 +132,25 @@ def _contexts(contexts: ContextTable, width: int) -> Iterator[RenderableType]:
         numeric = [False, False, False, True]
     yield Text(f"{cells.visible(contexts.metric)} in each context", "bold")
     yield _grid(headings, rows, numeric, [""] * len(rows))
+    yield Text("")
+
+
+def curve_blocks(curves: Curves, width: int) -> Iterator[RenderableType]:
+    """A grid of curves x numbers of labels with as much of each point as there is room for, and the sentences."""
+    yield Text(curvecells.heading(curves), "bold")
+    for detail in curvecells.DETAILS:
+        headings, rows = curvecells.grid(curves, detail)
+        rows = [[*row[:2], *(cell.replace(" [", "\n[") for cell in row[2:])] for row in rows]
+        if _width([headings, *rows]) <= width:
+            break
+    else:
+        rows = [[*map(cells.folded, row[:2]), *row[2:]] for row in rows]
+    if rows:
+        yield _grid(headings, rows, [False, False, *(True for _ in headings[2:])], [""] * len(rows))
+    for said in curvecells.sentences(curves):
+        yield Text(said)
+    for note in curves.notes:
+        yield Text(f"note: {cells.visible(note)}", "dim")
     yield Text("")
 
 

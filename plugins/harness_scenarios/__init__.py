@@ -1,4 +1,4 @@
-"""The latency scenarios that come with the harness: `offline` and `single-stream`."""
+"""The latency scenarios that come with the harness: `offline`, `single-stream` and `server`."""
 
 from __future__ import annotations
 
@@ -13,4 +13,9 @@ def register_scenarios(register: Register) -> None:
         "single-stream",
         "harness_scenarios.single_stream:SingleStream",
         summary="latency: one sample at a time, the next when the last is done",
+    )
+    register(
+        "server",
+        "harness_scenarios.server:Server",
+        summary="latency under load: samples arrive at random, at a given rate, and wait for their turn",
     )

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from itertools import cycle, islice
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from harness.consumption import Consumption
 from harness.latency import Stopwatch, summarise_ms, without_gc
-from harness.packed import Selected
+from harness_scenarios.tokentimes import TokenTimes
+from harness_scenarios.warmup import spread, warm_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from harness.interfaces import Workload
     from harness.latency import Clock
-    from harness.records import Sample
 
-WARMUP_CALLS = (3, 10)
-WARMUP_S = 1.0
 FEWEST = 5
 """Samples that are measured however long they take."""
 
@@ -42,7 +39,11 @@ class SingleStream:
     seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 20.0
 
     def measure(self, workload: Workload) -> tuple[Mapping[str, float | None], Mapping[str, float]]:
-        """What `summarise_ms` gives, `tokens_per_s` (read and written) and `warmup_n`; milliseconds by sample id."""
+        """What `summarise_ms` and, where text was generated, `TokenTimes` give; milliseconds by sample id.
+
+        Beside them `tokens_per_s` (read and written), `cpu_s` (seconds of all processors), `energy_j` (of the machine),
+        `warmup_n`.
+        """
         return measure_one_by_one(workload, self.samples, self.seconds)
 
 
@@ -51,41 +52,27 @@ def measure_one_by_one(
 ) -> tuple[Mapping[str, float | None], Mapping[str, float]]:
     """What `SingleStream.measure` does, by any clock."""
     order = spread(workload.samples)
-    warmup_n = _warm_up(workload, order[::-1], clock)
+    warmup_n = warm_up(workload, order[::-1], clock)
     sample_ms: dict[str, float] = {}
+    token_times = TokenTimes()
     tokens = 0
     with without_gc():
-        whole = Stopwatch(clock)
+        consumption, whole = Consumption(), Stopwatch(clock)
         for sample in order[:samples]:
             if len(sample_ms) >= FEWEST and whole.seconds >= seconds:
                 break
             watch = Stopwatch(clock)
-            read, written = workload.answer([sample])
-            sample_ms[sample.id] = watch.ms
-            tokens += read + written
+            work = workload.answer([sample])
+            sample_ms[sample.id] = took_ms = watch.ms
+            token_times.add(work, took_ms)
+            tokens += work.prompt_tokens + work.output_tokens
+        consumed = consumption.consumed
     took_s = sum(sample_ms.values()) / 1e3
-    rate = tokens / took_s if took_s > 0 else None
-    values = summarise_ms(list(sample_ms.values()))
-    return {**values, "tokens_per_s": rate, "warmup_n": float(warmup_n)}, sample_ms
-
-
-def spread(samples: Sequence[Sample]) -> Sequence[Sample]:
-    """All samples in a fixed order of which every beginning is spread evenly over the data, however that is sorted.
-
-    By the fractional part of index x golden section: the indices where it is below a bound lie evenly (Kronecker).
-    """
-    golden = (math.sqrt(5) - 1) / 2
-    return Selected(samples, sorted(range(len(samples)), key=lambda index: index * golden % 1))
-
-
-def _warm_up(workload: Workload, samples: Sequence[Sample], clock: Clock) -> int:
-    """Answer samples, those that will be measured last or not at all, and give the number of calls."""
-    fewest, most = WARMUP_CALLS
-    watch = Stopwatch(clock)
-    calls = 0
-    for sample in islice(cycle(samples), most):
-        if calls >= fewest and watch.seconds >= WARMUP_S:
-            break
-        workload.answer([sample])
-        calls += 1
-    return calls
+    return {
+        **summarise_ms(list(sample_ms.values())),
+        **token_times.values(),
+        "tokens_per_s": tokens / took_s if took_s > 0 else None,
+        "cpu_s": consumed.cpu_s,
+        "energy_j": consumed.energy_j,
+        "warmup_n": float(warmup_n),
+    }, sample_ms

@@ -13,6 +13,16 @@ def register_strategies(register: Register) -> None:
         "few-shot", "harness_strategies.prompting:FewShot", summary="put k solved training rows before the question"
     )
     register(
+        "chain-of-thought",
+        "harness_strategies.reasoning:ChainOfThought",
+        summary="have reasoning written before the answer; several texts may vote",
+    )
+    register(
+        "prompt-search",
+        "harness_strategies.promptsearch:PromptSearch",
+        summary="of many prompts, the best one on validation rows",
+    )
+    register(
         "native",
         "harness_strategies.native:Native",
         summary="as a task of another harness says: its own number of demonstrations",
@@ -22,6 +32,11 @@ def register_strategies(register: Register) -> None:
         "context",
         "harness_strategies.context:context",
         summary="put each sample's context before its input, under another strategy",
+    )
+    register(
+        "pretrain",
+        "harness_strategies.pretraining:pretrain",
+        summary="go on with pre-training on the task's or other texts, under another strategy",
     )
     register(
         "linear-probe",
@@ -51,3 +66,46 @@ def register_strategies(register: Register) -> None:
         summary="train keys and values before the text in every layer, and a head",
     )
     register("bitfit", "harness_strategies.tuning:BitFit", summary="train the biases alone, and a head")
+
+
+@hookimpl
+def register_selectors(register: Register) -> None:
+    """Add the selectors of this package."""
+    home = "harness_strategies.selection"
+    register("balanced", f"{home}:Balanced", summary="a seeded draw, equally many of each label")
+    register("bm25", f"{home}:Bm25", summary="for each sample the rows with the same rare words")
+    register("diverse", f"{home}:Diverse", summary="a row of each of k clusters of embeddings")
+    register("first", f"{home}:First", summary="the first rows of the file")
+    register("knn", f"{home}:Knn", summary="for each sample the rows with the most similar embeddings")
+    register("random", f"{home}:Random", summary="a seeded draw")
+    register("votek", f"{home}:VoteK", summary="rows that many others have as neighbours")
+
+
+@hookimpl
+def register_orders(register: Register) -> None:
+    """Add the orders of this package."""
+    home = "harness_strategies.ordering"
+    register("auto", f"{home}:Auto", summary="as drawn; what a search found with the most similar row last")
+    register("rows", f"{home}:Rows", summary="as in the training split")
+    register("seeded", f"{home}:Seeded", summary="shuffled, for each sample by itself")
+    register("similar-first", f"{home}:SimilarFirst", summary="what a search found, the most similar row first")
+    register("similar-last", f"{home}:SimilarLast", summary="what a search found, the most similar row last")
+
+
+@hookimpl
+def register_scorers(register: Register) -> None:
+    """Add the scorers of this package."""
+    home = "harness_strategies.scorers"
+    register("channel", f"{home}:Channel", summary="how well a choice explains the input")
+    register("mean", f"{home}:Mean", summary="log-likelihood per token")
+    register("per-byte", f"{home}:PerByte", summary="log-likelihood per byte")
+    register("pmi", f"{home}:Pmi", summary="log-likelihood less that after a prompt without the question")
+    register("sum", f"{home}:Sum", summary="log-likelihood")
+
+
+@hookimpl
+def register_calibrators(register: Register) -> None:
+    """Add the calibrators of this package."""
+    home = "harness_strategies.calibration"
+    register("batch", f"{home}:Batch", summary="take off what unlabelled training texts score on average")
+    register("contextual", f"{home}:Contextual", summary="take off what inputs without content score on average")

@@ -13,12 +13,14 @@ on no other scored row, and a skewed test set does not become the prior.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 from harness.errors import ModelError
+from harness.promptparts import Correction
 from harness.records import Sample
 from harness.templates import undeclared
 
@@ -28,38 +30,29 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harness.promptparts import Calibrator
     from harness.records import TaskSpec
-    from harness_strategies.scorers import Scoring
-
-Calibration: TypeAlias = Literal["none", "contextual", "batch"]
 
 CONTENT_FREE = ("N/A", "", "[MASK]")
 
 
-class Calibrator(Protocol):
-    """Chooses the samples whose scores show what the prompt alone prefers."""
+class MeanProbability:
+    """What both take off: the mean probability of each label."""
 
-    def refuses(self, spec: TaskSpec, scoring: Scoring) -> str | None:
-        """Why it can't be used with such a task and scoring; None where it can."""
-
-    def samples(self, spec: TaskSpec, pool: Sequence[Sample], count: int, rng: random.Random) -> list[Sample]:
-        """The samples of the prior.
-
-        Args:
-            spec: of the task.
-            pool: training rows that are no demonstrations.
-            count: how many of them at most.
-            rng: for drawing them.
-        """
-
-    def said(self, count: int) -> str:
-        """What these samples are, for the notes."""
+    def fit(self, spec: TaskSpec, scores: Sequence[Sequence[float]]) -> Correction:
+        """See `log_prior` and `calibrated`."""
+        prior = log_prior(scores)
+        shares = zip(spec.labels, np.exp(prior).tolist(), strict=True)
+        said = ", ".join(f"{label} {share:.3f}" for label, share in shares)
+        return Correction(partial(calibrated, prior=prior), f"the prior: {said}")
 
 
-class Contextual:
+class Contextual(MeanProbability):
     """Inputs without content, in the place of every field that the templates name."""
 
-    def refuses(self, spec: TaskSpec, scoring: Scoring) -> str | None:
+    draws: ClassVar[bool] = False
+
+    def refuses(self, spec: TaskSpec, scoring: str) -> str | None:
         """Needs labels that all rows share, and a score that depends on the question and nothing else."""
         if scoring == "pmi":
             return "calibrate=contextual and scoring=pmi both take off what is likely without a question: choose one"
@@ -79,10 +72,12 @@ class Contextual:
         return f"{count} inputs without content"
 
 
-class Batch:
+class Batch(MeanProbability):
     """A seeded draw of training texts; their labels are not looked at."""
 
-    def refuses(self, spec: TaskSpec, scoring: Scoring) -> str | None:
+    draws: ClassVar[bool] = True
+
+    def refuses(self, spec: TaskSpec, scoring: str) -> str | None:
         """Needs labels that all rows share."""
         del scoring
         return _shared_labels(spec, "batch")
@@ -123,8 +118,3 @@ def calibrated(scores: Sequence[float], prior: NDArray[np.float64]) -> tuple[flo
     """Scores with the prior taken off; those of a label that the prior rules out stay as they are."""
     found = log_softmax(np.asarray(scores, np.float64)) - np.where(np.isfinite(prior), prior, 0.0)
     return tuple(found.tolist())
-
-
-def refuses_calibration(calibrate: Calibration, spec: TaskSpec, scoring: Scoring) -> str | None:
-    """Why a task's scores can't be calibrated in this way; None where they can."""
-    return None if calibrate == "none" else CALIBRATORS[calibrate].refuses(spec, scoring)

@@ -16,19 +16,20 @@ from pydantic import Field
 from harness.composition import Strategies  # noqa: TC001 - annotations of registered functions are evaluated
 from harness.errors import DataError, UsageError
 from harness.records import Component
-from harness_strategies.given import GivenView, Labels, Retrieved, exchange
-from harness_strategies.passages import digest_of
+from harness_strategies.given import GivenView, Labels, Retrieved, Shuffled, exchange
 from harness_strategies.retrieval import check_bm25
+from harness_strategies.textfile import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.composition import Changed
-    from harness.interfaces import Adapted, Model, Setting, TaskView
+    from harness.interfaces import Adapted, Model, Setting, Sizes, TaskView
     from harness.records import Request, Sample, TaskSpec
     from harness_strategies.given import Giver
 
 YesNo = Literal["yes", "no"]
+Shuffle = Literal["no", "yes", "random"]
 
 
 def context(  # noqa: PLR0913 - what people can write
@@ -37,7 +38,7 @@ def context(  # noqa: PLR0913 - what people can write
     source: Literal["label", "description", "retrieved"] = "label",
     *,
     train: YesNo = "yes",
-    shuffle: YesNo = "no",
+    shuffle: Shuffle = "no",
     passages: str | None = None,
     passages_k: Annotated[int, Field(ge=1)] = 1,
     retriever: Literal["bm25", "embeddings"] = "bm25",
@@ -50,7 +51,8 @@ def context(  # noqa: PLR0913 - what people can write
         of: the strategy that is given the context; any but this one.
         source: put the context's `label` or its `description` before the input, or passages `retrieved` for it.
         train: `no`: demonstrations and training rows have no context, scored rows have.
-        shuffle: `yes` makes it the control: each scored row is given the context of another one.
+        shuffle: `yes` and `random` make it a control: each scored row is given another context than its own, or one
+            drawn from those of the training rows.
         passages: a file to retrieve from, JSONL with `text` or texts with blank lines between; unless told, the
             training texts of the same context.
         passages_k: how many passages stand before an input.
@@ -67,13 +69,15 @@ def context(  # noqa: PLR0913 - what people can write
     changed = strategies.changed(of, parameters)
     if "train" not in changed.reads and train == "no":
         raise UsageError(f"{of} sees no training rows: train=no means nothing there", hint="leave it out")
-    retrieval = Retrieval(passages, passages_k, retriever, digest_of(passages) if passages else "")
+    retrieval = Retrieval(passages, passages_k, retriever, digest_of(passages, "passages") if passages else "")
     if source == "retrieved":
         if retriever == "bm25":
             check_bm25()
+        if shuffle == "random":
+            raise UsageError("wrong passages are those near a row that is drawn anyway", hint="write shuffle=yes")
     elif retrieval != Retrieval():
         raise UsageError("passages are retrieved with source=retrieved alone", hint="add source=retrieved")
-    return Context(source, changed, train == "yes", shuffle == "yes", retrieval)
+    return Context(source, changed, train == "yes", shuffle, retrieval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ class Context:
     source: Literal["label", "description", "retrieved"]
     changed: Changed
     trained: bool = True
-    shuffled: bool = False
+    shuffle: Shuffle = "no"
     retrieval: Retrieval = field(default_factory=Retrieval)
 
     @property
@@ -110,7 +114,7 @@ class Context:
     @property
     def control(self) -> bool:
         """Whether it hands out wrong contexts, or changes a control."""
-        return self.shuffled or self.changed.control
+        return self.shuffle != "no" or self.changed.control
 
     @property
     def models(self) -> tuple[Component, ...]:
@@ -118,21 +122,33 @@ class Context:
         return self.changed.models
 
     @property
+    def sizes(self) -> Sizes | None:
+        """The changed strategy's."""
+        return getattr(self.changed.strategy, "sizes", None)
+
+    @property
+    def prompts(self) -> bool:
+        """Whether the changed strategy does."""
+        return bool(getattr(self.changed.strategy, "prompts", False))
+
+    @property
     def baselines(self) -> tuple[Component, ...]:
-        """The strategy without contexts, whose gain is what contexts are worth; and the one with wrong contexts."""
+        """The strategy without contexts, whose gain is what contexts are worth; and those with wrong contexts."""
         without = self.changed.component
-        if self.shuffled:
+        if self.shuffle != "no":
             return (without,)
         told: dict[str, Any] = {"of": self.changed.of, "source": self.source, "train": "yes" if self.trained else "no"}
         if self.source == "retrieved":
             kept = self.retrieval
             file = {} if kept.passages is None else {"passages": kept.passages}
             told |= {**file, "passages_k": kept.k, "retriever": kept.by}
-        return without, Component("context", None, {**told, "shuffle": "yes", **self.changed.parameters})
+        ways = ("yes",) if self.source == "retrieved" else ("yes", "random")
+        controls = ({**told, "shuffle": way, **self.changed.parameters} for way in ways)
+        return without, *(Component("context", None, parameters) for parameters in controls)
 
     @property
     def _exchanges(self) -> bool:
-        return self.shuffled and self.source != "retrieved"
+        return self.shuffle != "no" and self.source != "retrieved"
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs samples with a context (or to retrieve one) and a pair that works without it."""
@@ -155,31 +171,39 @@ class Context:
         giver = self._giver(model, task, setting)
         view = GivenView(task.conditioned(self.source), giver, self.trained)
         adapted = self.changed.strategy.adapt(model, view, setting)
-        give = giver.wrong if self.shuffled else giver.own
+        give = giver.own if self.shuffle == "no" else giver.wrong
 
         def requests(sample: Sample) -> Sequence[Request]:
             return adapted.requests(give(sample))
+
+        def prepare(samples: Sequence[Sample]) -> None:
+            giver.prepare(samples, wrong=self.shuffle != "no")
+            if adapted.prepare is not None:
+                adapted.prepare([give(sample) for sample in samples])
 
         notes, budget = adapted.notes, adapted.budget
         if isinstance(giver, Retrieved):
             notes = (*notes, f"{self.retrieval.k} of {giver.size} passages before each input, by {self.retrieval.by}")
         if giver.unlabelled > budget.unlabelled + budget.train:
             budget = dataclasses.replace(budget, unlabelled=giver.unlabelled - budget.train)
-        return dataclasses.replace(adapted, requests=requests, notes=notes, budget=budget)
+        return dataclasses.replace(adapted, requests=requests, notes=notes, budget=budget, prepare=prepare)
 
     def _giver(self, model: Model, task: TaskView, setting: Setting) -> Giver:
         if self.source == "retrieved":
             kept = self.retrieval
             return Retrieved(task, kept.passages, kept.k, kept.by, model, setting)
-        if not self.shuffled:
+        if self.shuffle == "no":
             return Labels({}, setting.seed)
         rows = task.samples("train")
-        known = {row.context for row in rows if row.context is not None}
+        said = [row.context for row in rows if row.context is not None]
         if self.source == "description":
-            known = {context for context in known if context in task.spec.contexts}
+            said = [context for context in said if context in task.spec.contexts]
+        known = set(said)
         if len(known) < 2:
             raise DataError(
                 f"there are no wrong contexts to hand out: the training rows have {len(known)}",
                 hint="leave out shuffle=yes",
             )
+        if self.shuffle == "random":
+            return Shuffled({}, setting.seed, len(rows), said)
         return Labels(exchange(known, setting.seed), setting.seed, len(rows))

@@ -15,11 +15,11 @@ from harness.errors import PluginError
 from harness.interfaces import Adapted, Trainable, TrainingJob, cannot_train
 from harness.records import LabelBudget
 from harness.templates import render_input
-from harness_strategies.drawing import SHOTS, drawn, one_size, said_of
+from harness_strategies.drawing import SHOTS, SIZES, drawn, one_size, said_of
 from harness_strategies.whereabouts import placed
 
 if TYPE_CHECKING:
-    from harness.interfaces import Model, Setting, TaskView
+    from harness.interfaces import Model, Setting, Sizes, TaskView
     from harness.records import TaskSpec
 
 PLAN = ("pairs", "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "max_tokens")
@@ -59,6 +59,7 @@ class SetFit:
     max_tokens: Annotated[int, Field(ge=1)] = 256
 
     reads: ClassVar[frozenset[str]] = frozenset({"train"})
+    sizes: ClassVar[Sizes] = SIZES
 
     def __post_init__(self) -> None:
         one_size(self.shots, self.train_size)

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.errors import ParameterError
+from harness.interfaces import Sizes
 from harness.sampling import draw, draw_each, few
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 SHOTS = 16
 """Rows of each label for methods made for few, unless told (Gao et al. 2021)."""
+
+SIZES = Sizes(rows="train_size", per_label="shots")
+"""The parameters by which these strategies are told how many rows to learn from."""
 
 
 def one_size(shots: int | None, train_size: int | None) -> None:

@@ -14,16 +14,16 @@ from harness.answers import classify, decide
 from harness.interfaces import Adapted, Trainable, TrainingJob, cannot_train
 from harness.records import LabelBudget
 from harness.templates import render_input
-from harness_strategies.drawing import drawn_both, said_of
+from harness_strategies.drawing import SIZES, drawn_both, one_size, said_of
 from harness_strategies.whereabouts import placed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.interfaces import Model, Setting, TaskView
+    from harness.interfaces import Model, Setting, Sizes, TaskView
     from harness.records import Sample, TaskSpec
 
-OWN = frozenset({"train_size"})
+OWN = frozenset({"train_size", "shots"})
 """Parameters of the strategy that are none of the training itself."""
 
 
@@ -47,6 +47,10 @@ class FineTune:
         gradient_checkpointing: less memory for a third more time.
         train_size: a seeded stratified draw of this many training rows, and of no more validation rows; all where it is
             not given.
+        shots: instead, this many training rows of each label, and as many validation rows at most.
+
+    Raises:
+        ParameterError: when both `shots` and `train_size` are given.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 3
@@ -60,9 +64,14 @@ class FineTune:
     accumulation: Annotated[int, Field(ge=1)] = 1
     gradient_checkpointing: bool = False
     train_size: Annotated[int, Field(ge=1)] | None = None
+    shots: Annotated[int, Field(ge=1)] | None = None
 
     method: ClassVar[str] = "head"
     reads: ClassVar[frozenset[str]] = frozenset({"train", "validation"})
+    sizes: ClassVar[Sizes] = SIZES
+
+    def __post_init__(self) -> None:
+        one_size(self.shots, self.train_size)
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs a model that can be trained that way, and labels."""
@@ -79,7 +88,7 @@ class FineTune:
         assert isinstance(model, Trainable)  # noqa: S101 - refuses() has seen to it
         given = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name not in OWN}
         understood = {name: value for name, value in given.items() if name in model.hyperparameters}
-        train, validation = drawn_both(task, None, self.train_size, setting.seed)
+        train, validation = drawn_both(task, self.shots, self.train_size, setting.seed)
         job = _job(model, task.spec, (train, validation), setting, self.method, understood)
         trained = model.train(job)
         notes = (*self._unused(model, given), *self._sizes(task, train, validation))
@@ -96,11 +105,11 @@ class FineTune:
 
     def _sizes(self, task: TaskView, train: Sequence[Sample], validation: Sequence[Sample]) -> tuple[str, ...]:
         """How many rows there were to train on, and how many the epoch was chosen on where that is fewer than all."""
-        said = said_of(task.spec, train, None, self.train_size)
+        said = said_of(task.spec, train, self.shots, self.train_size)
         whole = len(task.samples("validation"))
         if len(validation) == whole:
             return (said,)
-        return (said, f"{len(validation)} of {whole} validation rows, no more than train_size")
+        return (said, f"{len(validation)} of {whole} validation rows, no more than training rows")
 
 
 def _job(

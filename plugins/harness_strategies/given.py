@@ -33,6 +33,9 @@ class Giver(Protocol):
     def wrong(self, sample: Sample) -> Sample:
         """The sample with the context of another one."""
 
+    def prepare(self, samples: Sequence[Sample], *, wrong: bool) -> None:
+        """Get ready to give these samples their contexts, or wrong ones; what it was ready for before is forgotten."""
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -59,6 +62,26 @@ class Labels:
         known = sorted(self.exchanged)
         drawn = known[derived(self.seed, sample.id) % len(known)]
         return dataclasses.replace(sample, context=self.exchanged.get(sample.context, drawn))
+
+    def prepare(self, samples: Sequence[Sample], *, wrong: bool) -> None:
+        """Nothing is to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffled(Labels):
+    """The same, where the control draws contexts from those of the training rows: now and then the right one.
+
+    Attributes:
+        drawn: the context of each training row that has one.
+    """
+
+    drawn: Sequence[str] = ()
+
+    def wrong(self, sample: Sample) -> Sample:
+        """A sample without a context keeps none."""
+        if sample.context is None:
+            return sample
+        return dataclasses.replace(sample, context=self.drawn[derived(self.seed, sample.id) % len(self.drawn)])
 
 
 def exchange(contexts: Collection[str], seed: int) -> dict[str, str]:
@@ -107,15 +130,28 @@ class Retrieved:
 
     def wrong(self, sample: Sample) -> Sample:
         """The sample with the passages nearest to another text of the collection."""
-        text = render_input(self._spec, sample)
-        return self._given(sample, self._all[derived(self._setting.seed, sample.id) % len(self._all)], never=text)
+        return self._given(sample, self._other(sample), never=render_input(self._spec, sample))
+
+    def prepare(self, samples: Sequence[Sample], *, wrong: bool) -> None:
+        """Embed what is asked for them, all in one call for each collection."""
+        asked: dict[str | None, list[str]] = {}
+        for sample in samples:
+            query = self._other(sample) if wrong else render_input(self._spec, sample)
+            asked.setdefault(self._key(sample.context), []).append(query)
+        for key, queries in asked.items():
+            self._collection(key).ranker.prepare(queries)
+
+    def _other(self, sample: Sample) -> str:
+        return self._all[derived(self._setting.seed, sample.id) % len(self._all)]
 
     def _given(self, sample: Sample, query: str, never: str = "") -> Sample:
-        return with_passages(sample, self._collection(sample.context).nearest(query, self._k, never))
+        return with_passages(sample, self._collection(self._key(sample.context)).nearest(query, self._k, never))
 
-    def _collection(self, context: str | None) -> Passages:
-        """The passages of one context; all of them for a context that has none, or where a file was named."""
-        key = context if self._file is None and context in self._texts else _ALL
+    def _key(self, context: str | None) -> str | None:
+        """The context whose passages are searched: all of them for one that has none, or where a file was named."""
+        return context if self._file is None and context in self._texts else _ALL
+
+    def _collection(self, key: str | None) -> Passages:
         if key not in self._found:
             texts = self._all if key == _ALL else self._texts[key]
             self._found[key] = Passages(texts, ranker(texts, self._by, self._model, self._setting))
@@ -144,8 +180,14 @@ class GivenView:
         rows = self.task.samples(split)
         if self.said and isinstance(self.giver, Labels):
             return rows  # they have theirs
+        if self.said:
+            self.giver.prepare(rows, wrong=False)
         return [self.giver.own(row) if self.said else unsaid(row) for row in rows]
 
     def conditioned(self, condition: Condition) -> GivenView:
         """The same, conditioned."""
         return dataclasses.replace(self, task=self.task.conditioned(condition))
+
+    def unscored(self, texts: Sequence[str]) -> Sequence[str]:
+        """As the task's own."""
+        return self.task.unscored(texts)

@@ -16,12 +16,13 @@ from harness.errors import ModelError, TrainingError
 from harness.interfaces import Adapted, Trained
 from harness.records import Embed, Embedded, LabelBudget
 from harness.templates import render_input
+from harness_strategies.drawing import SIZES, drawn, one_size
 from harness_strategies.retrieval import ByCosine, Encoder, RowSearch, models_of, unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.interfaces import Model, Setting, TaskView
+    from harness.interfaces import Model, Setting, Sizes, TaskView
     from harness.records import Component, Prediction, Request, Response, Sample, TaskSpec
 
 
@@ -35,13 +36,24 @@ class NeighbourVote:
         k: how many rows vote.
         encoder: the model that embeds; the adapted one itself unless told.
         weighted: whether a vote counts as much as its cosine (none below 0) instead of 1.
+        train_size: a seeded stratified draw of this many training rows that may vote; all where it is not given.
+        shots: instead, this many training rows of each label.
+
+    Raises:
+        ParameterError: when both `shots` and `train_size` are given.
     """
 
     k: Annotated[int, Field(ge=1)] = 8
     encoder: str | None = None
     weighted: bool = False
+    train_size: Annotated[int, Field(ge=1)] | None = None
+    shots: Annotated[int, Field(ge=1)] | None = None
 
     reads: ClassVar[frozenset[str]] = frozenset({"train"})
+    sizes: ClassVar[Sizes] = SIZES
+
+    def __post_init__(self) -> None:
+        one_size(self.shots, self.train_size)
 
     @property
     def models(self) -> tuple[Component, ...]:
@@ -63,7 +75,8 @@ class NeighbourVote:
             TrainingError: when there are none.
             ModelError: when the encoder gives no embeddings.
         """
-        spec, pool = task.spec, task.samples("train")
+        spec = task.spec
+        pool = drawn(task.samples("train"), self.shots, self.train_size, setting.seed)
         if not len(pool):
             raise TrainingError("there are no training rows that could vote")
         notes = () if len(pool) >= self.k else (f"{len(pool)} votes: the training rows are no more than that",)

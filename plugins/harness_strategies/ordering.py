@@ -3,35 +3,77 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.seeds import derived
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-Order: TypeAlias = Literal["auto", "seeded", "rows", "similar-last", "similar-first"]
+    from harness.promptparts import Order
 
 
-def ordered(picked: Sequence[int], order: Order, *, similar: bool, seed: int, name: str) -> list[int]:
-    """Put chosen rows into an order.
+class Rows:
+    """The training split's own order: sets of which the first rows are the same share a prefix, which is read once."""
 
-    `auto` keeps what the selector drew, and puts what a search found with the most similar row last, next to the
-    question (Liu et al. 2022, arXiv:2101.06804). `rows` is the training split's own order: sets of which the first rows
-    are the same share a prefix, which engines read once. `seeded` is shuffled, for each sample by itself.
+    by_similarity: ClassVar[bool] = False
 
-    Args:
-        picked: numbers of rows, as they were selected; where `similar`, the most similar one first.
-        order: see above.
-        similar: whether a search found them.
-        seed: of the trial.
-        name: of the sample; empty where all samples share the demonstrations.
-    """
-    if order == "rows":
+    def order(self, picked: Sequence[int], *, similar: bool, seed: int, name: str) -> list[int]:
+        """Sorted."""
+        del similar, seed, name
         return sorted(picked)
-    if order == "seeded":
+
+
+class Seeded:
+    """Shuffled, for each sample by itself."""
+
+    by_similarity: ClassVar[bool] = False
+
+    def order(self, picked: Sequence[int], *, similar: bool, seed: int, name: str) -> list[int]:
+        """By the trial's seed and the sample's name."""
+        del similar
         shuffled = sorted(picked)
         random.Random(derived(seed, f"order {name}")).shuffle(shuffled)
         return shuffled
-    last = order == "similar-last" or (order == "auto" and similar)
-    return list(reversed(picked)) if last else list(picked)
+
+
+class SimilarFirst:
+    """The most similar row first."""
+
+    by_similarity: ClassVar[bool] = True
+
+    def order(self, picked: Sequence[int], *, similar: bool, seed: int, name: str) -> list[int]:
+        """As they were found."""
+        del similar, seed, name
+        return list(picked)
+
+
+class SimilarLast:
+    """The most similar row last, next to the question (Liu et al. 2022, arXiv:2101.06804)."""
+
+    by_similarity: ClassVar[bool] = True
+
+    def order(self, picked: Sequence[int], *, similar: bool, seed: int, name: str) -> list[int]:
+        """The reverse of how they were found."""
+        del similar, seed, name
+        return list(reversed(picked))
+
+
+class Auto:
+    """What a selector drew as it was drawn; what a search found with the most similar row last."""
+
+    by_similarity: ClassVar[bool] = False
+
+    def order(self, picked: Sequence[int], *, similar: bool, seed: int, name: str) -> list[int]:
+        """By where they come from."""
+        del seed, name
+        return list(reversed(picked)) if similar else list(picked)
+
+
+ORDERS: Mapping[str, Order] = {
+    "auto": Auto(),
+    "rows": Rows(),
+    "seeded": Seeded(),
+    "similar-first": SimilarFirst(),
+    "similar-last": SimilarLast(),
+}

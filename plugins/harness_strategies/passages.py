@@ -5,18 +5,15 @@ A passage is never the input itself.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from harness.errors import DataError
 from harness.sampling import normalised
 from harness_strategies.retrieval import ByCosine, ByWords, Encoder, unit
+from harness_strategies.textfile import read_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,47 +66,6 @@ def ranker(texts: Sequence[str], by: Retriever, model: Model, setting: Setting) 
     return ByCosine(unit(encoder.embed(texts)), encoder)
 
 
-def digest_of(path: str) -> str:
-    """SHA-256 of a file of passages.
-
-    Raises:
-        DataError: when it can't be read.
-    """
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError as error:
-        raise DataError(f"can't read the passages: {error.strerror or error}", where=path) from error
-
-
 def read_passages(path: str) -> list[str]:
-    """The passages of a file: JSONL with a `text` each, or a text file with blank lines between them.
-
-    Raises:
-        DataError: when it can't be read, or holds none, naming file and line.
-    """
-    file = Path(path)
-    try:
-        written = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"can't read the passages: {error}", where=path) from error
-    pieces = _jsonl(path, written) if file.suffix.lower() == ".jsonl" else written.split("\n\n")
-    passages = [" ".join(piece.split()) for piece in pieces if piece.strip()]
-    if not passages:
-        raise DataError("the file has no passages", where=path)
-    return passages
-
-
-def _jsonl(path: str, written: str) -> list[str]:
-    texts: list[str] = []
-    for number, line in enumerate(written.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"is no JSON: {error}", where=f"{path}:{number}") from error
-        text = row.get("text") if isinstance(row, dict) else None
-        if not isinstance(text, str):
-            raise DataError("has no `text`", where=f"{path}:{number}", hint='write {"text": "the passage"}')
-        texts.append(text)
-    return texts
+    """The passages of a file, a line each; raises as `read_texts`."""
+    return [" ".join(text.split()) for text in read_texts(path, "passages")]

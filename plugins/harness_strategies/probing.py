@@ -14,12 +14,12 @@ from harness.errors import PluginError
 from harness.interfaces import Adapted
 from harness.records import LabelBudget
 from harness.templates import render_input
-from harness_strategies.drawing import drawn_both, one_size
+from harness_strategies.drawing import SIZES, drawn_both, one_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.interfaces import Model, Setting, TaskView
+    from harness.interfaces import Model, Setting, Sizes, TaskView
     from harness.records import Sample, TaskSpec
 
 
@@ -46,6 +46,7 @@ class LinearProbe:
     shots: Annotated[int, Field(ge=1)] | None = None
 
     reads: ClassVar[frozenset[str]] = frozenset({"train", "validation"})
+    sizes: ClassVar[Sizes] = SIZES
 
     def __post_init__(self) -> None:
         one_size(self.shots, self.train_size)

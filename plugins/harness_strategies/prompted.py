@@ -10,21 +10,17 @@ from typing import TYPE_CHECKING
 from harness.answers import choose, decide, fills
 from harness.errors import ModelError
 from harness.interfaces import Adapted
+from harness.promptparts import Question
 from harness.records import LabelBudget, Usage
 from harness.templates import render_head
-from harness_strategies.calibration import CALIBRATORS, calibrated, log_prior
-from harness_strategies.scorers import SCORERS, Question
+from harness_strategies.scorers import Sum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from harness.interfaces import Engine, Model, Setting
+    from harness.promptparts import Calibrator, Correction, Scorer
     from harness.records import Chat, Prediction, Request, Response, Sample, TaskSpec
-    from harness_strategies.calibration import Calibration
-    from harness_strategies.scorers import Scoring
 
 CLOZE = "asked by cloze: an answer stands in the place of masks, one for each of its tokens"
 
@@ -36,12 +32,14 @@ class Demonstrations:
     Attributes:
         fixed: the same for all samples.
         search: finds those of one sample, where each has its own.
+        prepare: tells the search which samples it will be asked for, all at once.
         budget: the labels and texts that choosing them has used.
         notes: what is worth saying of them.
     """
 
     fixed: tuple[Sample, ...] = ()
     search: Callable[[Sample], tuple[Sample, ...]] | None = None
+    prepare: Callable[[Sequence[Sample]], None] | None = None
     budget: LabelBudget = field(default_factory=LabelBudget)
     notes: tuple[str, ...] = ()
 
@@ -52,10 +50,19 @@ class Demonstrations:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The names of scorer and calibrator, how many texts the calibrator may see, and how a chat template is used."""
+    """Scorer and calibrator.
 
-    scoring: Scoring = "sum"
-    calibrate: Calibration = "none"
+    Attributes:
+        scoring: the scorer's name.
+        calibrate: the calibrator's name; `none` where there is none.
+        texts: how many texts the calibrator may see.
+        chat: how a chat template is used.
+    """
+
+    scoring: str = "sum"
+    scorer: Scorer = field(default_factory=Sum)
+    calibrate: str = "none"
+    calibrator: Calibrator | None = None
     texts: int = 128
     chat: Chat = "auto"
 
@@ -68,7 +75,7 @@ class Asking:
     model: Model
     seed: int
     shown: Demonstrations
-    scoring: Scoring
+    scorer: Scorer
     chat: Chat
 
     def question(self, sample: Sample, shown: tuple[Sample, ...]) -> Question:
@@ -77,18 +84,18 @@ class Asking:
 
     def requests(self, sample: Sample) -> tuple[Request, ...]:
         """What to ask for a sample."""
-        return SCORERS[self.scoring].requests(self.question(sample, self.shown.of(sample)))
+        return self.scorer.requests(self.question(sample, self.shown.of(sample)))
 
     def scores(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         """A score a choice."""
-        return SCORERS[self.scoring].scores(self.question(sample, ()), responses)
+        return self.scorer.scores(self.question(sample, ()), responses)
 
-    def decide(self, prior: NDArray[np.float64] | None, sample: Sample, responses: Sequence[Response]) -> Prediction:
-        """The choice with the highest score, calibrated where there is a prior."""
+    def decide(self, correction: Correction | None, sample: Sample, responses: Sequence[Response]) -> Prediction:
+        """The choice with the highest score, corrected where there is a calibrator."""
         scores = self.scores(sample, responses)
         usage = _total([response.usage for response in responses])
-        if prior is not None and max(scores) > float("-inf"):
-            scores = calibrated(scores, prior)
+        if correction is not None and max(scores) > float("-inf"):
+            scores = correction.apply(scores)
         return choose(self.spec, sample, scores, usage)
 
 
@@ -100,30 +107,32 @@ def adapted(
     Raises:
         ModelError: when there is nothing to calibrate with.
     """
-    asking = Asking(spec, model, setting.seed, shown, parts.scoring, parts.chat)
+    asking = Asking(spec, model, setting.seed, shown, parts.scorer, parts.chat)
     cloze = spec.kind != "generation" and fills(model.answers)
     notes = (*shown.notes, CLOZE) if cloze else shown.notes
-    plain = parts.scoring == "sum" and parts.calibrate == "none"
+    plain = parts.scoring == "sum" and parts.calibrator is None
     found = Adapted(
-        asking.requests, partial(decide, spec) if plain else partial(asking.decide, None), None, notes, shown.budget
+        asking.requests,
+        partial(decide, spec) if plain else partial(asking.decide, None),
+        notes=notes,
+        budget=shown.budget,
+        prepare=shown.prepare,
     )
-    if parts.calibrate == "none":
+    if parts.calibrator is None:
         return found
     if setting.dry:
         return replace(found, notes=(*notes, f"calibrate={parts.calibrate} asks the model, which is not loaded"))
-    prior, said, used = _calibration(asking, parts, pool, setting)
-    unlabelled = 0 if parts.calibrate == "contextual" else used
-    budget = replace(shown.budget, unlabelled=shown.budget.unlabelled + unlabelled)
-    return replace(found, decide=partial(asking.decide, prior), notes=(*notes, said), budget=budget)
+    correction, said, drawn = _calibration(asking, parts, parts.calibrator, pool, setting)
+    budget = replace(shown.budget, unlabelled=shown.budget.unlabelled + drawn)
+    return replace(found, decide=partial(asking.decide, correction), notes=(*notes, said), budget=budget)
 
 
 def _calibration(
-    asking: Asking, parts: Parts, pool: Sequence[Sample], setting: Setting
-) -> tuple[NDArray[np.float64], str, int]:
-    """The prior, what is to be said of it, and how many inputs were asked."""
-    calibrator = CALIBRATORS[parts.calibrate]
+    asking: Asking, parts: Parts, calibrator: Calibrator, pool: Sequence[Sample], setting: Setting
+) -> tuple[Correction, str, int]:
+    """The correction, what is to be said of it, and how many training texts it has seen."""
     shown = {sample.id for sample in asking.shown.fixed}
-    left = [sample for sample in pool if sample.id not in shown]
+    left = [sample for sample in pool if sample.id not in shown] if calibrator.draws else []
     samples = calibrator.samples(asking.spec, left, parts.texts, random.Random(f"calibrate {setting.seed}"))
     if not samples:
         raise ModelError(
@@ -131,14 +140,16 @@ def _calibration(
             hint="lower k, or leave it out",
         )
     scores, calls = _scores(asking, setting.engine(asking.model), samples)
-    prior = log_prior(scores)
-    said = ", ".join(f"{label} {share:.3f}" for label, share in zip(asking.spec.labels, _shares(prior), strict=True))
-    note = f"calibrated on {calibrator.said(len(samples))}, {calls} model calls; the prior: {said}"
-    return prior, note, len(samples)
+    correction = calibrator.fit(asking.spec, scores)
+    said = f"calibrated on {calibrator.said(len(samples))}, {calls} model calls"
+    note = f"{said}; {correction.said}" if correction.said else said
+    return correction, note, len(samples) if calibrator.draws else 0
 
 
 def _scores(asking: Asking, engine: Engine, samples: Sequence[Sample]) -> tuple[list[tuple[float, ...]], int]:
     """A row of scores a sample, all asked in one call, and the number of requests."""
+    if asking.shown.prepare is not None:
+        asking.shown.prepare(samples)
     asked = [asking.requests(sample) for sample in samples]
     responses = iter(engine.run([request for requests in asked for request in requests]))
     rows = [
@@ -146,12 +157,6 @@ def _scores(asking: Asking, engine: Engine, samples: Sequence[Sample]) -> tuple[
         for sample, requests in zip(samples, asked, strict=True)
     ]
     return rows, sum(map(len, asked))
-
-
-def _shares(prior: NDArray[np.float64]) -> list[float]:
-    from numpy import exp
-
-    return [float(share) for share in exp(prior)]
 
 
 def _total(usages: Sequence[Usage]) -> Usage:

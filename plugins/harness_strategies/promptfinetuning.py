@@ -16,13 +16,13 @@ from harness.answers import ask, decide
 from harness.interfaces import Adapted, Trainable, TrainingJob, cannot_train
 from harness.records import LabelBudget, Prompt
 from harness.templates import render_head, render_input, render_query
-from harness_strategies.drawing import SHOTS, drawn_both, one_size, said_of
+from harness_strategies.drawing import SHOTS, SIZES, drawn_both, one_size, said_of
 from harness_strategies.whereabouts import placed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.interfaces import Model, Setting, TaskView
+    from harness.interfaces import Model, Setting, Sizes, TaskView
     from harness.records import Request, Sample, TaskSpec
 
 PLAN = ("epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "max_tokens", "patience", "joint")
@@ -64,6 +64,7 @@ class PromptFineTune:
     patience: Annotated[int, Field(ge=1)] = 3
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt", "train", "validation"})
+    sizes: ClassVar[Sizes] = SIZES
 
     def __post_init__(self) -> None:
         one_size(self.shots, self.train_size)

@@ -1,7 +1,7 @@
 """Zero-shot and few-shot prompting: argmax of log p(v(y) | P(x)), or a generated answer (Brown et al. 2020).
 
 A prompt strategy is made of five parts that know nothing of one another: the task's template with its verbalizer, a
-selector and an order of demonstrations, a scorer and a calibrator.
+selector and an order of demonstrations, a scorer and a calibrator. All but the template are registered names.
 
 A masked language model is asked by cloze: argmax of log p([MASK] = v(y) | P(x) [MASK]) (Schick & Schuetze 2021).
 """
@@ -9,30 +9,29 @@ A masked language model is asked by cloze: argmax of log p([MASK] = v(y) | P(x) 
 from __future__ import annotations
 
 import dataclasses
-import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from harness.answers import classify, decide, fills
+from harness.components import parameters_of
 from harness.errors import ParameterError
-from harness.interfaces import Adapted, Chats, ExplainsItself
-from harness.records import Chat, Component, LabelBudget
-from harness.templates import render_input
-from harness_strategies.calibration import Calibration, refuses_calibration
-from harness_strategies.ordering import Order, ordered
+from harness.interfaces import Adapted, Chats, ExplainsItself, Sizes
+from harness.promptparts import FindsParts  # noqa: TC001 - the core evaluates the annotations of parameters
+from harness.records import Chat, Component
+from harness.templates import alike
+from harness_strategies.builtin import OWN
+from harness_strategies.demonstrations import Choice, chosen
 from harness_strategies.prompted import Demonstrations, Parts, adapted
-from harness_strategies.retrieval import Encoder, models_of
-from harness_strategies.scorers import Scoring, refuses_scoring
-from harness_strategies.selection import EMBEDS, SEARCHES, SELECTORS, Pool, Select
+from harness_strategies.retrieval import models_of
+from harness_strategies.scorers import refuses_scoring
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from harness.interfaces import Model, Setting, TaskView
-    from harness.records import RequestKind, Sample, TaskSpec
+    from harness.promptparts import Calibrator
+    from harness.records import RequestKind, TaskSpec
 
 
 OWN_PROMPTS = "the task makes its own prompts and chooses its demonstrations"
@@ -43,21 +42,38 @@ class ZeroShot:
     """The task's prompt, and nothing else. A model that classifies by itself is given the bare input instead.
 
     Args:
-        scoring: how a choice is scored, see `harness_strategies.scorers`.
-        calibrate: what is taken off the scores, see `harness_strategies.calibration`.
+        scoring: how a choice is scored: a registered scorer, see `harness_strategies.scorers`.
+        calibrate: what is taken off the scores: `none`, or a registered calibrator, see
+            `harness_strategies.calibration`.
         calibration_texts: unlabelled training texts of `calibrate=batch`, at most.
         chat: how a chat template is used, see `harness.records.Prompt`.
+        parts: where scorers and calibrators are found.
+
+    Raises:
+        UnknownNameError: for a scorer or calibrator that nobody has registered.
     """
 
-    scoring: Scoring = "sum"
-    calibrate: Calibration = "none"
+    scoring: str = "sum"
+    calibrate: str = "none"
     calibration_texts: Annotated[int, Field(ge=1)] = 128
     chat: Chat = "auto"
+    parts: FindsParts = field(default=OWN, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _found(self)
+
+    @property
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """Scorer and calibrator."""
+        return _scores_by(self)
+
+    prompts: ClassVar[bool] = True
 
     @property
     def reads(self) -> frozenset[str]:
-        """The prompt; for `calibrate=batch` texts of the training split too."""
-        return frozenset({"prompt", "train"} if self.calibrate == "batch" else {"prompt"})
+        """The prompt; for a calibrator that draws texts the training split too."""
+        calibrator = _calibrator(self)
+        return frozenset({"prompt"} if calibrator is None or not calibrator.draws else {"prompt", "train"})
 
     @property
     def demonstrations(self) -> int:
@@ -86,8 +102,7 @@ class ZeroShot:
         if self._is_given_inputs(model, task.spec):
             return Adapted(partial(classify, task.spec), partial(decide, task.spec))
         pool = task.samples("train") if "train" in self.reads else ()
-        parts = Parts(self.scoring, self.calibrate, self.calibration_texts, self.chat)
-        return adapted(model, task.spec, Demonstrations(), parts, pool, setting)
+        return adapted(model, task.spec, Demonstrations(), _found(self), pool, setting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,42 +111,56 @@ class FewShot:
 
     Args:
         k: number of demonstrations.
-        select: how they are chosen, see `harness_strategies.selection`; `bm25` and `knn` choose for each sample.
-        order: how they stand, see `harness_strategies.ordering`.
+        select: how they are chosen: a registered selector, see `harness_strategies.selection`; `bm25` and `knn` choose
+            for each sample.
+        order: how they stand: a registered order, see `harness_strategies.ordering`.
         encoder: the model that embeds, for `knn`, `diverse` and `votek`; the adapted one itself unless told.
-        scoring: as in `zero-shot`, likewise the next two.
+        scoring: as in `zero-shot`, likewise the next ones.
         calibrate: see `zero-shot`.
         calibration_texts: see `zero-shot`.
         chat: see `zero-shot`.
+        parts: where selectors, orders, scorers and calibrators are found.
 
     Raises:
+        UnknownNameError: for a part that nobody has registered.
         ParameterError: for parts that make no sense together.
     """
 
     k: Annotated[int, Field(ge=1)] = 8
-    select: Select = "balanced"
-    order: Order = "auto"
+    select: str = "balanced"
+    order: str = "auto"
     encoder: str | None = None
-    scoring: Scoring = "sum"
-    calibrate: Calibration = "none"
+    scoring: str = "sum"
+    calibrate: str = "none"
     calibration_texts: Annotated[int, Field(ge=1)] = 128
     chat: Chat = "auto"
+    parts: FindsParts = field(default=OWN, compare=False, repr=False)
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt", "train"})
+    prompts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        searches = self.select in SEARCHES
-        if self.order.startswith("similar") and not searches:
+        searches = self._choice().selector.searches
+        calibrator = _found(self).calibrator
+        if calibrator is not None and not calibrator.draws and searches:
             raise ParameterError(
-                f"order={self.order} needs a search (select=bm25 or knn): select={self.select} compares with no sample"
-            )
-        if self.encoder is not None and self.select not in EMBEDS:
-            raise ParameterError(f"encoder={self.encoder} has no use: select={self.select} embeds nothing")
-        if self.calibrate == "contextual" and searches:
-            raise ParameterError(
-                f"calibrate=contextual needs one prompt for all samples, and select={self.select} makes one for each",
+                f"calibrate={self.calibrate} needs one prompt for all samples, and select={self.select} makes one for"
+                " each",
                 hint="use calibrate=batch",
             )
+
+    def _choice(self) -> Choice:
+        return Choice.found(self.parts, self.k, self.select, self.order, self.encoder)
+
+    @property
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """Selector, order, scorer and calibrator."""
+        return (("selector", self.select), ("order", self.order), *_scores_by(self))
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The number of demonstrations; a search for each sample knows of every training label, whatever `k` is."""
+        return None if self._choice().selector.searches else Sizes(rows="k")
 
     @property
     def demonstrations(self) -> int:
@@ -154,50 +183,38 @@ class FewShot:
         """Needs log-likelihoods, fillings or generation; embeddings for some selectors."""
         if spec.kind == "external":
             return None if self == FewShot(self.k) else f"{OWN_PROMPTS}: few-shot says their number alone, k={self.k}"
-        if self.select in EMBEDS and self.encoder is None and "Embed" not in model.answers:
-            return f"select={self.select} needs embeddings, which the model does not give: name an encoder"
-        return _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
+        return self._choice().refuses(model) or _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Choose the demonstrations, or get ready to: from the training rows that repeat no scored row."""
         pool = task.samples("train")
-        shown = self._demonstrations(model, pool, task.spec, setting)
-        parts = Parts(self.scoring, self.calibrate, self.calibration_texts, self.chat)
-        return adapted(model, task.spec, shown, parts, pool, setting)
+        shown = chosen(self._choice(), model, pool, task.spec, setting)
+        return adapted(model, task.spec, shown, _found(self), pool, setting)
 
-    def _demonstrations(self, model: Model, pool: Sequence[Sample], spec: TaskSpec, setting: Setting) -> Demonstrations:
-        few = () if len(pool) >= self.k else (f"{len(pool)} demonstrations: the training rows are no more than that",)
-        select = self.select
-        if select in EMBEDS and setting.dry:
-            select = "first"
-            few = (
-                *few,
-                f"the first training rows are shown: select={self.select} asks an encoder, which is not loaded",
-            )
-        encoder = Encoder(model, self.encoder, setting) if select in EMBEDS else None
-        rng = random.Random(f"few-shot {setting.seed}")
-        held = Pool(spec, pool, lambda: [render_input(spec, one) for one in pool], rng, encoder)
-        found = SELECTORS[select](held, self.k) if len(pool) else []
-        if isinstance(found, list):
-            put = ordered(found, self.order, similar=False, seed=setting.seed, name="")
-            chosen = tuple(pool[at] for at in put)
-            # The other rows were looked at without their labels, where their embeddings were compared.
-            others = len(pool) - len(chosen) if select in EMBEDS else 0
-            return Demonstrations(chosen, None, LabelBudget(len(chosen), unlabelled=others), few)
 
-        def search(sample: Sample) -> tuple[Sample, ...]:
-            near = found.nearest(sample, render_input(spec, sample), self.k)
-            put = ordered(near, self.order, similar=True, seed=setting.seed, name=sample.id)
-            return tuple(pool[at] for at in put)
+def _calibrator(strategy: ZeroShot | FewShot) -> Calibrator | None:
+    if strategy.calibrate == "none":
+        return None
+    found: Calibrator = strategy.parts.part("calibrator", strategy.calibrate)
+    return found
 
-        return Demonstrations((), search, LabelBudget(len(pool)), few)
+
+def _found(strategy: ZeroShot | FewShot) -> Parts:
+    scorer = strategy.parts.part("scorer", strategy.scoring)
+    calibrator = _calibrator(strategy)
+    return Parts(strategy.scoring, scorer, strategy.calibrate, calibrator, strategy.calibration_texts, strategy.chat)
+
+
+def _scores_by(strategy: ZeroShot | FewShot) -> tuple[tuple[str, str], ...]:
+    scorer = ("scorer", strategy.scoring)
+    return (scorer,) if strategy.calibrate == "none" else (scorer, ("calibrator", strategy.calibrate))
 
 
 def _uncalibrated(name: str, strategy: ZeroShot | FewShot) -> Component | None:
     if strategy.calibrate == "none":
         return None
-    parameters = dataclasses.asdict(dataclasses.replace(strategy, calibrate="none", calibration_texts=128))
-    return Component(name, None, parameters)
+    plain: dict[str, Any] = {"calibrate": "none", "calibration_texts": 128}
+    return Component(name, None, parameters_of(dataclasses.replace(strategy, **plain)))
 
 
 def _classifies(model: Model, spec: TaskSpec) -> bool:
@@ -215,18 +232,32 @@ def _refuses_prompt(model: Model, spec: TaskSpec) -> str | None:
 
 
 def _refuses_parts(strategy: ZeroShot | FewShot, model: Model, spec: TaskSpec) -> str | None:
+    parts = _found(strategy)
     return (
-        refuses_scoring(strategy.scoring, spec, model.answers)
-        or refuses_calibration(strategy.calibrate, spec, strategy.scoring)
-        or _refuses_chat(strategy, model)
+        refuses_scoring(parts.scoring, parts.scorer, spec, model.answers)
+        or (None if parts.calibrator is None else parts.calibrator.refuses(spec, parts.scoring))
+        or refuses_chat(strategy.chat, model)
+        or _refuses_turns(strategy, spec)
+        or _refuses_channel(strategy)
     )
 
 
-def _refuses_chat(strategy: ZeroShot | FewShot, model: Model) -> str | None:
-    if strategy.chat in {"auto", "none"}:
-        return None
-    if strategy.scoring == "channel":
+def _refuses_channel(strategy: ZeroShot | FewShot) -> str | None:
+    if strategy.scoring == "channel" and strategy.chat in {"message", "turns"}:
         return f"scoring=channel scores the question, which chat={strategy.chat} gives to the user"
-    if isinstance(model, Chats) and model.chats:
+    return None
+
+
+def _refuses_turns(strategy: ZeroShot | FewShot, spec: TaskSpec) -> str | None:
+    """In turns, labels that differ by white space alone would be one."""
+    if strategy.chat != "turns":
         return None
-    return f"chat={strategy.chat} needs a chat template, which the model does not have"
+    found = alike({label: said.strip() for label, said in spec.labels.items()})
+    return f"without white space, as in turns, {found[1]}" if found else None
+
+
+def refuses_chat(chat: Chat, model: Model) -> str | None:
+    """Why a model can't be asked in its chat template; None where it can, or need not."""
+    if chat in {"auto", "none"} or (isinstance(model, Chats) and model.chats):
+        return None
+    return f"chat={chat} needs a chat template, which the model does not have"

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.interfaces import Engine, Model, Setting
-    from harness.records import Component, Sample, TaskSpec
+    from harness.promptparts import TextEncoder
+    from harness.records import Component, Response, Sample, TaskSpec
 
 
 class Encoder:
@@ -48,24 +49,32 @@ class Encoder:
         """The encoder in memory."""
         return self._embedder.engine
 
+    def load(self) -> None:
+        """Bring it into memory now, where it will be asked: that is no part of the time of the first question."""
+        _ = self.engine
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, D) vectors of training texts."""
         vectors = self._embedder.embed(texts).vectors
         self._known.update(zip(texts, vectors, strict=True))
         return vectors
 
-    def vector(self, text: str) -> NDArray[np.float32]:
-        """(D,): the vector of a text, computed now unless it is a training text.
+    def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, D) vectors of texts, computed now, all in one call, but for training texts.
 
         Raises:
             ModelError: when the engine answers something else.
         """
-        if text in self._known:
-            return self._known[text]
-        (response,) = self.engine.run([Embed(text)])
-        if not isinstance(response, Embedded):
-            raise ModelError(f"the encoder answered {type(response).__name__} where a vector was asked for")
-        return np.asarray(response.vector, np.float32)
+        new = list(dict.fromkeys(text for text in texts if text not in self._known))
+        responses = self.engine.run([Embed(text) for text in new]) if new else ()
+        computed = {text: _vector(response) for text, response in zip(new, responses, strict=True)}
+        return np.stack([computed[text] if text in computed else self._known[text] for text in texts])
+
+
+def _vector(response: Response) -> NDArray[np.float32]:
+    if not isinstance(response, Embedded):
+        raise ModelError(f"the encoder answered {type(response).__name__} where a vector was asked for")
+    return np.asarray(response.vector, np.float32)
 
 
 def models_of(encoder: str | None) -> tuple[Component, ...]:
@@ -84,6 +93,9 @@ class Ranker(Protocol):
 
     def scores(self, query: str) -> NDArray[np.floating]:
         """(n,) in the texts' order; more is nearer."""
+
+    def prepare(self, queries: Sequence[str]) -> None:
+        """Get ready for these queries; what it was ready for before is forgotten."""
 
 
 class ByWords:
@@ -113,6 +125,9 @@ class ByWords:
         found: NDArray[np.floating] = self._index.get_scores(words) if words else np.zeros(self._n, np.float32)
         return found
 
+    def prepare(self, queries: Sequence[str]) -> None:
+        """Nothing is gained by knowing them."""
+
 
 class ByCosine:
     """The cosine of embeddings.
@@ -122,13 +137,19 @@ class ByCosine:
         encoder: embeds queries, anew each time.
     """
 
-    def __init__(self, vectors: NDArray[np.float32], encoder: Encoder) -> None:
+    def __init__(self, vectors: NDArray[np.float32], encoder: TextEncoder) -> None:
         self._vectors = vectors
         self._encoder = encoder
+        self._ready: dict[str, NDArray[np.float32]] = {}
+
+    def prepare(self, queries: Sequence[str]) -> None:
+        """Embed them in one call."""
+        self._ready = dict(zip(queries, self._encoder.queries(queries), strict=True)) if queries else {}
 
     def scores(self, query: str) -> NDArray[np.floating]:
-        """(n,) float32 in [-1, 1]."""
-        return self.cosines(self._encoder.vector(query))
+        """(n,) float32 in [-1, 1]; embeds a query that it was not prepared for."""
+        vector = self._ready.get(query)
+        return self.cosines(self._encoder.queries([query])[0] if vector is None else vector)
 
     def cosines(self, vector: NDArray[np.float32]) -> NDArray[np.floating]:
         """(D,) vector of a query -> (n,)."""
@@ -153,6 +174,10 @@ class RowSearch:
         self._shown = shown_fields(spec)
         self._keys = [duplicate_key(sample, self._shown) for sample in samples]
         self._ranker = ranker
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Get ready for these texts."""
+        self._ranker.prepare(texts)
 
     def nearest(self, sample: Sample, text: str, k: int) -> list[int]:
         """Numbers of at most k rows, the most similar first, the first of equals first."""

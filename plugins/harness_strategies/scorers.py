@@ -11,73 +11,19 @@ With q the rendered prompt, x the bare input and v(y) how choice y is said:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING
 
 from harness.answers import ask, fills, said_choices
 from harness.errors import ModelError
 from harness.records import Filled, LogLikelihood, LogLikelihoods, Prompt
-from harness.templates import render_answer, render_choices, render_domain, render_input, render_query
+from harness.templates import render_answer, render_choices, render_domain, render_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.records import Chat, Request, RequestKind, Response, Sample, TaskSpec
-
-Scoring: TypeAlias = Literal["sum", "mean", "per-byte", "pmi", "channel"]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A sample behind its demonstrations.
-
-    Attributes:
-        head: the instruction with its separator.
-        shown: the demonstrations, in their order.
-        answers: the kinds of requests that the model answers.
-        seed: of sampling.
-        chat: how a chat template is used, see `harness.records.Prompt`.
-    """
-
-    spec: TaskSpec
-    sample: Sample
-    head: str
-    shown: tuple[Sample, ...]
-    answers: frozenset[RequestKind]
-    seed: int
-    chat: Chat = "auto"
-
-    @property
-    def prompt(self) -> Prompt:
-        """D_1 sep ... D_k sep P(x); in turns of a chat D_i is a question and its answer."""
-        spec = self.spec
-        pairs = [(render_query(spec, one), render_answer(spec, one)) for one in self.shown]
-        demonstrations = tuple(question + answer + spec.prompt.separator for question, answer in pairs)
-        turns = tuple((question, answer.strip()) for question, answer in pairs) if self.chat == "turns" else ()
-        return Prompt(render_query(spec, self.sample), demonstrations, self.head, self.chat, turns)
-
-    @property
-    def request(self) -> Request:
-        """What the prompt asks: each choice's likelihood, or an answer."""
-        return ask(self.spec, self.sample, self.prompt, seed=self.seed, answers=self.answers)
-
-
-class Scorer(Protocol):
-    """Two pure functions of a question."""
-
-    def refuses(self, spec: TaskSpec, answers: frozenset[RequestKind]) -> str | None:
-        """Why the choices of such a task can't be scored with such a model; None where they can."""
-
-    def requests(self, question: Question) -> tuple[Request, ...]:
-        """What to ask."""
-
-    def scores(self, question: Question, responses: Sequence[Response]) -> tuple[float, ...]:
-        """A score a choice, in the choices' order.
-
-        Raises:
-            ModelError: when the responses are no answer to the requests.
-        """
+    from harness.promptparts import Question, Scorer
+    from harness.records import Request, RequestKind, Response, TaskSpec
 
 
 class Sum:
@@ -188,12 +134,19 @@ def _values(question: Question, responses: Sequence[Response], count: int) -> li
     return found
 
 
-def refuses_scoring(scoring: Scoring, spec: TaskSpec, answers: frozenset[RequestKind]) -> str | None:
-    """Why a task's answers can't be scored in this way; None where they can."""
+def refuses_scoring(scoring: str, scorer: Scorer, spec: TaskSpec, answers: frozenset[RequestKind]) -> str | None:
+    """Why a task's answers can't be scored in this way; None where they can.
+
+    Args:
+        scoring: the scorer's name.
+        scorer: asked last.
+        spec: of the task.
+        answers: the kinds of requests that the model answers.
+    """
     if scoring == "sum":
         return None
     if spec.kind == "generation":
         return f"scoring={scoring} compares choices, and a generation has none"
     if "LogLikelihood" not in answers and not fills(answers):
         return f"scoring={scoring} needs log-likelihoods of choices, which the model does not give"
-    return SCORERS[scoring].refuses(spec, answers)
+    return scorer.refuses(spec, answers)

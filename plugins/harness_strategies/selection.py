@@ -13,9 +13,8 @@ knn       for each sample the rows with the most similar embeddings (Liu et al. 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -24,20 +23,9 @@ from harness.sampling import balanced
 from harness_strategies.retrieval import ByCosine, ByWords, RowSearch, unit
 
 if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
-    from harness.records import Sample, TaskSpec
-    from harness_strategies.retrieval import Encoder
-
-Select: TypeAlias = Literal["balanced", "random", "first", "bm25", "knn", "diverse", "votek"]
-
-SEARCHES = frozenset({"bm25", "knn"})
-"""Selectors that choose for each sample, and so know of every training label."""
-EMBEDS = frozenset({"knn", "diverse", "votek"})
-"""Selectors that need an encoder."""
+    from harness.promptparts import Pool, Search, Selector
 
 VOTERS = 150
 """Neighbours that a row votes for in vote-k, as Su et al. have them."""
@@ -45,63 +33,83 @@ DISCOUNT = 10.0
 """What each chosen row that a voter votes for takes from the voter's weight: it counts so many times less."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """What is chosen from.
+class _Chooses:
+    """Chooses one set for all samples, without embeddings."""
 
-    Attributes:
-        texts: what embeddings and BM25 read: `prompt.input` of each row.
-        encoder: embeds, for the selectors of `EMBEDS`.
-    """
-
-    spec: TaskSpec
-    samples: Sequence[Sample]
-    texts: Callable[[], list[str]]
-    rng: random.Random
-    encoder: Encoder | None = None
-
-    def vectors(self) -> NDArray[np.float32]:
-        """(n, D), each of length 1.
-
-        Raises:
-            ValueError: without an encoder.
-        """
-        if self.encoder is None:
-            raise ValueError("this selector needs an encoder")
-        return unit(self.encoder.embed(self.texts()))
+    embeds: ClassVar[bool] = False
+    searches: ClassVar[bool] = False
 
 
-class Search(Protocol):
-    """Finds rows for one sample."""
+class First(_Chooses):
+    """The first rows."""
 
-    def nearest(self, sample: Sample, text: str, k: int) -> list[int]:
-        """Numbers of at most k rows, the most similar first; never the sample itself or a row that repeats it."""
-
-
-class Selector(Protocol):
-    """Chooses k rows, or makes the search that will choose them for each sample."""
-
-    def __call__(self, pool: Pool, k: int) -> list[int] | Search:
-        """Numbers of rows in the order in which they are to stand, or a search."""
+    def select(self, pool: Pool, k: int) -> list[int]:
+        """In the file's order."""
+        return list(range(min(k, len(pool.samples))))
 
 
-def first(pool: Pool, k: int) -> list[int]:
-    """The first k rows, in the file's order."""
-    return list(range(min(k, len(pool.samples))))
-
-
-def drawn(pool: Pool, k: int) -> list[int]:
+class Random(_Chooses):
     """A seeded draw."""
-    return pool.rng.sample(range(len(pool.samples)), min(k, len(pool.samples)))
+
+    def select(self, pool: Pool, k: int) -> list[int]:
+        """Each row as likely as any other."""
+        return pool.rng.sample(range(len(pool.samples)), min(k, len(pool.samples)))
 
 
-def even(pool: Pool, k: int) -> list[int]:
+class Balanced(Random):
     """A seeded draw, balanced over the labels of a classification."""
-    if pool.spec.kind != "classification":
-        return drawn(pool, k)
-    held = list(pool.samples)
-    numbers = {id(sample): at for at, sample in enumerate(held)}
-    return [numbers[id(sample)] for sample in balanced(held, k, pool.rng)]
+
+    def select(self, pool: Pool, k: int) -> list[int]:
+        """As equally many of each label as there are; without labels as `Random`."""
+        if pool.spec.kind != "classification":
+            return Random.select(self, pool, k)
+        held = list(pool.samples)
+        numbers = {id(sample): at for at, sample in enumerate(held)}
+        return [numbers[id(sample)] for sample in balanced(held, k, pool.rng)]
+
+
+class Diverse(_Chooses):
+    """One row for each of k clusters of embeddings."""
+
+    embeds: ClassVar[bool] = True
+
+    def select(self, pool: Pool, k: int) -> list[int]:
+        """See `diverse`."""
+        return diverse(pool, k)
+
+
+class VoteK(_Chooses):
+    """Rows that many others have as neighbours."""
+
+    embeds: ClassVar[bool] = True
+
+    def select(self, pool: Pool, k: int) -> list[int]:
+        """See `votek`."""
+        return votek(pool, k)
+
+
+class Bm25:
+    """For each sample the rows with the same words."""
+
+    embeds: ClassVar[bool] = False
+    searches: ClassVar[bool] = True
+
+    def select(self, pool: Pool, k: int) -> Search:
+        """A search by words; it finds the k that it is asked for."""
+        del k
+        return RowSearch(pool.spec, pool.samples, ByWords(pool.texts()))
+
+
+class Knn:
+    """For each sample the rows with the most similar embeddings."""
+
+    embeds: ClassVar[bool] = True
+    searches: ClassVar[bool] = True
+
+    def select(self, pool: Pool, k: int) -> Search:
+        """A search by cosine; it finds the k that it is asked for."""
+        del k
+        return RowSearch(pool.spec, pool.samples, ByCosine(unit(pool.vectors()), pool.embedder()))
 
 
 def diverse(pool: Pool, k: int) -> list[int]:
@@ -114,7 +122,7 @@ def diverse(pool: Pool, k: int) -> list[int]:
         raise PluginError("select=diverse needs scikit-learn", hint="pip install 'adapt-harness[baselines]'")
     from sklearn.cluster import KMeans
 
-    vectors = pool.vectors().astype(np.float64)
+    vectors = unit(pool.vectors()).astype(np.float64)
     if k >= len(vectors):
         return list(range(len(vectors)))
     clusters = KMeans(k, n_init=1, random_state=pool.rng.getrandbits(32))
@@ -130,7 +138,7 @@ def diverse(pool: Pool, k: int) -> list[int]:
 
 def votek(pool: Pool, k: int) -> list[int]:
     """Greedy: the row with most votes of rows not chosen; nothing is drawn, and of equals the first is taken."""
-    vectors = pool.vectors()
+    vectors = unit(pool.vectors())
     n = len(vectors)
     votes: list[list[int]] = [[] for _ in range(n)]  # row -> those that vote for it
     voted = []
@@ -152,26 +160,12 @@ def votek(pool: Pool, k: int) -> list[int]:
     return chosen
 
 
-def bm25(pool: Pool, k: int) -> Search:
-    """A search by words."""
-    del k
-    return RowSearch(pool.spec, pool.samples, ByWords(pool.texts()))
-
-
-def knn(pool: Pool, k: int) -> Search:
-    """A search by embeddings."""
-    del k
-    if pool.encoder is None:
-        raise ValueError("this selector needs an encoder")
-    return RowSearch(pool.spec, pool.samples, ByCosine(pool.vectors(), pool.encoder))
-
-
 SELECTORS: Mapping[str, Selector] = {
-    "first": first,
-    "random": drawn,
-    "balanced": even,
-    "diverse": diverse,
-    "votek": votek,
-    "bm25": bm25,
-    "knn": knn,
+    "balanced": Balanced(),
+    "bm25": Bm25(),
+    "diverse": Diverse(),
+    "first": First(),
+    "knn": Knn(),
+    "random": Random(),
+    "votek": VoteK(),
 }

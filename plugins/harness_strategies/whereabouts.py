@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from harness.interfaces import Model, Setting, TrainingJob
+    from harness.interfaces import Model, PretrainingJob, Setting, TrainingJob
+
+JobT = TypeVar("JobT", "TrainingJob", "PretrainingJob")
 
 
-def placed(model: Model, job: TrainingJob, setting: Setting) -> TrainingJob:
+def placed(model: Model, job: JobT, setting: Setting) -> JobT:
     """The job with its folder: of the same model, job and plugins, wherever and on whichever device it is trained."""
     parts = {
         field.name: _plain(getattr(job, field.name))

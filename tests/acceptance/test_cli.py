@@ -537,3 +537,22 @@ def test_a_data_file_that_is_missing_is_wrong_input(cli, weather):
     done = cli("run", "-m", "toy", "-t", "task.yaml")
     assert done.status == 2
     assert "task.yaml:4: data.files.test" in done.err
+
+
+# --- replay ------------------------------------------------------------------------------------------
+
+
+def test_a_trial_is_replayed_and_what_has_changed_is_named(cli, weather):
+    key = cli("run", "-m", "toy", "-t", "task.yaml", "--no-latency", "--format", "json").json["trials"][0]["key"]
+    done = cli("replay", key[:10])
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[0] == "nothing that it is made of has changed"
+    assert "reproduced: 2 metrics and 3 predictions are the same" in done.out
+    (weather / "task.yaml").write_text(TASK.replace("{{ text }}:", "{{ text }};"))
+    done = cli("replay", key[:10])
+    assert done.status == 1
+    assert "changed: prompt.template: {{ text }}: -> {{ text }};" in done.out
+    told = cli("replay", key[:10], "--format", "json").json
+    assert [change["field"] for change in told["changes"]] == ["prompt.template"]
+    assert told["key"] == key
+    assert cli("replay", "0" * 12).status == 2

@@ -199,6 +199,10 @@ CHECKS = {
     "register_models": testing.check_model,
     "register_tasks": testing.check_task,
     "register_strategies": testing.check_strategy,
+    "register_selectors": testing.check_selector,
+    "register_orders": testing.check_order,
+    "register_scorers": testing.check_scorer,
+    "register_calibrators": testing.check_calibrator,
     "register_metrics": testing.check_metric,
 }
 
@@ -224,6 +228,14 @@ def test_the_examples_work_together_in_a_run(folder, capsys, caplog, monkeypatch
     assert found["latency"]["pairs"]["pair_ms"] > 0
     assert "1 models on 1 tasks" in caplog.text
     assert "0 of 1 trials failed" in caplog.text
+
+    parts = "few-shot,k=2,select=shortest-rows,scoring=per-letter,calibrate=mean-score"
+    found_by_words = "few-shot,k=3,select=bm25,order=outside-in"
+    cells = ["-m", "letters", "-t", "parity", "-s", parts, "-s", found_by_words, "--no-latency", "--store", "parts.db"]
+    assert cli(*called, "run", *cells, "--format", "json") == 0
+    first, second = json.loads(capsys.readouterr().out)["trials"]
+    assert "calibrated on 18 training texts, 18 model calls" in first["notes"]
+    assert second["status"] == "finished"
 
     assert cli(*called, "report", "--format", "winners") == 0
     assert capsys.readouterr().out == "parity: letters, polite\n"
@@ -446,7 +458,11 @@ def test_parameters_and_their_defaults_are_those_of_the_signatures(plugins):
         for entry in plugins.registry(kind):
             parameters = inspect.signature(entry.load()).parameters.values()
             named = [one for one in parameters if one.kind is not one.VAR_KEYWORD]
-            settable = {one.name: str(one.default) for one in named if one.name not in PROVIDED | {"reference"}}
+            settable = {
+                one.name: "required" if one.default is one.empty else str(one.default)
+                for one in named
+                if one.name not in PROVIDED | {"reference"}
+            }
             if settable and entry.plugin in ours:
                 expected[entry.name] = settable
     assert documented == expected

@@ -203,6 +203,7 @@ def test_the_json_of_a_run_has_the_shape_of_the_contract():
                 "notes": ["said"],
                 "provenance": {"device": "cpu"},
                 "details": {"search": {"winner": 3}},
+                "manifest": {},
             }
         ]
     }

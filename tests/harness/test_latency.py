@@ -10,8 +10,9 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from harness.latency import PeakMemory, Stopwatch, give_back_memory, summarise_ms, without_gc
+from harness.latency import PeakMemory, Stopwatch, give_back_memory, percentile_interval, summarise_ms, without_gc
 
 
 def test_stopwatch_tells_the_time_of_its_clock():
@@ -67,6 +68,25 @@ def test_linear_interpolation_by_hand():
     assert (summary["p50_ms"], summary["p90_ms"], summary["mean_ms"]) == (25.0, pytest.approx(37.0), 25.0)
 
 
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=400), st.sampled_from([50, 90, 95, 99, 12.5]))
+def test_intervals_of_percentiles_are_scipys(values, q):
+    low, high = percentile_interval(values, q)
+    reference = stats.quantile_test(values, p=q / 100).confidence_interval(0.95)
+    assert low == (None if np.isnan(reference.low) else reference.low)
+    assert high == (None if np.isnan(reference.high) else reference.high)
+
+
+@pytest.mark.parametrize(("n", "q"), [(30, 50), (100, 90), (300, 95), (1000, 99)])
+def test_an_interval_misses_the_percentile_as_often_as_it_says(n, q):
+    rng = np.random.default_rng(7)
+    true = stats.lognorm(1).ppf(q / 100)
+    hits = 0
+    for _ in range(2000):
+        low, high = percentile_interval(rng.lognormal(size=n).tolist(), q)
+        hits += (low is None or low <= true) and (high is None or true <= high)
+    assert 0.945 <= hits / 2000 <= 0.99, "distribution-free intervals are a little too wide"
+
+
 @pytest.mark.parametrize(
     ("n", "thin_from"), [(1, 50), (4, 50), (5, 90), (28, 90), (29, 95), (58, 95), (59, 99), (298, 99), (299, None)]
 )
@@ -75,9 +95,10 @@ def test_percentiles_of_few_samples_are_marked(n, thin_from):
 
 
 def test_nothing_measured():
-    assert summarise_ms([]) == {
-        "p50_ms": None, "p90_ms": None, "p95_ms": None, "p99_ms": None, "mean_ms": None, "n": 0.0, "thin_from": 50.0,
-    }  # fmt: skip
+    summary = summarise_ms([])
+    assert (summary.pop("n"), summary.pop("thin_from")) == (0.0, 50.0)
+    assert set(summary.values()) == {None}
+    assert len(summary) == 13
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks glibc's allocator")

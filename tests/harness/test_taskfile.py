@@ -6,9 +6,12 @@ import textwrap
 import pytest
 
 from harness.assets import Assets
+from harness.checking import check_task
 from harness.errors import AssetError, ConfigError, DataError, TemplateError
+from harness.planning import task_identity
 from harness.plugins import Plugins
-from harness.records import ExtractSpec, GenerationSpec, PromptSpec, Sample
+from harness.records import Candidates, ExtractSpec, GenerationSpec, PromptSpec, Sample
+from harness.taskdata import TaskData, rows_digest
 from harness.taskfile import load_task
 
 REVIEWS = """\
@@ -245,6 +248,23 @@ def test_labels_are_text_as_the_file_writes_them(load):
     assert task.samples("train")[0].context == "3"
 
 
+def test_clusters_are_read_and_are_part_of_what_is_digested(load):
+    rows = jsonl(
+        {"review": "x", "label": "positive", "source": "web", "page": 7},
+        {"review": "y", "label": "positive", "source": "web", "page": ""},
+    )
+    files = {"train.jsonl": rows, "test.jsonl": rows}
+    plain, by_page, by_source = (
+        load(REVIEWS.replace("  context: source", f"  context: source{line}"), files)
+        for line in ("", "\n  cluster: page", "\n  cluster: source")
+    )
+    assert [sample.cluster for sample in by_page.samples("test")] == ["7", None]
+    assert [sample.cluster for sample in by_source.samples("test")] == ["web", "web"]
+    assert len({rows_digest(task.samples("test")) for task in (plain, by_page, by_source)}) == 3
+    with pytest.raises(DataError, match=r"no column 'pag' .*did you mean page"):
+        load(REVIEWS.replace("  context: source", "  cluster: pag"), files).samples("test")
+
+
 def test_a_split_without_rows(load, tmp_path):
     with pytest.raises(DataError) as caught:
         load(REVIEWS, REVIEW_ROWS | {"train.jsonl": "\n"}).samples("test")
@@ -430,3 +450,89 @@ def test_numbers_to_be_generated_have_one_form(load):
 def test_several_fields_are_one_input_unless_told(load):
     task = load(SUMS.replace("{question: q,", "{one: q, two: q,").replace("{{ question }}", "{{ one }}"))
     assert task.spec.prompt.input == "{{ one }}\n{{ two }}"
+
+
+# --- candidates ----------------------------------------------------------------------------------
+
+CANDIDATES = """\
+  candidates:
+    template:
+      - "{{ text }}\\nIs it good or bad?"
+      - "Review: {{ text | upper }}\\nSentiment:"
+    instruction: ["Judge reviews."]
+    labels:
+      - {positive: " great", negative: " terrible"}
+"""
+
+
+def with_candidates(section, task=REVIEWS):
+    return task.replace("metrics:", f"{section}metrics:", 1)
+
+
+def test_candidates_are_read_and_stand_apart_from_the_tasks_own_prompt(load):
+    plain, task = load(REVIEWS), load(with_candidates(CANDIDATES))
+    assert task.spec.prompt == plain.spec.prompt
+    assert plain.spec.candidates == Candidates()
+    assert task.spec.candidates == Candidates(
+        ("{{ text }}\nIs it good or bad?", "Review: {{ text | upper }}\nSentiment:"),
+        ("Judge reviews.",),
+        ({"positive": " great", "negative": " terrible"},),
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("  candidates: {}\n", "13: prompt.candidates: names no candidates"),
+        ("  candidates: {templates: [a]}\n", "13: prompt.candidates.templates: unknown key 'templates'"),
+        ('  candidates:\n    template:\n    - "{{ texd }}"\n', "15: prompt.candidates.template[0]: 'texd' is no field"),
+        ('  candidates: {template: ["{{ target }}"]}\n', "13: prompt.candidates.template[0]: the target is the answer"),
+        ('  candidates: {template: ["{{ text"]}\n', "13: prompt.candidates.template[0]: is no valid template"),
+        ('  candidates: {instruction: ["{{ text }}"]}\n', "13: prompt.candidates.instruction[0]: 'text' is no field"),
+        ('  candidates: {instruction: [""]}\n', "13: prompt.candidates.instruction[0]: is the task's own again"),
+        (
+            "  candidates: {instruction: [a, b, a]}\n",
+            "instruction[2]: is the one before (number 1)",
+        ),
+        ('  candidates: {labels: [{positive: " +"}]}\n', "nothing says the label 'negative'"),
+        ('  candidates: {labels: [{positive: " +", negative: ""}]}\n', "13: prompt.candidates.labels[0].negative"),
+        ('  candidates: {labels: [{positive: " +", negative: " +"}]}\n', "both said ' +'"),
+        ('  candidates: {labels: [{positive: " +", negatives: " -"}]}\n', "'negatives' is no label of this task"),
+        ('  candidates: {labels: [{negative: " bad", positive: " good"}]}\n', "labels[0]: is the task's own again"),
+    ],
+)
+def test_a_wrong_candidate_is_an_error_with_its_line(load, section, message):
+    with pytest.raises(ConfigError) as error:
+        load(with_candidates(section))
+    assert message in f"{error.value.where}: {error.value.message}"
+
+
+def test_only_a_classification_has_candidates_for_labels(load):
+    with pytest.raises(ConfigError, match="only a classification task has this key"):
+        load(SUMS.replace('"{{ question }}"}', '"{{ question }}", candidates: {labels: [{a: x}]}}'))
+
+
+def test_check_renders_every_candidate_on_every_row_and_warns_of_missing_spaces(load):
+    task = load(with_candidates(CANDIDATES.replace("Judge reviews.", "{{ 1 / 0 }}")), REVIEW_ROWS)
+    with pytest.raises(TemplateError, match=r"division by zero") as error:
+        check_task(task)
+    assert error.value.where.endswith("prompt.candidates.instruction[0]")
+
+    task = load(with_candidates(CANDIDATES.replace("upper", "words('x')")), REVIEW_ROWS)
+    with pytest.raises(TemplateError, match="on sample 'train:1'") as error:
+        check_task(task)
+    assert error.value.where.endswith(":16: prompt.candidates.template[1]")
+
+    task = load(with_candidates(CANDIDATES.replace("bad?", "bad? ").replace(" great", "great")), REVIEW_ROWS)
+    found = check_task(task)
+    assert any("white space at the end of the template and at the start of the answer ' bad'" in one for one in found)
+    assert any("no white space between the template and the answer 'great'" in one for one in found)
+
+
+def test_candidates_belong_to_the_key_of_strategies_that_read_them_and_are_shown_to_no_other(load):
+    plain, task = load(REVIEWS, REVIEW_ROWS).spec, load(with_candidates(CANDIDATES), REVIEW_ROWS)
+    blind, searching = frozenset({"prompt"}), frozenset({"prompt", "candidates"})
+    assert task_identity(plain, blind) == task_identity(plain, searching) == task_identity(task.spec, blind)
+    assert task_identity(plain, searching) != task_identity(task.spec, searching)
+    assert TaskData(task).view("test", blind).spec == plain
+    assert TaskData(task).view("test", searching).spec == task.spec

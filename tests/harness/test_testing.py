@@ -6,8 +6,9 @@ import itertools
 import pytest
 
 from harness.plugins import Plugins
-from harness.records import Classified, Estimate, Filled, LogLikelihoods, Prediction
+from harness.records import Classified, Component, Estimate, Filled, LogLikelihoods, Prediction
 from harness.testing import ToyModel, ToyTask, check_metric, check_model, check_strategy, check_task
+from harness_metrics.proportion import Accuracy
 
 
 class Filling(ToyModel):
@@ -31,8 +32,8 @@ def test_every_baseline_keeps_the_contract(name):
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in Plugins().registry("strategy")])
-def test_every_registered_strategy_keeps_the_contract(name):
-    check_strategy(Plugins().registry("strategy").get(name).load()())
+def test_every_registered_strategy_keeps_the_contract(name, catalogue):
+    check_strategy(catalogue.strategy(Component(name)))
 
 
 class Backwards(ToyModel):
@@ -118,6 +119,16 @@ def test_a_strategy_that_forgets_the_context_is_told():
 
     with pytest.raises(AssertionError, match="carries its sample's context"):
         check_strategy(Forgetful())
+
+
+def test_a_metric_that_compares_one_way_alone_is_told():
+    class Lopsided(Accuracy):
+        def compare(self, a, b, spec, level=0.95):
+            found = super().compare(a, b, spec, level)
+            return dataclasses.replace(found, difference=Estimate(0.5, 0.4, 0.6))
+
+    with pytest.raises(AssertionError, match="b minus a"):
+        check_metric(Lopsided())
 
 
 def test_a_metric_outside_its_interval_is_told():

@@ -14,7 +14,7 @@ from harness.budgets import UNSTATED, stated
 from harness.catalogue import Catalogue
 from harness.components import parse_component
 from harness.errors import TrainingError
-from harness.interfaces import Setting, Trained
+from harness.interfaces import Pretrained, Setting, Trained
 from harness.planning import reads
 from harness.plugins import Plugins
 from harness.records import (
@@ -49,8 +49,14 @@ VARIANTS = [
     "context,of=finetune,train=no",
     "context,of=linear-probe,shuffle=yes",
     "context,source=retrieved",
+    "prompt-search,k=0,budget=40",
+    "context,of=prompt-search,budget=100",
+    "prompt-search,k=2,train_size=8,budget=100",
     "context,source=retrieved,retriever=embeddings,of=finetune",
     "context,source=retrieved,of=few-shot,passages_k=3",
+    "pretrain,of=few-shot",
+    "pretrain,of=lora",
+    "pretrain,of=context",
     *(f"context,of={name}" for name in NAMES if name not in {"context", "few-shot", "finetune"}),
 ]
 
@@ -67,6 +73,13 @@ class Watching(ToyModel):
     def train(self, job):
         self.texts += [text for text, _ in (*job.examples, *job.validation, *job.ordinary)]
         return Trained(self, 0.0)
+
+    def cannot_pretrain(self):
+        return None
+
+    def pretrain(self, job):
+        self.texts += [*job.texts, *job.held_out]
+        return Pretrained(self, 0.0, 2.0, 1.0, "tokens", 1)
 
     def run(self, requests):
         self.texts += [one.text if isinstance(one, Classify | Embed) else one.prompt.text for one in requests]

@@ -4,6 +4,7 @@ import itertools
 import logging
 import math
 import random
+from time import perf_counter
 
 import pytest
 import torch
@@ -334,6 +335,22 @@ def test_greedy_equals_transformers_token_for_token(name, make, load, tiny_check
         assert response.text == plain.tokenizer.decode(tokens, skip_special_tokens=True)
         assert response.usage.output_tokens == len(tokens)
         assert response.finish == ("stop" if tokens[-1] == 1 else "length")
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma2-softcap"])
+def test_the_first_token_is_there_long_before_the_last(name, load):
+    engine = load(name)
+    prompt = few_shot("England won")
+    engine.run([Generate(prompt, max_tokens=2)])
+    started = perf_counter()
+    (one,) = engine.run([Generate(prompt, max_tokens=1)])
+    (many,) = engine.run([Generate(prompt, max_tokens=60)])
+    took = perf_counter() - started
+    assert 0 < one.first_token_s < took
+    assert 0 < many.first_token_s < took / 2
+    (scored,) = engine.run([Generate(prompt, max_tokens=60)])
+    assert scored == many, "two answers that differ in their times alone are equal"
+    assert engine.peak_device_bytes() is None, "a processor has no memory of its own"
 
 
 def test_stop_strings_are_exact(load):

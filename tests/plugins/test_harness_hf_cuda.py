@@ -241,3 +241,10 @@ def test_8_bits_with_torchao(name, load):
 def test_8_bits_without_torchao_are_refused(load):
     with pytest.raises(ModelError, match="needs torchao"):
         load("llama", quantization="int8")
+
+
+def test_the_peak_of_the_cards_memory_is_told_and_begins_anew(load):
+    engine = load("llama")
+    engine.run([LogLikelihood(prompt, TOPICS) for prompt in prompts(200)])
+    busy = engine.peak_device_bytes()
+    assert busy >= engine.peak_device_bytes() > 0

@@ -452,6 +452,7 @@ def test_stop_strings_are_exact(load):
     engine = load("marian")
     prompt = Prompt(question("England won"))
     (free,) = engine.run([Generate(prompt, max_tokens=24)])
+    assert free.first_token_s > 0
     assert len(free.text) > 12
     stop = free.text[5:8]  # inside of a token, or over the border of two
     (ended,) = engine.run([Generate(prompt, max_tokens=24, stop=("not there", stop))])

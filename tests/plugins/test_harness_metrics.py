@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
+from harness.clusters import clustered_confusion, clustered_mean, clustered_share
+from harness.differences import paired_accuracy, paired_f1, paired_means
 from harness.errors import ModelError
 from harness.plugins import Plugins
 from harness.records import Prediction, PromptSpec, TaskSpec
-from harness.statistics import bootstrap_mean, wilson
+from harness.statistics import answer_codes, bootstrap_mean, label_codes, macro_f1, micro_f1, wilson
 from harness.testing import check_metric
 from harness_metrics.f1 import MacroF1, MicroF1
 from harness_metrics.likelihood import CrossEntropy
@@ -124,3 +127,58 @@ def test_one_sample_has_a_wide_interval(metric):
     assert (estimate.value, estimate.low) == (0.0, 0.0)
     assert estimate.high == pytest.approx(0.793, abs=1e-3)
     assert metric.higher_is_better
+
+
+# --- pairs and clusters ------------------------------------------------------------------------------------
+
+
+def answered(seed, accuracy, clusters=None):
+    """90 predictions of topics with scores, in clusters of their numbers or in none."""
+    draw = np.random.default_rng(seed)
+    targets = np.random.default_rng(99).choice(LABELS, size=90)
+    right = draw.random(90) < accuracy
+    pairs = [
+        (str(target), str(target) if yes else LABELS[(LABELS.index(target) + 1) % 3])
+        for target, yes in zip(targets, right, strict=True)
+    ]
+    scores = [
+        [-0.5 * (1 + number) if label == said_ else -2.5 for label in LABELS]
+        for number, (_, said_) in zip(draw.random(90), pairs, strict=True)
+    ]
+    found = said(pairs, scores)
+    if clusters is None:
+        return found
+    return [replace(one, cluster=f"passage {number}") for one, number in zip(found, clusters, strict=True)]
+
+
+@pytest.mark.parametrize("clusters", [None, np.repeat(np.arange(18), 5)], ids=["alone", "in clusters"])
+def test_pairs_are_compared_by_the_statistics_of_their_kind(clusters):
+    a, b = answered(0, 0.8, clusters), answered(1, 0.6, clusters)
+    rights = [[one.correct for one in each] for each in (a, b)]
+    assert Accuracy().compare(a, b, TOPICS) == paired_accuracy(*rights, clusters=clusters)
+    assert ExactMatch().compare(a, b, SUMS, 0.99) == paired_accuracy(*rights, level=0.99, clusters=clusters)
+    targets, first, second = [one.target for one in a], *([one.prediction for one in each] for each in (a, b))
+    for metric, average in ((MacroF1(), "macro"), (MicroF1(), "micro")):
+        reference = paired_f1(targets, first, second, LABELS, average=average, clusters=clusters)
+        assert metric.compare(a, b, TOPICS) == reference
+    losses = [[CrossEntropy().compute([one], TOPICS).value for one in each] for each in (a, b)]
+    assert CrossEntropy().compare(a, b, TOPICS) == paired_means(*losses, clusters=clusters)
+
+
+def test_what_has_no_score_has_no_pair_either():
+    a, b = answered(0, 0.8), answered(1, 0.6)
+    assert MacroF1().compare(a, b, QUIZ) is None
+    assert CrossEntropy().compare(a, b, SUMS) is None
+    assert CrossEntropy().compare(a, [replace(b[0], scores=()), *b[1:]], TOPICS) is None
+
+
+def test_scores_of_clustered_samples_have_clustered_intervals():
+    clusters = np.repeat(np.arange(18), 5)
+    predictions = answered(0, 0.8, clusters)
+    assert Accuracy().compute(predictions, TOPICS) == clustered_share([one.correct for one in predictions], clusters)
+    gold = label_codes([one.target for one in predictions], LABELS)
+    cells = gold * 4 + answer_codes([one.prediction for one in predictions], LABELS)
+    for metric, score in ((MacroF1(), macro_f1), (MicroF1(), micro_f1)):
+        assert metric.compute(predictions, TOPICS) == clustered_confusion(cells, clusters, 3, score)
+    losses = [CrossEntropy().compute([replace(one, cluster=None)], TOPICS).value for one in predictions]
+    assert CrossEntropy().compute(predictions, TOPICS) == clustered_mean(losses, clusters)

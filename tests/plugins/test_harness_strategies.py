@@ -165,10 +165,11 @@ def test_context_uses_the_models_of_the_strategy_it_changes():
 
 def test_context_names_the_strategy_it_changes_and_its_reads():
     strategy = context(of="few-shot", k="2")
-    without, wrong = strategy.baselines
+    without, wrong, drawn = strategy.baselines
+    assert drawn.params == {**wrong.params, "shuffle": "random"}
     assert without == Component("few-shot", None, {"k": "2"})
     assert (wrong.name, wrong.params["shuffle"], wrong.params["k"]) == ("context", "yes", "2")
-    assert context(**wrong.params) == dataclasses.replace(strategy, shuffled=True)
+    assert context(**wrong.params) == dataclasses.replace(strategy, shuffle="yes")
     assert context(**wrong.params).baselines == (without,)
     assert reads(strategy) == frozenset({"prompt", "train"})
 
@@ -234,7 +235,7 @@ def test_the_epoch_is_chosen_on_no_more_rows_than_one_trains_on():
     cut, _ = model.jobs
     assert [label for _, label in cut.validation].count("warm") == 3
     assert few.budget == LabelBudget(train=6, validation=6)
-    assert "6 of 30 validation rows, no more than train_size" in few.notes
+    assert "6 of 30 validation rows, no more than training rows" in few.notes
     assert whole.budget == LabelBudget(train=20, validation=30)
     assert whole.notes == ("20 training rows",)
 

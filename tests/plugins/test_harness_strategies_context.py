@@ -187,7 +187,7 @@ def test_fine_tuning_learns_how_context_and_text_work_together(small_bert, empty
     assert 0.35 <= accuracy(FineTune(**parameters), model, tmp_path) <= 0.65
     given = context(of="finetune", **parameters)
     assert accuracy(given, model, tmp_path) >= 0.95
-    assert accuracy(dataclasses.replace(given, shuffled=True), model, tmp_path) <= 0.1
+    assert accuracy(dataclasses.replace(given, shuffle="yes"), model, tmp_path) <= 0.1
     assert len(list((tmp_path / "checkpoints").iterdir())) == 2  # wrong contexts are asked of the same checkpoint
 
 

@@ -16,11 +16,12 @@ from sklearn.neighbors import KNeighborsClassifier
 import harness
 from harness.assets import Assets
 from harness.catalogue import Catalogue
-from harness.components import build
-from harness.errors import ModelError, ParameterError, PluginError, TemplateError, TrainingError
+from harness.components import build, parameters_of
+from harness.errors import ConfigError, ModelError, PluginError, TemplateError, TrainingError, UsageError
 from harness.interfaces import Setting
-from harness.planning import Planner, plan, reads, task_identity
+from harness.planning import Planner, check_rows, plan, reads, task_identity
 from harness.plugins import Plugins
+from harness.promptparts import Pool
 from harness.records import (
     Component,
     Embed,
@@ -40,9 +41,9 @@ from harness.templates import render_domain
 from harness.testing import ToyModel, ToyTask, check_strategy
 from harness_strategies.calibration import calibrated, log_prior
 from harness_strategies.neighbours import NeighbourVote
-from harness_strategies.ordering import ordered
+from harness_strategies.ordering import ORDERS
 from harness_strategies.prompting import FewShot, ZeroShot
-from harness_strategies.selection import Pool, diverse, votek
+from harness_strategies.selection import diverse, votek
 
 WARM, COLD = "Label: warm", "Label: cold"
 
@@ -304,7 +305,7 @@ def test_batch_calibration_of_searched_demonstrations_never_shows_a_text_its_own
 def test_the_uncalibrated_strategy_is_the_baseline():
     assert ZeroShot().baseline is None
     assert ZeroShot(calibrate="batch", scoring="mean").baseline == Component(
-        "zero-shot", None, dataclasses.asdict(ZeroShot(scoring="mean"))
+        "zero-shot", None, parameters_of(ZeroShot(scoring="mean"))
     )
     assert FewShot(select="knn", calibrate="batch").baseline.params["calibrate"] == "none"
     assert FewShot(k=5, select="knn").baseline == Component("knn", None, {"k": 5, "encoder": None})
@@ -369,11 +370,11 @@ def test_knn_finds_the_largest_cosines_and_puts_them_last():
 
 def test_orders_hold_the_same_rows_and_the_seed_shuffles():
     picked = [5, 2, 9, 4]
-    orders = {seed: tuple(ordered(picked, "seeded", similar=True, seed=seed, name="a")) for seed in range(20)}
+    orders = {seed: tuple(ORDERS["seeded"].order(picked, similar=True, seed=seed, name="a")) for seed in range(20)}
     assert all(sorted(order) == sorted(picked) for order in orders.values())
     assert len(set(orders.values())) > 5
-    assert ordered(picked, "auto", similar=True, seed=0, name="") == [4, 9, 2, 5]
-    assert ordered(picked, "auto", similar=False, seed=0, name="") == picked
+    assert ORDERS["auto"].order(picked, similar=True, seed=0, name="") == [4, 9, 2, 5]
+    assert ORDERS["auto"].order(picked, similar=False, seed=0, name="") == picked
 
 
 class Fixed:
@@ -503,14 +504,45 @@ def test_labels_and_texts_that_were_used_are_told(tmp_path, strategy, budget):
         ({"order": "similar-last"}, "order=similar-last needs a search"),
         ({"encoder": "minilm-l6"}, "encoder=minilm-l6 has no use: select=balanced embeds nothing"),
         ({"select": "bm25", "calibrate": "contextual"}, "one prompt for all samples"),
-        ({"select": "nearest"}, "parameter select='nearest' is wrong"),
-        ({"scoring": "median"}, "parameter scoring='median' is wrong"),
+        ({"select": "balancd"}, r"unknown selector 'balancd' \(did you mean balanced"),
+        ({"order": "similar"}, r"unknown order 'similar' \(did you mean similar-"),
+        ({"scoring": "median"}, r"unknown scorer 'median' \(did you mean mean\?\)"),
+        ({"calibrate": "content"}, r"unknown calibrator 'content' \(did you mean contextual\?\)"),
         ({"k": "0"}, "parameter k='0' is wrong"),
     ],
 )
 def test_parts_that_make_no_sense_together_are_refused(parameters, message):
-    with pytest.raises(ParameterError, match=message):
+    with pytest.raises(UsageError, match=message):
         build(FewShot, Component("few-shot", None, parameters), kind="strategy")
+
+
+def test_demonstrations_as_even_as_can_be_are_not_remarked_on():
+    rows = [sample(0, "sun", "warm"), *(sample(n, f"snow {n}", "cold") for n in range(1, 9))]
+    task = Rows(rows, [sample(99, "x")])
+    assert not adapted(FewShot(k=3), task).notes, "two and one are as even as three can be"
+    assert not adapted(FewShot(k=6, select="random"), task).notes, "nobody has asked for that"
+    (none,) = adapted(FewShot(k=4), Rows(rows[1:], [sample(99, "x")])).notes
+    assert none.endswith(": warm 0")
+
+
+def test_labels_that_are_said_alike_are_refused(catalogue):
+    class Alike(ToyTask):
+        spec = dataclasses.replace(ToyTask.spec, labels={"warm": " it", "cold": " it"})
+
+    with pytest.raises(ConfigError, match="task toy: labels: labels 'warm' and 'cold' are both said ' it'"):
+        check_rows(TaskData(Alike()), Experiment((), (), ()), catalogue)
+
+
+def test_labels_that_differ_by_white_space_alone_are_no_turns():
+    class Chatting(Letters):
+        chats = True
+
+        def written(self, prompts):
+            return []
+
+    spec = dataclasses.replace(ToyTask.spec, labels={"warm": " it", "cold": "it"})
+    assert "labels 'warm' and 'cold' are both said 'it'" in ZeroShot(chat="turns").refuses(Chatting(), spec)
+    assert ZeroShot(chat="message").refuses(Chatting(), spec) is None
 
 
 GENERATION = TaskSpec("g", "generation", PromptSpec("{{ text }}"))
@@ -540,7 +572,7 @@ def test_one_example_of_a_class_and_more_demonstrations_than_it_has():
     made = adapted(FewShot(k=6), Rows(rows, [sample(99, "x")]))
     texts = made.requests(sample(99, "x"))[0].prompt.demonstrations
     assert Counter(WARM in text for text in texts) == {True: 5, False: 1}
-    assert made.notes == ()
+    assert made.notes == ("demonstrations are not balanced, since some labels have too few training rows: cold 1",)
 
 
 def test_a_label_that_nothing_says_is_an_error_that_names_it():
@@ -598,7 +630,7 @@ def test_nobody_votes_without_training_rows():
 
 def test_every_parameter_stands_in_the_key():
     strategies = (FewShot(k=3), FewShot(k=3, scoring="mean"), FewShot(k=3, order="rows"))
-    found = [dataclasses.asdict(one) for one in strategies]
+    found = [parameters_of(one) for one in strategies]
     plugins = Plugins()
     planner = Planner(Experiment((), (), ()), Catalogue(plugins, Assets(plugins.registry("source"))))
     assert [planner._settings(Component("few-shot"), one) for one in strategies] == found

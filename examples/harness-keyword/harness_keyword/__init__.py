@@ -23,6 +23,12 @@ def register_strategies(register: Register) -> None:
 
 
 @hookimpl
+def register_selectors(register: Register) -> None:
+    """Add the selector."""
+    register("typical", "harness_keyword.selector:Typical", summary="rows with the most telling words")
+
+
+@hookimpl
 def register_tasks(register: Register) -> None:
     """Add the task: a file of this package."""
     register("fruit-or-vehicle", "harness_keyword:task/task.yaml", summary="what a short sentence is about")

@@ -2,16 +2,18 @@
 
 import json
 import math
+import random
 from pathlib import Path
 
 import harness_keyword
 import pytest
 from harness_keyword.learning import learn
 from harness_keyword.model import Keyword, Votes
+from harness_keyword.selector import Typical
 from harness_keyword.strategy import Hinted
 
-from harness import Classify, DataError, Sample, Setting, TrainingError, TrainingJob
-from harness.testing import ToyModel, ToyTask, check_model, check_strategy, check_task, load_task
+from harness import Classify, DataError, Pool, Sample, Setting, TrainingError, TrainingJob
+from harness.testing import ToyModel, ToyTask, check_model, check_selector, check_strategy, check_task, load_task
 
 TASK = Path(harness_keyword.__file__).with_name("task") / "task.yaml"
 LABELS = ("fruit", "vehicle")
@@ -97,7 +99,25 @@ def test_a_model_without_log_likelihoods_is_refused():
     assert Hinted().refuses(Keyword(), ToyTask.spec) == "the model gives no log-likelihoods of answers"
 
 
-# --- the task, and all three together ----------------------------------------------------------------
+# --- the selector ------------------------------------------------------------------------------------
+
+
+def test_the_selector_keeps_its_contract():
+    check_selector(Typical())
+
+
+def test_the_most_telling_rows_of_each_label_are_chosen_in_turn():
+    texts = ["a loud bus", "a plum", "a ripe fig", "a ripe ripe plum", "a slow bus", "the fast train"]
+    labels = ["vehicle", "fruit", "fruit", "fruit", "vehicle", "vehicle"]
+    rows = [Sample(str(at), {"text": text}, label) for at, (text, label) in enumerate(zip(texts, labels, strict=True))]
+    spec = load_task(TASK).spec
+    chosen = Typical().select(Pool(spec, rows, lambda: texts, random.Random(0)), 4)
+    assert [labels[at] for at in chosen] == [*LABELS, *LABELS]
+    assert chosen[0] == 3, "it holds both of the words that two rows of fruit have"
+    assert chosen[1] == 5, "three words that no row of fruit has"
+
+
+# --- the task, and all of them together ----------------------------------------------------------------
 
 
 def test_the_task_keeps_its_contract():

@@ -84,7 +84,7 @@ function answersView(table, container) {
       badge(outcome),
       h("span", { class: "gist" }, answers.gist(one) || answers.id(one)),
       h("span", { class: "verdict" }, outcome === "right" ? answers.target(one) : [answers.answer(one) ?? OUTCOMES[outcome], h("span", { class: "instead" }, ` for ${answers.target(one)}`)]),
-      h("span", { class: "id" }, answers.id(one)),
+      h("span", { class: "id", title: answers.id(one) }, answers.id(one)),
     ], () => wholeAnswer(answers, one));
   }
 

@@ -20,12 +20,15 @@ function compareView(table, container) {
     container.append(h("p", { class: "empty" }, "Two trials with single answers are needed for this."));
     return () => {};
   }
-  const named = (name, number) => table.trials.find(({ key }) => key === at(name)) ?? table.trials[number];
+  // At first the best row and the next one, not two seeds of the best.
+  const another = table.trials.find(({ model, strategy }) => model !== table.trials[0].model || strategy !== table.trials[0].strategy);
+  const first = { a: table.trials[0], b: another ?? table.trials[1] };
+  const named = (name) => table.trials.find(({ key }) => key === at(name)) ?? first[name];
   const options = table.trials.map((one) => [one.key, trialNamed(one)]);
   const place = h("div", {}, h("p", { class: "empty" }, "Reading the answers \u2026"));
   const controls = fields([
-    choice("A", "a", options, { value: () => named("a", 0).key }),
-    choice("B", "b", options, { value: () => named("b", 1).key }),
+    choice("A", "a", options, { value: () => named("a").key }),
+    choice("B", "b", options, { value: () => named("b").key }),
     choice("Show", "flip", [...Object.entries(KINDS), ["all", "all samples"]], { all: "where one is right" }),
     search("Search prompts and answers", "q"),
   ], ["flip", "q"]);
@@ -41,7 +44,7 @@ function compareView(table, container) {
     const signed = (value) => `${value > 0 ? "+" : ""}${fixed(value)}`;
     return [
       h("p", { class: "headline" }, pair
-        ? `A has ${signed(pair.difference)} [${signed(pair.low)}, ${signed(pair.high)}] more of the samples right than B: ${pair.p < 0.05 ? "more than chance explains" : "chance can explain it"} (McNemar's exact test, ${p}, for this pair alone).`
+        ? `A's share of right answers minus B's: ${signed(pair.difference)} [${signed(pair.low)}, ${signed(pair.high)}]. ${pair.p < 0.05 ? "Chance alone would hardly do that" : "Chance alone can do that"}: ${p} by McNemar's exact test, for this pair by itself.`
         : `They have ${count(kinds.size, "sample")} in common.`),
       h("ul", { class: "counts" }, Object.entries(KINDS).map(([kind, text]) =>
         h("li", {}, h("a", { href: address({ flip: kind, page: "", sample: "" }), "aria-current": at("flip") === kind && "true" }, h("strong", {}, counts[kind].toLocaleString("en")), ` ${text}`)))),
@@ -50,33 +53,34 @@ function compareView(table, container) {
 
   function item(one) {
     const other = b.found.get(a.id(one));
-    const side = (letter, answers, at_) => h("section", { "aria-label": letter }, h("h4", {}, `${letter}: ${trialNamed(answers.trial)}`), wholeAnswer(answers, at_));
+    const side = (letter, answers, at_) => h("section", { "aria-label": letter }, h("h3", {}, `${letter}: ${trialNamed(answers.trial)}`), wholeAnswer(answers, at_, { heading: "h4", of: ` of ${letter}` }));
     return entry(a.id(one), [
       h("span", { class: "pair" }, h("span", { class: "letter" }, "A"), badge(a.outcome(one)), h("span", { class: "letter" }, "B"), badge(b.outcome(other))),
       h("span", { class: "gist" }, a.gist(one) || b.gist(other) || a.id(one)),
       h("span", { class: "verdict" }, `${a.answer(one) ?? "\u2014"} / ${b.answer(other) ?? "\u2014"}`, h("span", { class: "instead" }, ` for ${a.target(one)}`)),
-      h("span", { class: "id" }, a.id(one)),
+      h("span", { class: "id", title: a.id(one) }, a.id(one)),
     ], () => h("div", { class: "sides" }, side("A", a, one), side("B", b, other)));
   }
 
   return async () => {
-    const [first, second] = [named("a", 0).key, named("b", 1).key];
+    const [one, other] = [named("a").key, named("b").key];
     controls.sync("");
-    if (a?.trial.key !== first || b?.trial.key !== second) {
-      const read = await Promise.all([answersOf(table, first), answersOf(table, second)]);
-      if (named("a", 0).key !== first || named("b", 1).key !== second || !place.isConnected) return;
+    if (a?.trial.key !== one || b?.trial.key !== other) {
+      const read = await Promise.all([answersOf(table, one), answersOf(table, other)]);
+      if (named("a").key !== one || named("b").key !== other || !place.isConnected) return;
       [a, b] = read;
       // Samples that failed are not scored, and two trials need not have answered the same ones.
       kinds = new Map(d3.range(a.length)
-        .filter((one) => b.found.has(a.id(one)) && a.outcome(one) !== "failed" && b.outcome(b.found.get(a.id(one))) !== "failed")
-        .map((one) => [one, kindOf(a, b, one, b.found.get(a.id(one)))]));
+        .map((mine) => [mine, b.found.get(a.id(mine))])
+        .filter(([mine, its]) => its !== undefined && a.outcome(mine) !== "failed" && b.outcome(its) !== "failed")
+        .map(([mine, its]) => [mine, kindOf(a, b, mine, its)]));
     }
     const [flip, words] = [at("flip"), at("q").toLowerCase()];
-    const ones = [...kinds].filter(([one, kind]) =>
+    const shown = [...kinds].filter(([mine, kind]) =>
       (flip === "all" || (flip ? kind === flip : kind.startsWith("only"))) &&
-      (!words || a.holds(one, words) || b.holds(b.found.get(a.id(one)), words))).map(([one]) => one);
-    controls.sync(`${ones.length.toLocaleString("en")} of ${count(kinds.size, "sample")}`);
-    place.replaceChildren(...verdict(), ...listed(ones, (one) => a.id(one), item));
+      (!words || a.holds(mine, words) || b.holds(b.found.get(a.id(mine)), words))).map(([mine]) => mine);
+    controls.sync(`${shown.length.toLocaleString("en")} of ${count(kinds.size, "sample")}`);
+    place.replaceChildren(...verdict(), ...listed(shown, (mine) => a.id(mine), item));
     showSample();
   };
 }

@@ -53,7 +53,7 @@ function sortHeading(name, label, { attributes = {}, first = "asc", names = ["so
   const id = `sort-${by}-${name}`;
   return h(
     "th",
-    { scope: "col", "aria-sort": now && `${now}ending`, ...attributes },
+    { scope: "col", "aria-sort": now ? `${now}ending` : null, ...attributes },
     h("button", { type: "button", id, click: press }, label, h("span", { class: "arrow", "aria-hidden": "true" }, now === "asc" ? "\u25b2" : now === "desc" ? "\u25bc" : "\u21c5")),
   );
 }

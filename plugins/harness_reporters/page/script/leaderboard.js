@@ -120,6 +120,7 @@ function leaderboardView(table, container) {
   const parts = [tradeoffPart(table), contextsPart(table), curvesPart(table)].filter(Boolean);
   container.append(
     h("p", { class: "headline" }, table.headline),
+    table.warning ? h("p", { class: "warning" }, h("strong", {}, "Warning: "), table.warning) : "",
     table.rows.length > 1 ? controls : "",
     place,
     ...parts.map((part) => part.node),

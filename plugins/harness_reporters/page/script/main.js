@@ -51,7 +51,7 @@ function navigation(view, table) {
 function render() {
   if (!board.tables.length) {
     document.getElementById("main").replaceChildren(h("p", { class: "headline" }, "There are no trials yet."));
-    return;
+    return Promise.resolve();
   }
   const [view, table] = [currentView(), currentTable()];
   const key = `${view}\n${table.id}`;
@@ -63,19 +63,19 @@ function render() {
     current = { key, update: VIEWS[view][1](table, container) };
     document.title = `${OF_ALL_TASKS.includes(view) ? VIEWS[view][0] : `${table.id}: ${VIEWS[view][0].toLowerCase()}`} \u00b7 ${board.title}`;
   }
-  Promise.resolve(current.update()).catch((error) => {
+  return Promise.resolve(current.update()).catch((error) => {
     document.getElementById("main").append(h("p", { class: "empty", role: "alert" }, `This can't be shown: ${error.message}`));
     throw error;
   });
 }
 
 /** Shows new data at the same place: the same scroll, the same field with the same cursor. */
-function refresh() {
+async function refresh() {
   const focused = document.activeElement;
   const [id, start, end, top] = [focused?.id, focused?.selectionStart, focused?.selectionEnd, scrollY];
   const typed = focused?.value;
   current.key = "";
-  render();
+  await render();
   subtitle();
   const again = id && document.getElementById(id);
   if (again) {

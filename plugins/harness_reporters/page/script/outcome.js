@@ -24,23 +24,23 @@ function why(answers, at) {
   return `Wrong: ${quoted(names[mine])} has the highest score; the target ${quoted(names[its])} comes ${ordinal(order.indexOf(its) + 1)}, ${fixed(scores[mine] - scores[its], 2)} lower.${cut}`;
 }
 
-function scoreBars(answers, at) {
+function scoreBars(answers, at, of) {
   const scores = answers.scores(at);
   if (!scores.length) return null;
   const shares = answers.shares(at);
   const names = answers.names(at);
   const [mine, its] = [answers.place(at, answers.answer(at)), answers.place(at, answers.target(at))];
   const mark = (place) => [place === its && "target", place === mine && "answer"].filter(Boolean).join(", ");
-  return h("div", { class: "scroll", role: "region", "aria-label": "Scores", tabindex: "0" }, h("table", { class: "scores" },
+  return h("div", { class: "scroll", role: "region", "aria-label": `Scores${of}`, tabindex: "0" }, h("table", { class: "scores" },
     h("caption", {}, "Scores of the choices"),
-    h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "choice"), h("th", { scope: "col" }, "score"), h("th", { scope: "col" }, "share"), h("th", { scope: "col", class: "text" }, ""))),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "choice"), h("th", { scope: "col" }, "score"), h("th", { scope: "col" }, "share"), h("th", { scope: "col", class: "text" }, "which is"))),
     h("tbody", {}, scores.map((score, place) => h("tr", { class: place === mine ? "chosen" : null },
       h("th", { scope: "row" }, names[place].slice(0, 200)), h("td", {}, fixed(score)),
       h("td", { class: "share" }, percent(shares[place]), h("span", { class: "level", "aria-hidden": "true", style: { "--value": `${100 * shares[place]}%` } })),
       h("td", { class: "text" }, mark(place)))))));
 }
 
-function promptOf(answers, at) {
+function promptOf(answers, at, heading) {
   const { untold, caveats = [] } = answers.columns;
   if (untold) return h("p", { class: "caption" }, `What was asked is not shown: ${untold}.`);
   const [, , dropped, cut] = answers.columns.usage[at];
@@ -52,19 +52,19 @@ function promptOf(answers, at) {
   return [
     told.map((text) => h("p", { class: "caption" }, text)),
     answers.requests(at).map((request) => h("div", {},
-      h("h4", {}, `Asked (${request.kind})`),
+      h(heading, { class: "sub" }, `Asked (${request.kind})`),
       request.demonstrations.length
         ? h("details", { class: "demonstrations" }, h("summary", {}, count(request.demonstrations.length, "demonstration")), h("pre", { tabindex: "0" }, request.instruction, request.demonstrations.join("")))
         : request.instruction && h("pre", { class: "instruction", tabindex: "0" }, request.instruction),
       h("pre", { tabindex: "0" }, request.query, request.after && h("span", { class: "after" }, ` \u2026${request.after}`)),
-      request.kind === "LogLikelihood" || request.kind === "FillMask"
+      request.kind.startsWith("LogLikelihood") || request.kind.startsWith("FillMask")
         ? h("p", { class: "caption" }, "followed by ", request.answers.slice(0, 40).flatMap((answer, number) => [number ? ", " : "", h("code", {}, JSON.stringify(answer))]))
         : null)),
   ];
 }
 
-/** All that is known of one answer. */
-function wholeAnswer(answers, at) {
+/** All that is known of one answer; `of` tells it from another one on the page. */
+function wholeAnswer(answers, at, { heading = "h3", of = "" } = {}) {
   const [read, written] = answers.columns.usage[at];
   const ms = answers.columns.ms[at];
   const facts = [
@@ -76,7 +76,7 @@ function wholeAnswer(answers, at) {
   return h("div", { class: "whole" },
     h("p", { class: "why" }, why(answers, at)),
     facts.length ? h("p", { class: "caption" }, facts.join(" \u00b7 ")) : null,
-    answers.said(at) === null ? null : [h("h4", {}, "It wrote"), h("pre", { tabindex: "0" }, answers.said(at) || "(nothing)")],
-    scoreBars(answers, at),
-    promptOf(answers, at));
+    answers.said(at) === null ? null : [h(heading, { class: "sub" }, "It wrote"), h("pre", { tabindex: "0" }, answers.said(at) || "(nothing)")],
+    scoreBars(answers, at, of),
+    promptOf(answers, at, heading));
 }

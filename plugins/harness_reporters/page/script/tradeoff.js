@@ -22,7 +22,7 @@ function tradeoffPart(table) {
   const points = () => rows
     .filter((row) => row.rank !== null && row.measures[cost()] && Number.isFinite(row.scores[metric()]?.[0]))
     .map((row) => ({ row, cost: row.measures[cost()], score: row.scores[metric()][0], low: row.scores[metric()][1], high: row.scores[metric()][2] }));
-  const front = () => frontOf(points(), table.losses.includes(metric()) ? (a, b) => a < b : (a, b) => a > b);
+  const front = (shown) => frontOf(shown, table.losses.includes(metric()) ? (a, b) => a < b : (a, b) => a > b);
   const said = ({ row, score, cost: spent }) => `${row.cells[0].text} ${row.model} \u00b7 ${row.strategy}: ${fixed(score)}, ${quantity(spent)}`;
 
   function draw(width) {
@@ -33,9 +33,9 @@ function tradeoffPart(table) {
     const [cheapest, dearest] = d3.extent(shown, (point) => point.cost);
     const x = d3.scaleLog([cheapest / 1.6, dearest * 1.6], [margin.left, width - margin.right]);
     const y = d3.scaleLinear(scaleOf(shown.map(({ score, low, high }) => [score, low, high])), [height - margin.bottom, margin.top]);
-    const best = front();
+    const best = front(shown);
     const svg = framed({
-      width, height, margin, x, y, xTicks: Math.max(2, width / 140), yTicks: 5, xFormat: quantityTick, yFormat: ".2f",
+      width, height, margin, x, y, xTicks: logMarks(x), yTicks: 5, xFormat: quantityTick, yFormat: ".2f",
       xTitle: `${cost()} (log)`, yTitle: metric(),
       label: `${metric()} against ${cost()}. Nothing beats in both: ${best.map(said).join("; ")}`,
     });

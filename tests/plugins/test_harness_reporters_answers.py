@@ -1,0 +1,227 @@
+"""What the report page is told of single answers: packed without loss, counted as the reference libraries count."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import softmax
+from sklearn.metrics import confusion_matrix
+
+from harness.differences import paired_accuracy
+from harness.errors import UsageError
+from harness.interfaces import Asked
+from harness.records import (
+    Classify,
+    Component,
+    Embed,
+    FillMask,
+    Generate,
+    LogLikelihood,
+    Prediction,
+    Prompt,
+    Trial,
+    TrialResult,
+    Usage,
+)
+from harness_reporters import answers as module
+from harness_reporters.answers import LEFT_OUT, Texts, answers
+from harness_reporters.diagnosis import Diagnosis, top_share
+from harness_reporters.pairs import compared
+
+LABELS = ["tech", "sports", "arts"]
+
+
+class FakeEvidence:
+    """Predictions and requests that a test writes down."""
+
+    def __init__(self, predictions, asked):
+        self.said, self.told = predictions, asked
+
+    def predictions(self, key):
+        return self.said
+
+    def asked(self, trial):
+        if isinstance(self.told, Exception):
+            raise self.told
+        return self.told
+
+
+def a_result(notes=()):
+    trial = Trial("k", Component("m"), Component("t"), Component("s"), 0, "test", None, "rows", 2, {})
+    return TrialResult(trial, "finished", notes=notes)
+
+
+def diagnosed(predictions):
+    diagnosis = Diagnosis()
+    for one in predictions:
+        diagnosis.add(one)
+    return diagnosis
+
+
+# --- confusion and reliability -----------------------------------------------------------------------------
+
+
+def test_the_confusion_matrix_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    targets, said = (rng.choice(LABELS, 200) for _ in range(2))
+    pairs = enumerate(zip(targets, said, strict=True))
+    found = diagnosed(Prediction(str(n), str(a), str(b)) for n, (a, b) in pairs).confusion(LABELS)
+    assert found["labels"] == LABELS
+    assert np.array_equal(np.array(found["counts"])[:, :-1], confusion_matrix(targets, said, labels=LABELS))
+    assert not any(row[-1] for row in found["counts"])
+
+
+def test_no_answer_has_a_column_of_its_own_and_failed_ones_are_not_counted():
+    predictions = [
+        Prediction("1", "a", None, "unparsed"),
+        Prediction("2", "a", "a"),
+        Prediction("3", "b", "a"),
+        Prediction("4", "b", "b"),
+        Prediction("5", "b", None, "failed", reason="out of memory"),
+    ]
+    assert diagnosed(predictions).confusion() == {"labels": ["a", "b"], "counts": [[1, 0, 1], [1, 1, 0]]}
+
+
+def test_choices_stand_in_the_order_of_their_numbers():
+    predictions = [Prediction(str(n), str(n % 11), str(n % 11)) for n in range(44)]
+    assert diagnosed(predictions).confusion()["labels"] == [str(n) for n in range(11)]
+
+
+def test_free_answers_have_no_confusion_matrix():
+    assert diagnosed(Prediction(str(n), f"answer {n}", "x") for n in range(20)).confusion() is None
+    assert diagnosed([]).confusion() is None
+
+
+@given(st.lists(st.floats(-50, 50), min_size=2, max_size=6))
+def test_the_confidence_is_the_largest_share_of_scipys_softmax(scores):
+    assert top_share(scores) == pytest.approx(float(softmax(scores).max()), rel=1e-9)
+
+
+@pytest.mark.parametrize("scores", [(), (1.0,), (math.nan, 1.0), (1.0, math.nan), (-math.inf, -math.inf)])
+def test_scores_that_say_nothing_give_no_confidence(scores):
+    assert top_share(scores) is None
+
+
+def test_the_calibration_error_is_that_of_the_definition():
+    rng = np.random.default_rng(1)
+    scores = rng.normal(size=(500, 3))
+    right = rng.random(500) < 0.6
+    predictions = [
+        Prediction(str(n), "a", "a" if hit else "b", scores=tuple(row))
+        for n, (row, hit) in enumerate(zip(scores, right, strict=True))
+    ]
+    found = diagnosed(predictions).reliability()
+    confidence = softmax(scores, axis=1).max(axis=1)
+    places = np.minimum((confidence * 10).astype(int), 9)
+    error = sum(
+        (places == place).mean() * abs(confidence[places == place].mean() - right[places == place].mean())
+        for place in set(places)
+    )
+    assert found["n"] == 500
+    assert found["error"] == pytest.approx(error, abs=1e-9)
+    assert [n for n, _, _ in found["bins"]] == np.bincount(places, minlength=10).tolist()
+    assert diagnosed([Prediction("1", "a", "a")]).reliability() is None
+
+
+# --- pairs ---------------------------------------------------------------------------------------------------
+
+
+def test_pairs_are_compared_as_the_harness_compares_them():
+    def told(said, ids=(0, 1, 2, 3)):
+        return {"ids": list(ids), "targets": [7] * 4, "answers": list(said), "status": [""] * 4}
+
+    trials = {"a": told([7, 7, 7, 1]), "b": told([7, 1, 1, 1]), "elsewhere": told([7, 7, 7, 7], ids=(4, 5, 6, 7))}
+    ((first, second, *numbers),) = compared(trials)
+    paired = paired_accuracy([True, True, True, False], [True, False, False, False])
+    difference = paired.difference
+    assert (first, second) == ("a", "b")
+    assert numbers == [difference.value, difference.low, difference.high, paired.p_value]
+
+
+def test_a_trial_with_failed_samples_is_not_compared():
+    whole = {"ids": [0], "targets": [1], "answers": [1], "status": [""]}
+    assert compared({"a": whole, "b": whole | {"status": ["f"]}}) == []
+
+
+# --- answers -----------------------------------------------------------------------------------------------
+
+
+def read(found, texts):
+    """The requests of each sample as the page's script reads them."""
+    table = texts.data()
+
+    def text(number):
+        return None if number < 0 else table["texts"][number]
+
+    def several(number):
+        return None if number < 0 else [text(one) for one in table["lists"][number]]
+
+    return [[(kind, several(b), text(q), several(a), text(c)) for kind, b, q, a, c in one] for one in found["asked"]]
+
+
+def test_what_was_asked_is_told_to_the_letter():
+    prompt = Prompt("Q:", ("demo 1\n", "demo 2\n"), "Do it.\n")
+    requests = [
+        LogLikelihood(prompt, (" yes", " no")),
+        Generate(prompt),
+        Classify("a text", ("x", "y")),
+        Embed("a text"),
+        FillMask(Prompt("It was "), (" good", " bad"), "."),
+    ]
+    said = [Prediction(str(n), "yes", "no", scores=(-1.25, -0.5), usage=Usage(10, 1)) for n in range(len(requests))]
+    asked = Asked([(str(n), (request,)) for n, request in enumerate(requests)], ("yes", "no"))
+    texts = Texts()
+    found = answers(a_result(), FakeEvidence(said, asked), texts, Diagnosis())
+    before = ["Do it.\n", "demo 1\n", "demo 2\n"]
+    assert read(found, texts) == [
+        [("LogLikelihood", before, "Q:", [" yes", " no"], None)],
+        [("Generate", before, "Q:", None, None)],
+        [("Classify", None, "a text", ["x", "y"], None)],
+        [("Embed", None, "a text", None, None)],
+        [("FillMask", [""], "It was ", [" good", " bad"], ".")],
+    ]
+    assert found["scores"][0] == [-1.25, -0.5]
+    assert found["usage"][0] == [10, 1, 0, 0]
+
+
+def test_samples_keep_the_order_of_their_answers_and_only_answered_ones_are_told():
+    asked = Asked([(name, (Embed(name),)) for name in ("a", "b", "c")])
+    texts = Texts()
+    found = answers(
+        a_result(),
+        FakeEvidence([Prediction("c", "x", "x"), Prediction("a", "x", None, "empty")], asked),
+        texts,
+        Diagnosis(),
+    )
+    assert found["ids"] == ["c", "a"]
+    assert [one[0][2] for one in read(found, texts)] == ["c", "a"]
+    assert (found["status"], found["answers"][1]) == (["", "e"], -1)
+
+
+def test_what_cant_be_told_is_told_with_its_reason():
+    said = [Prediction("a", "x", "x", scores=(math.nan, -math.inf), reason="", latency_ms=1.23456789)]
+    found = answers(a_result(), FakeEvidence(said, UsageError("the data has changed")), Texts(), Diagnosis())
+    assert found["untold"] == "the data has changed"
+    assert found["scores"] == [[None, None]]
+    assert found["ms"] == {0: 1.2346}
+    assert answers(a_result(), FakeEvidence([], UsageError("")), Texts(), Diagnosis()) is None
+
+
+def test_notes_that_were_not_given_at_the_run_are_caveats():
+    asked = Asked([("a", (Embed("a"),))], notes=("8 rows left out", "demonstrations are the first rows"))
+    evidence = FakeEvidence([Prediction("a", "x", "x")], asked)
+    found = answers(a_result(notes=("8 rows left out",)), evidence, Texts(), Diagnosis())
+    assert found["caveats"] == ["demonstrations are the first rows"]
+
+
+def test_more_texts_than_can_be_sent_are_left_out(monkeypatch):
+    monkeypatch.setattr(module, "ENOUGH", 100)
+    asked = Asked([(str(n), (Embed(f"{n} " * 30),)) for n in range(9)])
+    said = [Prediction(str(n), "x", "x") for n in range(9)]
+    texts = Texts()
+    assert answers(a_result(), FakeEvidence(said, asked), texts, Diagnosis())["untold"] == LEFT_OUT
+    assert texts.size < 300
