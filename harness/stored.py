@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from harness.messages import ChunkTiming
+from harness.overlap import CleanScore
 from harness.packed import Packed, Places
 from harness.records import (
     Component,
@@ -118,7 +119,9 @@ def links(connection: Connection, run: int | None, keys: Sequence[str] | None) -
 
 def read_results(connection: Connection, chosen: Sequence[int], *, of_run: bool) -> Iterator[TrialResult]:
     """The trials of links, in the links' order; whether a run found them finished is told only `of_run`."""
-    columns = [column for column in trials.c if column.name not in ("id", "key", "traceback", "scored_by")]
+    columns = [
+        column for column in trials.c if column.name not in ("id", "key", "traceback", "scored_by", "audited_by")
+    ]
     query = sa.select(run_trials.c.trial, run_trials.c.cached, run_trials.c.description, *columns).join(trials)
     measured = sa.select(latencies).order_by(latencies.c.scenario)
     for batch in batches(sorted(chosen)):
@@ -174,7 +177,12 @@ def _result(row: AnyRow, latency: Mapping[str, Mapping[str, float | None]], *, c
         details=row.details or {},
         cached=cached,
         manifest=row.manifest or {},
+        clean=None if row.clean is None else _clean(row.clean),
     )
+
+
+def _clean(stored: Mapping[str, Any]) -> CleanScore:
+    return CleanScore(stored["n"], _estimates(stored["metrics"]), stored["left_out"])
 
 
 def _trial(description: Mapping[str, Any]) -> Trial:
