@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +15,6 @@ from harness.clusters import clustered_share
 from harness.crossings import Line, cross, over_seeds, pooled
 from harness.records import Estimate
 from harness.statistics import wilson
-
-import pandas as pd  # isort: skip
 
 
 def first(count, n=400):
