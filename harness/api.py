@@ -81,7 +81,8 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         executor=executor,
         baselines=baselines,
     )
-    return _results(choices, _catalogue(_listed("plugins", plugins), _listed("tasks_path", tasks_path)), str(store), rerun=rerun)
+    catalogue = _catalogue(_listed("plugins", plugins), _listed("tasks_path", tasks_path))
+    return _results(choices, catalogue, str(store), rerun=rerun)
 
 
 def _results(choices: Choices, catalogue: Catalogue, store: str, *, rerun: bool) -> Results:
