@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test lint types readme format bench clean
+.PHONY: help demo reports test lint types readme vendor format bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -22,6 +22,8 @@ demo: $(READY) ## install, fetch models and data, run the quickstart experiment,
 	$(BIN)/harness fetch smollm2-135m minilm-l6 bbc-news sentiment-domains
 	$(BIN)/harness run examples/quickstart.yaml
 
+reports: demo readme ## everything under reports/ and the README's table; a finished experiment is not run again
+
 test: lint types ## everything: lint, types and all tests, those on real models included
 	$(BIN)/python -m pytest
 
@@ -34,6 +36,9 @@ types: $(READY) ## mypy --strict on the core
 
 readme: $(READY) ## the table of README.md from reports/quickstart
 	$(BIN)/python docs/readme_table.py
+
+vendor: ## fetch the JavaScript that others wrote, at the versions of .ci/vendored.json
+	$(PYTHON) .ci/vendor.py
 
 format: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         Scenario,
         Setting,
         ShowsEvidence,
+        Sizes,
         Source,
         Strategy,
         Task,
@@ -124,7 +125,7 @@ _HOMES = {
     "hookspecs": "Register hookimpl",
     "interfaces": "Adapted Asked AsksItself Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
     "ExplainsTraining Fetchable MeasuresItself Metric Model Pretrainable Pretrained PretrainingJob Price Priced "
-    "Report Reporter Scenario Setting ShowsEvidence Source Strategy Task TaskCollection TaskView Trainable "
+    "Report Reporter Scenario Setting ShowsEvidence Sizes Source Strategy Task TaskCollection TaskView Trainable "
     "TrainableInWays Trained TrainingJob UsesDeviceMemory Work Worker Workload",
     "promptparts": "Calibrator Correction FindsParts Order Pool Question Scorer Search Selector TextEncoder",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
@@ -204,6 +205,7 @@ __all__ = [
     "Selector",
     "Setting",
     "ShowsEvidence",
+    "Sizes",
     "Source",
     "StoreError",
     "Strategy",

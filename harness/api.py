@@ -40,6 +40,8 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
     store: str | Path = DEFAULT_STORE,
     rerun: bool = False,
     plugins: str | Path | Sequence[str | Path] = (),
+    tasks_path: str | Path | Sequence[str | Path] = (),
+    baselines: bool = False,
 ) -> Results:
     """Run a grid of trials and give its results; what the store holds already is not run again.
 
@@ -48,10 +50,9 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         tasks: registered names, globs over them, or paths of task files.
         strategies: `zero-shot`, `few-shot,k=8` ...
         seeds: `0`, `[0, 1, 2]`, `"0,1,2"` or `"0-2"`; each is a trial of its own.
-        split: the split to score.
+        split: the one to score.
         limit: score a seeded stratified draw of so many rows.
-        sizes: numbers of labelled rows; each strategy that learns from so many is run with each of them, for the
-            learning curves of `leaderboard.tables`.
+        sizes: numbers of labelled rows, for learning curves; each strategy that learns from so many runs with each.
         per_label: whether these are rows of each label.
         scenarios: latency scenarios; `()` measures none.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
@@ -59,34 +60,35 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         store: a SQLAlchemy URL or a file's path.
         rerun: start all trials anew.
         plugins: plugin files to load beside the installed plugins.
+        tasks_path: folders to look for tasks in beside the registered ones.
+        baselines: add the majority's answer, guesses and TF-IDF, where they fit.
 
     Raises:
         HarnessError: for what was asked wrongly; a trial that fails is a result with that status.
-
-    Example:
-        >>> results = harness.run(models="majority", tasks="bbc-news", strategies="finetune")  # doctest: +SKIP
-        >>> results.to_pandas()[["model", "strategy", "accuracy"]]  # doctest: +SKIP
     """
     choices = Choices(
         models=_listed("models", models),
         tasks=_listed("tasks", tasks),
         strategies=_listed("strategies", strategies),
-        seeds=str(seeds) if isinstance(seeds, int | str) else ",".join(map(str, seeds)),
+        seeds=_numbers(seeds),
         split=split,
         limit=limit,
-        sizes=",".join(map(str, sizes)) if sizes else None,
+        sizes=_numbers(sizes) or None,
         per_label=per_label,
         scenarios=_listed("scenarios", scenarios),
         latency=bool(scenarios),
         device=device,
         executor=executor,
+        baselines=baselines,
     )
-    loaded = Plugins(PluginChoice(files=tuple(_listed("plugins", plugins))))
-    catalogue = Catalogue(loaded, Assets(loaded.registry("source")))
+    return _results(choices, _catalogue(_listed("plugins", plugins), _listed("tasks_path", tasks_path)), str(store), rerun=rerun)
+
+
+def _results(choices: Choices, catalogue: Catalogue, store: str, *, rerun: bool) -> Results:
     experiment = settle(choices, None, {}, catalogue).experiment
-    with Store(str(store)) as opened:
+    with Store(store) as opened:
         results = run_experiment(experiment, catalogue, opened, rerun=rerun)
-        return Results(str(store), results, leaderboard_of(results, opened, catalogue))
+        return Results(store, results, leaderboard_of(results, opened, catalogue))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,17 @@ class Results(Sequence[TrialResult]):
         import pandas as pd
 
         return pd.DataFrame([_row(result) for result in self.trials])
+
+
+def _numbers(written: int | str | Sequence[int]) -> str:
+    """As on the command line."""
+    return str(written) if isinstance(written, int | str) else ",".join(map(str, written))
+
+
+def _catalogue(files: Sequence[str], folders: Sequence[str]) -> Catalogue:
+    """Of the installed plugins, these files, and the tasks in these folders."""
+    loaded = Plugins(PluginChoice(files=tuple(files)))
+    return Catalogue(loaded, Assets(loaded.registry("source")), tuple(map(Path, folders)))
 
 
 def _row(result: TrialResult) -> dict[str, Any]:

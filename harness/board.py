@@ -92,6 +92,10 @@ class Row:
         gains: over each of its baselines that is known, the most important one first.
         control: whether it is one that others are measured by; it has no rank.
         speed: by `single-stream` and `offline`; where one was measured with several sets of parameters, without any.
+        added: whether it is a baseline that the harness added, for others to be compared with.
+        clean: the first metric without samples that nearly repeat rows which could be adapted on; None where nobody has
+            looked for these, or there are none.
+        clean_n: how many samples are left.
         latency: scenario with its parameters -> quantity -> mean over the seeds for which it is known.
         costs: means over seeds.
         budget: the labels that it was given, the most of its seeds; None where that is not known.
@@ -121,6 +125,9 @@ class Row:
     provenance: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False
     latency: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    added: bool = False
+    clean: Estimate | None = None
+    clean_n: int | None = None
     ranks: tuple[int, int] | None = None
     p_majority: float | None = None
 

@@ -29,6 +29,9 @@ DEFAULT_STORE = "harness.db"
 DEFAULT_STRATEGIES = ("zero-shot",)
 DEFAULT_SCENARIOS = ("offline", "single-stream")
 
+SAID = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+"""What a variable of the environment may say."""
+
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 SPAN = re.compile(r"(\d+)\s*-\s*(\d+)")
 LONGEST_SPAN = 10_000
@@ -79,6 +82,7 @@ class ExperimentFile(BaseModel):
     device: str | None = None
     executor: Written | None = None
     exclude: list[ExcludeSection] = []
+    baselines: bool | None = None
     report: ReportSection | None = None
 
 
@@ -98,6 +102,7 @@ class Choices:
     latency: bool = True
     device: str | None = None
     executor: str | None = None
+    baselines: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,7 @@ def settle(choices: Choices, file: Path | None, environ: Mapping[str, str], cata
         executor=reader.executor(catalogue),
         device=reader.device(),
         name=written.name or (file.stem if file else ""),
+        baselines=reader.baselines(),
         exclude=tuple(Exclusion(**section.model_dump()) for section in written.exclude),
         sizes=reader.sizes(),
         per_label=bool(written.per_label if choices.per_label is None else choices.per_label),
@@ -217,6 +223,16 @@ class _Reader:
         if not DEVICE.fullmatch(text):
             raise UsageError(f"device {text!r} is none of auto, cpu, mps, cuda, cuda:1 ...", where=where)
         return text
+
+    def baselines(self) -> bool:
+        """Whether baselines are added: unless told, where the run ends in a report that its file asks for."""
+        told, where = self._told("baselines", self.choices.baselines)
+        if told is None:
+            return self.written.report is not None
+        meant = told if isinstance(told, bool) else SAID.get(str(told).lower())
+        if meant is None:
+            raise UsageError(f"baselines {told!r} is neither yes nor no", where=where)
+        return meant
 
     def split(self) -> Split:
         told, where = self._told("split", self.choices.split)

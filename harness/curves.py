@@ -69,13 +69,18 @@ def sentence(contest: Contest) -> str:
                 f"{one} against {other} is not settled: with {found.last:,} labels the difference is "
                 f"{end.value:+.3f} [{end.low:+.3f}, {end.high:+.3f}], and the interval holds 0"
             )
+        case "never" if found.changes:
+            said = (
+                f"{one} does not stay ahead of {other}: its mean is ahead with fewer labels, but with "
+                f"{found.last:,} it has {-end.value:.3f} [{-end.high:.3f}, {-end.low:.3f}] fewer right"
+            )
         case "never":
             said = (
                 f"{one} never beats {other} within the sizes: with {found.last:,} labels it has "
                 f"{-end.value:.3f} [{-end.high:.3f}, {-end.low:.3f}] fewer right"
             )
         case "from-first":
-            until = "" if found.high <= found.first else f", 95% interval up to {_number(found.high, found)}"
+            until = "" if found.high < found.first + 0.5 else f", 95% interval up to {_number(found.high, found)}"
             said = f"{one} beats {other} from the first size on ({found.first:,} labels{until})"
         case "crosses":
             said = (
@@ -151,6 +156,8 @@ def _gaps(name: str, trials: dict[int, TrialResult], metric: str) -> list[str]:
     """Which seeds are missing and why, those with one reason together."""
     why: dict[str, list[int]] = {}
     for seed, result in trials.items():
+        if result.status == "not-applicable":  # it stands with those without a rank
+            continue
         if result.status != "finished":
             reason = f"{result.status.replace('-', ' ')}: {result.reason}".removesuffix(": ")
             why.setdefault(reason, []).append(seed)
@@ -172,7 +179,7 @@ def _together(scores: Sequence[Estimate], keys: Sequence[str], metric: str, pair
         return scores[0]
     found = [pairing.right(key) for key in keys]
     if metric in RIGHT_ANSWERS and len({one.samples for one in found}) == 1 and len(found[0].right):
-        return over_seeds(np.stack([one.right for one in found]))
+        return over_seeds(np.stack([one.right for one in found]), found[0].clusters)
     return pooled(scores)
 
 
@@ -186,8 +193,10 @@ def _contests(curves: Sequence[Curve], pairing: Pairing) -> Iterator[Contest]:
         one, other = lines[id(curve)], lines[id(over)]
         if one is None or other is None or _samples(curve, pairing) != _samples(over, pairing):
             continue
-        crossing = cross(one, other)
-        turned = None if over.prompts or crossing is None or crossing.difference.value >= 0 else cross(other, one)
+        clusters = pairing.right(curve.points[0].keys[0]).clusters
+        crossing = cross(one, other, clusters)
+        behind = crossing is not None and crossing.difference.value < 0 and not over.prompts
+        turned = cross(other, one, clusters) if behind else None
         if turned is not None:
             yield Contest(over, curve, turned)
         elif crossing is not None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness.board import Contest, Curve, CurvePoint, Curves, Table
+    from harness.overlap import CleanScore
     from harness.records import Estimate, Prediction, TrialResult
     from harness.store import Store
 
@@ -118,6 +119,7 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "gains": _estimates(result.gains),
         "gains_over": {over: _estimates(gains) for over, gains in result.gains_over.items()},
         "control": trial.control,
+        "baseline": trial.added,
         "budget": None if result.budget is None else dataclasses.asdict(result.budget),
         "latency": {
             name: {what: _finite(value) for what, value in found.items()} for name, found in result.latency.items()
@@ -131,7 +133,12 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "provenance": dict(result.provenance),
         "details": dict(result.details),
         "manifest": dict(result.manifest),
+        "clean": None if result.clean is None else _clean(result.clean),
     }
+
+
+def _clean(clean: CleanScore) -> dict[str, Any]:
+    return {"n": clean.n, "metrics": _estimates(clean.metrics), "left_out": dict(clean.left_out)}
 
 
 def _curves(table: Table, curves: Curves) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +50,38 @@ class Memory:
         self._folder = folder
         self._content = content
         self._digest = ""
-        self._found: dict[tuple[object, ...], Facts] = {}
+        self._found: dict[tuple[object, ...], Any] = {}
 
     def facts(self, about: tuple[object, ...], find: Callable[[], Facts]) -> Facts:
         """The facts about something that plain values name."""
+        return self.remember(about, find, asdict, lambda kept: Facts(**kept))
+
+    def remember(
+        self,
+        about: tuple[object, ...],
+        find: Callable[[], T],
+        plain: Callable[[T], Any],
+        made: Callable[[Any], T],
+    ) -> T:
+        """Whatever there is to know about something that plain values name; None is not remembered.
+
+        Args:
+            about: what it is about.
+            find: finds it.
+            plain: makes JSON of it.
+            made: makes it of that JSON.
+        """
         if about not in self._found:
             file = self._file(about)
-            kept = _read(file) if file else None
-            self._found[about] = kept or find()
-            if file and not kept:
-                _write(file, self._found[about])
-        return self._found[about]
+            kept = _read(file, made) if file else None
+            found = find() if kept is None else kept
+            if found is None:
+                return found
+            self._found[about] = found
+            if file and kept is None:
+                _write(file, plain(found))
+        known: T = self._found[about]
+        return known
 
     def _file(self, about: tuple[object, ...]) -> Path | None:
         code = code_digest()
@@ -79,9 +102,9 @@ def code_digest() -> str:
     return found.hexdigest() if files else ""
 
 
-def _read(file: Path) -> Facts | None:
+def _read(file: Path, made: Callable[[Any], T]) -> T | None:
     try:
-        return Facts(**json.loads(file.read_bytes()))
+        return made(json.loads(file.read_bytes()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
@@ -89,12 +112,12 @@ def _read(file: Path) -> Facts | None:
         return None
 
 
-def _write(file: Path, facts: Facts) -> None:
+def _write(file: Path, facts: Any) -> None:  # noqa: ANN401 - any JSON value
     """Keep facts; where nothing can be written they are found again next time."""
     part = file.with_name(f".{uuid.uuid4().hex}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(asdict(facts)), encoding="utf-8")
+        part.write_text(json.dumps(facts), encoding="utf-8")
         part.replace(file)
     except OSError as error:
         log.debug("%s can't be kept: %s", file, error)

@@ -38,6 +38,9 @@ MEANINGS = {
     "different labels": "where one row was given more labels than another, its rank may be owed to these: {budgets}",
     "worst context": "the worst of the scores within each context, and which context that is",
     "spread": "the largest of a row's scores in the contexts minus the smallest",
+    "clean": """the first score without the samples that repeat, or nearly repeat, a row that could be adapted on
+        (similarity of their shingles 0.8 or more): the others may owe something to it. Exact repetitions were left
+        out of adapting already""",
     "p50, p95, p99": """milliseconds for one sample at a time: half of the samples, 95% and 99% of them took no longer;
         behind them 95% intervals by order statistics, whatever the distribution""",
     "TTFT, TPOT": """milliseconds until the first token of a generated text was there, and for each token behind it, one
@@ -113,6 +116,7 @@ def _terms(row: Row) -> dict[str, object]:
         "control": row.control,
         "labels": row.budget,
         "worst context": row.worst,
+        "clean": row.clean,
         "p50, p95, p99": speed.p50_ms is not None,
         THIN: speed.thin,
         "TTFT, TPOT": speed.ttft_p50_ms is not None,

@@ -41,13 +41,19 @@ from harness.modelling import (
     cannot_train as cannot_train,
 )
 from harness.records import LabelBudget
+from harness.reporters import (
+    Asked as Asked,
+    Evidence as Evidence,
+    Report as Report,
+    Reporter as Reporter,
+    ShowsEvidence as ShowsEvidence,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.differences import Paired
-    from harness.leaderboard import Leaderboard
     from harness.messages import ChunkTiming, Job, Message
     from harness.records import (
         Component,
@@ -59,7 +65,6 @@ if TYPE_CHECKING:
         Sample,
         Split,
         TaskSpec,
-        Trial,
     )
 
 # --- tasks and strategies ------------------------------------------------------------------------
@@ -294,58 +299,6 @@ class Executor(Protocol):
 
     def execute(self, jobs: Sequence[Job], worker: Callable[[], Worker]) -> Iterator[Message]:
         """Run all jobs; messages of one trial come in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Rendered files: name -> content. `text` is what goes to standard output when no folder is given."""
-
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    text: str = ""
-
-
-class Reporter(Protocol):
-    """A leaderboard -> files or text. One that shows single answers as well is a `ShowsEvidence` too."""
-
-    def render(self, board: Leaderboard) -> Report:
-        """Render it; no files are written here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a trial asked of each sample.
-
-    Attributes:
-        samples: id and requests of each that it scores, in the data's order; may be gone through several times.
-        labels: of a classification, in the order that scores have.
-        notes: of the strategy, made again without its model; what could not be made so is told in them.
-    """
-
-    samples: Iterable[tuple[str, Sequence[Request]]]
-    labels: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-class Evidence(Protocol):
-    """What stands behind a leaderboard, trial by trial, so that nobody has to hold all of it."""
-
-    def predictions(self, key: str) -> Sequence[Prediction]:
-        """What a trial said of its samples so far, in the data's order; empty for one that is not known."""
-
-    def asked(self, trial: Trial) -> Asked:
-        """What a trial asked.
-
-        Raises:
-            HarnessError: saying why that can't be told.
-        """
-
-
-@runtime_checkable
-class ShowsEvidence(Protocol):
-    """A reporter that shows single answers too: where there is evidence, it is asked for this instead of `render`."""
-
-    def render_with(self, board: Leaderboard, evidence: Evidence) -> Report:
-        """Render the leaderboard with what stands behind it; no files are written here."""
 
 
 class Source(Protocol):

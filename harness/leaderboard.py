@@ -118,7 +118,7 @@ def _table(results: Sequence[TrialResult], pairing: Pairing, losses: frozenset[s
         settling=found.settling,
         majority=found.majority,
         budgets=differing(row.budget for row in ranked if row.rank is not None),
-        curves=curves_of(results, pairing, metrics[0]) if metrics else None,
+        curves=curves_of(results, pairing, metrics[0] if metrics else ""),
     )
 
 
@@ -162,6 +162,7 @@ def _row(seeds: Seeds, metrics: Sequence[str], losses: frozenset[str]) -> Row:
     status, reason = _status(seeds)
     scores = {name: [seed.metrics[name] for seed in seeds if name in seed.metrics] for name in metrics}
     contexts, latency = _context_scores(seeds, metrics), _latency(seeds)
+    clean = _clean(seeds, metrics)
     return Row(
         rank=None,
         model=str(first.model),
@@ -179,6 +180,9 @@ def _row(seeds: Seeds, metrics: Sequence[str], losses: frozenset[str]) -> Row:
         control=first.control,
         speed=_speed(latency),
         latency=latency,
+        added=first.added,
+        clean=clean,
+        clean_n=None if clean is None or seeds[0].clean is None else seeds[0].clean.n,
         costs=Costs(*(_mean(getattr(seed.costs, one.name) for seed in seeds) for one in dataclasses.fields(Costs))),
         budget=largest(seed.budget for seed in seeds),
         notes=tuple(dict.fromkeys(note for seed in seeds for note in seed.notes)),
@@ -204,6 +208,13 @@ def _status(seeds: Seeds) -> tuple[TrialStatus, str]:
     if len(reasons) == len(seeds) and len(set(reasons.values())) == 1:
         return status, seeds[0].reason
     return status, "; ".join(f"seed {seed}: {reason}" for seed, reason in reasons.items())
+
+
+def _clean(seeds: Seeds, metrics: Sequence[str]) -> Estimate | None:
+    """The first metric without repeating samples, averaged over the seeds, where there are such samples."""
+    found = [seed.clean for seed in seeds if seed.clean is not None and seed.clean.left_out]
+    estimates = [one.metrics[name] for one in found for name in metrics[:1] if name in one.metrics]
+    return _average(estimates) if estimates else None
 
 
 def _latency(seeds: Seeds) -> dict[str, dict[str, float]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.bridging import MeasuresItself, asks_itself
 from harness.bridging import refusal as refusal_of
 from harness.components import parameters_of
-from harness.errors import ConfigError
+from harness.errors import ConfigError, HarnessError
 from harness.manifest import manifest
 from harness.messages import Job
 from harness.records import Candidates, Component, Trial
@@ -20,7 +20,7 @@ from harness.taskdata import PARTS, digest
 from harness.templates import alike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from harness.catalogue import Catalogue
     from harness.composition import Changed
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 KEY_SCHEMA = 3
 """Raised when keys come to mean something else, so that nothing old is taken for new."""
+
+BASELINES = (
+    ("majority", "finetune"),
+    ("stratified", "finetune"),
+    ("random", "zero-shot"),
+    ("tfidf-lr", "finetune"),
+)
+"""Models, each with its strategy, that a leaderboard is not to be read without; those that are registered are added."""
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +80,8 @@ def plan(experiment: Experiment, catalogue: Catalogue) -> tuple[Job, ...]:
         for seed in experiment.seeds
     ]
     jobs = [planner.job(cell) for cell in cells]
+    if experiment.baselines:
+        jobs += planner.added(tasks, {component.name for component, _ in models})
     return tuple({job.trial.key: job for job in jobs}.values())
 
 
@@ -145,6 +155,27 @@ class Planner:
             metrics = self.catalogue.metrics_version(component)
             found = manifest(identity, data, trial, device=self.experiment.device, metrics=metrics)
         return Job(trial, component, self.experiment.device, manifest=found)
+
+    def added(self, tasks: Sequence[tuple[Component, TaskData]], there: Collection[str]) -> list[Job]:
+        """The baselines of each task that can work there, but for models that are there already; of the first seed."""
+        registered = [self.catalogue.plugins.registry(kind) for kind in ("model", "strategy")]
+        jobs = []
+        for name, by in BASELINES:
+            if name in there or name not in registered[0] or by not in registered[1]:
+                continue
+            model, strategy = Component(name), Component(by)
+            try:
+                parts = (model, self.catalogue.model(model)), (strategy, self.catalogue.strategy(strategy))
+                found = [self.job(Cell(parts[0], task, parts[1], self.experiment.seeds[0])) for task in tasks]
+            except HarnessError as error:  # its library is not installed
+                log.info("baseline %s is left out: %s", name, error)
+                continue
+            jobs += [
+                dataclasses.replace(job, trial=dataclasses.replace(job.trial, added=True))
+                for job in found
+                if not job.trial.refusal
+            ]
+        return jobs
 
     def trial(self, cell: Cell) -> Trial:
         """The cell's trial, with its key; a pair that can't work carries the reason."""
@@ -250,12 +281,9 @@ class Planner:
         read, split = reads(strategy), self.experiment.split
         if split in read:
             return f"it adapts on split {split}, which is being scored"
-        own = asks_itself(data.task)
-        if own is not None:
-            return refusal_of(own, model, strategy) or strategy.refuses(model, data.spec) or ""
-        if "train" in read and not data.pool_facts("train", split).n:
+        if "train" in read and asks_itself(data.task) is None and not data.pool_facts("train", split).n:
             return "the task has no training rows beside those that are scored"
-        return strategy.refuses(model, data.spec) or ""
+        return refusal_of(data.task, model, strategy) or ""
 
     def _baselines(self, cell: Cell) -> dict[str, str]:
         """Strategy -> key of its trial on the same model, task and seed, for each baseline whose plugin is there."""

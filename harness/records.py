@@ -25,137 +25,23 @@ from harness.requests import (
     Usage as Usage,
     Written as Written,
 )
+from harness.taskspec import (
+    SPLITS as SPLITS,
+    Candidates as Candidates,
+    Condition as Condition,
+    ExtractSpec as ExtractSpec,
+    GenerationSpec as GenerationSpec,
+    Kind as Kind,
+    PromptSpec as PromptSpec,
+    Sample as Sample,
+    Split as Split,  # noqa: TC001 - offered to others
+    TaskSpec as TaskSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# --- tasks and samples ---------------------------------------------------------------------------
-
-Kind: TypeAlias = Literal["classification", "multiple-choice", "generation"]
-Split: TypeAlias = Literal["train", "validation", "test"]
-Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
-
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One row of a task.
-
-    Attributes:
-        id: unique within the task, stable while the row stays where it is in the data.
-        fields: what templates can name.
-        target: the label, the number of the right choice ("0", "1", ...) or the reference answer.
-        context: the group, domain or situation the row comes from.
-        choices: the possible answers of a multiple-choice row.
-        cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
-    """
-
-    id: str
-    fields: Mapping[str, Any]
-    target: str
-    context: str | None = None
-    choices: tuple[str, ...] = ()
-    cluster: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PromptSpec:
-    """How a task's rows become text. All strings but `separator` are Jinja2 templates.
-
-    Attributes:
-        template: the question of one row; the verbalized answer follows it directly.
-        instruction: what is to be done; it stands before everything, followed by the separator.
-        separator: between demonstrations.
-        choice: how a choice is said after the question (multiple-choice).
-        answer: how a demonstration's answer is said (generation); `{{ target }}` unless told.
-        input: the text that a trained classifier or an embedding reads.
-        context: what is put before template and input when a strategy conditions on the context.
-        condition: what `{{ context }}` means in `context`: the label or its description. `retrieved`: passages, which
-            `harness.templates.with_passages` gave the sample, stand before it instead, a line each.
-        domain: a prompt that says what is asked for and shows no row's question, for PMI scoring; the last words of
-            `template`, behind whatever a row fills in, unless told.
-        background: what has to be known for the task; before the instruction, followed by the separator.
-        keywords: words that matter for the task; behind the instruction, followed by the separator.
-        rationale: the reasoning that leads to a row's answer, shown before it in demonstrations of chains of thought.
-    """
-
-    template: str
-    instruction: str = ""
-    separator: str = "\n\n"
-    choice: str = " {{ choice }}"
-    answer: str = " {{ target }}"
-    input: str = ""
-    context: str = "{{ context }}: "
-    condition: Condition = "none"
-    domain: str | None = None
-    background: str = ""
-    keywords: str = ""
-    rationale: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Other ways to ask a task's question: what may stand in the place of its template, instruction and labels."""
-
-    templates: tuple[str, ...] = ()
-    instructions: tuple[str, ...] = ()
-    labels: tuple[Mapping[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationSpec:
-    """How answers are generated: their limits, and how their tokens are drawn; see `Generate`."""
-
-    max_tokens: int = 128
-    stop: tuple[str, ...] = ()
-    temperature: float = 0.0
-    top_p: float = 1.0
-    n: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ExtractSpec:
-    """How the answer is found in a generated text.
-
-    Attributes:
-        pattern: a regular expression; its group 1, or the whole match where it has no group.
-        take: which match counts.
-        type: `number` makes "$1,234.50", "1234.5" and "1234.50" one answer; `text` folds case and white space.
-    """
-
-    pattern: str = r"(?s)\s*(.*\S)"
-    take: Literal["first", "last"] = "first"
-    type: Literal["text", "number"] = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class TaskSpec:
-    """All of a task but its rows.
-
-    Attributes:
-        kind: `external` is a task of another harness, which asks and judges by itself: `harness.interfaces.AsksItself`.
-        labels: label -> how it is said after the prompt (classification), in the order that scores have.
-        has_context: whether its samples carry a context.
-        contexts: context label -> its description, where the task describes them.
-        candidates: other ways to ask, where the task names any.
-        metrics: names of metrics; the first is the one that ranks.
-    """
-
-    name: str
-    kind: Kind | Literal["external"]
-    prompt: PromptSpec
-    labels: Mapping[str, str] = field(default_factory=dict)
-    metrics: tuple[str, ...] = ("accuracy",)
-    description: str = ""
-    generation: GenerationSpec = GenerationSpec()
-    extract: ExtractSpec = ExtractSpec()
-    has_context: bool = False
-    contexts: Mapping[str, str] = field(default_factory=dict)
-    candidates: Candidates = Candidates()
-    licence: str = ""
-    citation: str = ""
-
+    from harness.overlap import CleanScore
 
 # --- predictions ---------------------------------------------------------------------------------
 
@@ -301,6 +187,7 @@ class Experiment:
     device: str = "auto"
     name: str = ""
     exclude: tuple[Exclusion, ...] = ()
+    baselines: bool = False
     sizes: tuple[int, ...] = ()
     per_label: bool = False
 
@@ -320,6 +207,7 @@ class Trial:
         prompts: whether its strategy asks the model as it is.
         plugins: plugin -> version of those that take part.
         refusal: why the pair can't work; empty where it can.
+        added: whether nobody asked for it: it is a baseline that was added for others to be compared with.
         source: where the task is loaded from, as somebody wrote it; None for what was stored before this was.
         losses: the task's metrics of which less is better.
     """
@@ -340,6 +228,7 @@ class Trial:
     curve: str = ""
     prompts: bool = False
     source: Component | None = None
+    added: bool = False
     losses: tuple[str, ...] = ()
 
 
@@ -397,6 +286,7 @@ class TrialResult:
         details: what its strategy tells other programs of how it adapted.
         manifest: what it was made of, field by field (`harness.manifest`); empty until it has adapted.
         cached: whether this run found it finished.
+        clean: its scores without samples that nearly repeat training rows; None where nobody has looked for these.
     """
 
     trial: Trial
@@ -415,3 +305,4 @@ class TrialResult:
     details: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False
     manifest: Mapping[str, str] = field(default_factory=dict)
+    clean: CleanScore | None = None

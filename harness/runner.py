@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from harness.auditing import audit
 from harness.machine import here
 from harness.manifest import revision
 from harness.messages import TrialEnded
@@ -75,6 +76,7 @@ def run_experiment(
         todo = [left for job in jobs if (left := remaining(job, experiment, catalogue, store)) is not None]
         watcher.planned(jobs, todo)
         _work(todo, experiment, catalogue, store, watcher)
+        audit(jobs, catalogue, store)
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"

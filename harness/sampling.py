@@ -56,8 +56,16 @@ def duplicate_key(sample: Sample, shown: Collection[str] = ()) -> str:
         shown: the fields that a question shows, see `harness.templates.shown_fields`: others may differ between
             duplicates. All of them where none is named, or the sample has none of these.
     """
-    names = sorted(name for name in sample.fields if name in shown) or sorted(sample.fields)
-    return _digest(*(f"{name}\n{normalised(_text(sample.fields[name]))}" for name in names))
+    return _digest(*(f"{name}\n{normalised(_text(sample.fields[name]))}" for name in _names(sample, shown)))
+
+
+def question_text(sample: Sample, shown: Collection[str] = ()) -> str:
+    """The normalised text of the fields that `duplicate_key` digests."""
+    return "\n".join(normalised(_text(sample.fields[name])) for name in _names(sample, shown))
+
+
+def _names(sample: Sample, shown: Collection[str]) -> list[str]:
+    return sorted(name for name in sample.fields if name in shown) or sorted(sample.fields)
 
 
 def without(

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """Raised when the tables change their meaning."""
 
 UPGRADES = {
@@ -40,6 +40,7 @@ UPGRADES = {
         "ALTER TABLE predictions ADD COLUMN measured TEXT",
         "ALTER TABLE predictions ADD COLUMN judged SMALLINT",
     ),
+    8: ("ALTER TABLE trials RENAME COLUMN repeating TO audited_by",),
 }
 """Version -> statements, in every database's SQL, that make the next version of it. Older ones can't be upgraded."""
 
@@ -121,8 +122,8 @@ trials = sa.Table(
     sa.Column("adapt_tokens", sa.BigInteger),
     sa.Column("details", Json),
     sa.Column("manifest", Json),
-    sa.Column("repeating", Json),
     sa.Column("clean", Json),
+    sa.Column("audited_by", sa.Text),
 )
 
 # How a run named a trial: two spellings (`few-shot`, `few-shot,k=8`) and two limits can mean the same trial.

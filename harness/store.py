@@ -6,13 +6,13 @@ stored chunk by chunk with the chunk's timing; a sample that is answered again r
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
 
+from harness import storing
 from harness.database import open_database, shown, store_errors
 from harness.errors import StoreError, UsageError
 from harness.messages import ChunkScored, LatencyMeasured, TrialEnded, TrialStarted
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from harness.messages import Message
+    from harness.overlap import CleanScore
     from harness.records import (
         ContextScore,
         Coverage,
@@ -126,13 +127,13 @@ class Store:
             connection.execute(sa.select(trials.c.id).where(trials.c.id == trial).with_for_update())
             match message:
                 case TrialStarted():
-                    _start(connection, trial, message)
+                    storing.start(connection, trial, message)
                 case ChunkScored():
-                    _score(connection, trial, message)
+                    storing.score(connection, trial, message)
                 case LatencyMeasured():
-                    _measure(connection, trial, message)
+                    storing.measure(connection, trial, message)
                 case TrialEnded(failed=True):
-                    said = {"reason": _text(message.reason), "traceback": _text(message.traceback)}
+                    said = {"reason": storing.text(message.reason), "traceback": storing.text(message.traceback)}
                     connection.execute(trials.update().where(trials.c.id == trial).values(status="failed", **said))
                 case TrialEnded():
                     pass  # finished or partial: that is known when its metrics are, see `finish`
@@ -152,7 +153,7 @@ class Store:
     ) -> None:
         """Store a trial's scores; `scored_by` is a digest of the metrics that made them, names and versions."""
         scores = {"coverage": coverage, "metrics": metrics, "contexts": contexts, "scored_by": scored_by}
-        values = {"status": status, "reason": _text(reason), **scores}
+        values = {"status": status, "reason": storing.text(reason), **scores, "clean": None, "audited_by": None}
 
         def write(connection: Connection) -> None:
             connection.execute(trials.update().where(trials.c.id == self._number(connection, key)).values(values))
@@ -163,6 +164,17 @@ class Store:
         """The digest that `finish` stored; None for a trial without scores."""
         query = sa.select(trials.c.scored_by).where(trials.c.key == key)
         return self._read(lambda connection: connection.execute(query).scalar())
+
+    def audited_by(self, key: str) -> str | None:
+        """The mark that `audit` stored; empty for a trial that has scores and no mark, None for one without scores."""
+        query = sa.select(trials.c.audited_by).where(trials.c.key == key, trials.c.scored_by.is_not(None))
+        row = self._read(lambda connection: connection.execute(query).first())
+        return None if row is None else row[0] or ""
+
+    def audit(self, key: str, mark: str, clean: CleanScore) -> None:
+        """Store a trial's scores without samples that repeat other rows; `mark` says what they were made of."""
+        update = trials.update().where(trials.c.key == key).values(clean=clean, audited_by=mark)
+        self._write(lambda connection: connection.execute(update))
 
     # --- results -----------------------------------------------------------------------------------
 
@@ -216,10 +228,7 @@ class Store:
         Raises:
             StoreError: when no run did.
         """
-        found = self._read(lambda connection: read_experiment(connection, key))
-        if found is None:
-            raise StoreError(f"{self._name} has no trial {key[:12]}", hint="it has to be planned first")
-        return found
+        return self._read(lambda connection: read_experiment(connection, self._number(connection, key)))
 
     def state(self) -> StoreState:
         """What there is now, cheap enough to be asked for every second."""
@@ -309,88 +318,6 @@ def _empty(connection: Connection, numbers: Sequence[int]) -> None:
             connection.execute(table.delete().where(table.c.trial.in_(batch)))
         blank = nothing | {"status": "planned", "reason": "", "traceback": ""}
         connection.execute(trials.update().where(trials.c.id.in_(batch)).values(blank))
-
-
-def _start(connection: Connection, trial: int, message: TrialStarted) -> None:
-    spent = {one.name: getattr(message.costs, one.name) for one in dataclasses.fields(message.costs)}
-    values = {
-        "status": "running",
-        "reason": "",
-        "traceback": "",
-        "notes": message.notes,
-        "provenance": message.provenance,
-        "budget": message.budget,
-        "manifest": message.manifest,
-        "details": message.details,
-        **{name: value for name, value in spent.items() if value is not None},
-    }
-    # A finished trial that only lacks a latency figure stays finished, whatever comes of measuring it.
-    standing = connection.execute(sa.select(trials.c.status).where(trials.c.id == trial)).scalar_one()
-    if standing == "finished":
-        del values["status"]
-    connection.execute(trials.update().where(trials.c.id == trial).values(values))
-
-
-def _score(connection: Connection, trial: int, message: ChunkScored) -> None:
-    answered = zip(message.positions, message.predictions, strict=True)
-    rows = [_row(trial, position, prediction) for position, prediction in answered]
-    # To delete before inserting is an upsert that every database understands.
-    for batch in batches([row["sample_id"] for row in rows]):
-        of_batch = predictions.c.sample_id.in_(batch)
-        connection.execute(predictions.delete().where(predictions.c.trial == trial, of_batch))
-    if rows:
-        connection.execute(predictions.insert(), rows)
-    timing = message.timing
-    if timing is not None:
-        connection.execute(timings.delete().where(timings.c.trial == trial, timings.c.chunk == timing.index))
-        counts = {"prompt_tokens": timing.prompt_tokens, "output_tokens": timing.output_tokens}
-        spent: dict[str, float | None] = {"samples": timing.samples, "seconds": timing.seconds}
-        told = {"trial": trial, "chunk": timing.index, "counters": timing.counters}
-        spent |= {"cpu_s": timing.cpu_s, "energy_j": timing.energy_j}
-        spent |= {"peak_bytes": timing.peak_bytes, "device_peak_bytes": timing.device_peak_bytes}
-        connection.execute(timings.insert(), {**told, **spent, **counts})
-
-
-def _row(trial: int, position: int, prediction: Prediction) -> dict[str, Any]:
-    usage = prediction.usage
-    return {
-        "trial": trial,
-        "sample_id": prediction.sample_id,
-        "position": position,
-        "target": _text(prediction.target),
-        "prediction": _text(prediction.prediction),
-        "status": prediction.status,
-        "scores": prediction.scores,
-        "text": _text(prediction.text),
-        "context": _text(prediction.context),
-        "prompt_tokens": usage.prompt_tokens,
-        "output_tokens": usage.output_tokens,
-        "dropped_demonstrations": usage.dropped_demonstrations,
-        "cut_tokens": usage.cut_tokens,
-        "latency_ms": prediction.latency_ms,
-        "reason": _text(prediction.reason),
-        "cluster_name": _text(prediction.cluster),
-        "measured": prediction.measured or None,
-        "judged": None if prediction.judged is None else int(prediction.judged),
-    }
-
-
-def _measure(connection: Connection, trial: int, message: LatencyMeasured) -> None:
-    known_as = (latencies.c.trial == trial, latencies.c.scenario == message.scenario)
-    connection.execute(latencies.delete().where(*known_as))
-    row = {"trial": trial, "scenario": message.scenario, "measured": message.values}
-    connection.execute(latencies.insert(), row)
-    if message.sample_ms:
-        of_sample = (predictions.c.trial == trial, predictions.c.sample_id == sa.bindparam("sample"))
-        update = predictions.update().where(*of_sample).values(latency_ms=sa.bindparam("ms"))
-        connection.execute(update, [{"sample": sample, "ms": ms} for sample, ms in message.sample_ms.items()])
-
-
-def _text(text: str | None) -> str | None:
-    """Text as databases take it: lone surrogates and NUL become the replacement character."""
-    if text is None or text.isprintable():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
 def _matches(text: str, patterns: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from harness.messages import ChunkTiming
+from harness.overlap import CleanScore
 from harness.packed import Packed, Places
 from harness.records import (
     Component,
@@ -17,6 +18,7 @@ from harness.records import (
     Costs,
     Coverage,
     Estimate,
+    Exclusion,
     Experiment,
     LabelBudget,
     Outcome,
@@ -118,7 +120,9 @@ def links(connection: Connection, run: int | None, keys: Sequence[str] | None) -
 
 def read_results(connection: Connection, chosen: Sequence[int], *, of_run: bool) -> Iterator[TrialResult]:
     """The trials of links, in the links' order; whether a run found them finished is told only `of_run`."""
-    columns = [column for column in trials.c if column.name not in ("id", "key", "traceback", "scored_by")]
+    columns = [
+        column for column in trials.c if column.name not in ("id", "key", "traceback", "scored_by", "audited_by")
+    ]
     query = sa.select(run_trials.c.trial, run_trials.c.cached, run_trials.c.description, *columns).join(trials)
     measured = sa.select(latencies).order_by(latencies.c.scenario)
     for batch in batches(sorted(chosen)):
@@ -129,15 +133,16 @@ def read_results(connection: Connection, chosen: Sequence[int], *, of_run: bool)
         yield from (_result(row, latency[row.trial], cached=of_run and row.cached) for row in rows)
 
 
-def read_experiment(connection: Connection, key: str) -> Experiment | None:
-    """The experiment of the newest run that lists this trial."""
-    query = sa.select(runs.c.experiment).join(run_trials, run_trials.c.run == runs.c.id).join(trials)
-    told = connection.execute(query.where(trials.c.key == key).order_by(runs.c.id.desc()).limit(1)).scalar()
-    if told is None:
-        return None
+def read_experiment(connection: Connection, trial: int) -> Experiment:
+    """The experiment of the newest run that lists the trial with this number."""
+    query = sa.select(runs.c.experiment).join(run_trials, run_trials.c.run == runs.c.id)
+    query = query.where(run_trials.c.trial == trial).order_by(runs.c.id.desc()).limit(1)
+    told = connection.execute(query).scalar_one()
     several = ("models", "tasks", "strategies", "scenarios")
     parts = {name: tuple(Component(**one) for one in told[name]) for name in several}
-    return Experiment(**(told | parts | {"seeds": tuple(told["seeds"]), "executor": Component(**told["executor"])}))
+    left_out = tuple(Exclusion(**one) for one in told.get("exclude", ()))
+    numbers = {name: tuple(told.get(name, ())) for name in ("seeds", "sizes")}
+    return Experiment(**(told | parts | numbers | {"executor": Component(**told["executor"]), "exclude": left_out}))
 
 
 def read_state(connection: Connection) -> StoreState:
@@ -174,7 +179,12 @@ def _result(row: AnyRow, latency: Mapping[str, Mapping[str, float | None]], *, c
         details=row.details or {},
         cached=cached,
         manifest=row.manifest or {},
+        clean=None if row.clean is None else _clean(row.clean),
     )
+
+
+def _clean(stored: Mapping[str, Any]) -> CleanScore:
+    return CleanScore(stored["n"], _estimates(stored["metrics"]), stored["left_out"])
 
 
 def _trial(description: Mapping[str, Any]) -> Trial:

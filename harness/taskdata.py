@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.checking import render_all
 from harness.errors import DataError, HarnessError
 from harness.facts import Facts, Memory
+from harness.overlap import Repetition, repetitions
 from harness.records import Candidates
 from harness.sampling import draw, texts_without, without
 from harness.templates import HEAD, render_input, shown_fields
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from harness.interfaces import Task
     from harness.records import Condition, Sample, Split, TaskSpec
+
+ADAPTED: tuple[Split, ...] = ("train", "validation")
+"""The splits that may be adapted on, while another one is scored."""
 
 PARTS = frozenset({"prompt", "candidates", "train", "validation"})
 """What a strategy may declare in `reads`; without a declaration it reads all."""
@@ -114,6 +118,37 @@ class TaskData:
             return Facts(len(rows), rows_digest(rows), left_out)
 
         return self._memory.facts(("pool", split, scored), find)
+
+    def pool_digests(self, scored: Split) -> dict[Split, str]:
+        """Split -> digest of its rows that may be adapted on, for those that are not scored."""
+        return {split: self.pool_facts(split, scored).digest for split in ADAPTED if split != scored}
+
+    def repetitions(
+        self, scored: Split, limit: int | None, *, most: int | None = None
+    ) -> tuple[Repetition, ...] | None:
+        """The scored rows that repeat or nearly repeat a training or validation row; remembered once they are known.
+
+        Those that repeat one exactly are among them: no strategy of this harness adapts on them, others may have.
+
+        Args:
+            scored: the split that is scored.
+            limit: see `scored`.
+            most: nobody looks where there are more rows, all in all; it is None then, unless it is known already.
+        """
+
+        def find() -> tuple[Repetition, ...] | None:
+            pools = {split: self.task.samples(split) for split in ADAPTED if split != scored}
+            rows = self.scored(scored, limit)
+            if most is not None and len(rows) + sum(map(len, pools.values())) > most:
+                return None
+            return repetitions(rows, pools, shown_fields(self.spec))
+
+        return self._memory.remember(
+            ("repetitions", scored, limit),
+            find,
+            lambda found: [dataclasses.astuple(one) for one in found or ()],
+            lambda kept: tuple(Repetition(*one) for one in kept),
+        )
 
     def most_of_a_label(self, scored: Split) -> int:
         """How many of the rows that may be trained on have the most frequent target."""

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("subjects", nargs=-1, required=True, metavar="FILE|NAME...")
+@click.option("--overlap", is_flag=True, help="Of tasks: name the rows that nearly repeat a row of another split.")
 @options.tasks_path
 @click.pass_obj
-def command(session: Session, *, subjects: tuple[str, ...]) -> int:
+def command(session: Session, *, subjects: tuple[str, ...], overlap: bool) -> int:
     """Check task files, experiment files, plugin files, or registered tasks and installed plugins by name.
 
     Every template is rendered on every row. All subjects are checked; the exit status is that of the first that is
@@ -34,7 +35,7 @@ def command(session: Session, *, subjects: tuple[str, ...]) -> int:
     for subject in subjects:
         try:
             with plugins_at_work():
-                findings = _check(session, subject)
+                findings = _check(session, subject, overlap=overlap)
         except HarnessError as error:
             click.echo(f"{subject}: error: {error}")
             status = status or error.exit_code
@@ -43,16 +44,16 @@ def command(session: Session, *, subjects: tuple[str, ...]) -> int:
     return status
 
 
-def _check(session: Session, subject: str) -> list[str]:
+def _check(session: Session, subject: str, *, overlap: bool) -> list[str]:
     if subject.endswith(".py"):
         files = {str(Path(file).resolve()) for file in (*session.choice.files, subject)}
         return _check_plugin(
             Plugins(PluginChoice(tuple(sorted(files)), session.choice.without, strict=True)), Path(subject).stem
         )
     if subject.endswith((".yaml", ".yml")):
-        return _check_file(session, Path(subject))
+        return _check_file(session, Path(subject), overlap=overlap)
     if parse_component(subject).name in session.plugins.registry("task"):
-        return _check_task(session, subject)
+        return _check_task(session, subject, overlap=overlap)
     names = [info.name for info in session.plugins.infos()]
     if subject in names:
         strict = Plugins(PluginChoice(session.choice.files, session.choice.without, strict=True))
@@ -62,7 +63,7 @@ def _check(session: Session, subject: str) -> list[str]:
     )
 
 
-def _check_file(session: Session, path: Path) -> list[str]:
+def _check_file(session: Session, path: Path, *, overlap: bool) -> list[str]:
     from harness.config import Choices, ExperimentFile, settle
     from harness.planning import plan
     from harness.yamlfile import read_yaml
@@ -71,7 +72,7 @@ def _check_file(session: Session, path: Path) -> list[str]:
     # A task has keys that an experiment can't have; what has neither is checked as an experiment, whose errors name its
     # keys.
     if keys & {"kind", "data", "fields", "labels", "prompt"} or not keys & set(ExperimentFile.model_fields):
-        return _check_task(session, str(path))
+        return _check_task(session, str(path), overlap=overlap)
     jobs = plan(settle(Choices(), path, os.environ, session.catalogue).experiment, session.catalogue)
     refused = [
         f"not applicable: {job.trial.model}, {job.trial.task}, {job.trial.strategy}: {job.trial.refusal}"
@@ -81,13 +82,13 @@ def _check_file(session: Session, path: Path) -> list[str]:
     return [f"{len(jobs)} trials, {len(jobs) - len(refused)} of which can run", *refused]
 
 
-def _check_task(session: Session, name: str) -> list[str]:
+def _check_task(session: Session, name: str, *, overlap: bool) -> list[str]:
+    from harness.auditing import repetitions_found
     from harness.checking import check_task
 
     data = session.catalogue.task(parse_component(name))
     session.catalogue.metrics_of(data)
-    findings: list[str] = check_task(data.task)
-    return findings
+    return [*check_task(data.task), *(repetitions_found(data) if overlap else [])]
 
 
 def _check_plugin(plugins: Plugins, name: str) -> list[str]:

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     help="Latency scenario; may be repeated. [default: offline and single-stream]",
 )
 @click.option("--no-latency", "latency", flag_value=False, default=True, help="Measure no latency.")
+@click.option(
+    "--baselines/--no-baselines",
+    default=None,
+    help="Add the majority's answer, guesses and TF-IDF. [default: where the experiment file asks for a report]",
+)
 @options.form("table", "markdown", "csv", "json", default="table")
 @options.tasks_path
 @click.pass_obj

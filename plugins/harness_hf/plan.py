@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import TrainingError
+from harness_hf.headless import HEADLESS, RECURRENT
 from harness_hf.masked_head import tensor_names
 
 if TYPE_CHECKING:
@@ -23,25 +24,6 @@ A new head is trained with each of them.
 
 NEED_PEFT = frozenset({"lora", "prompt-tuning", "prefix-tuning"})
 
-HEADLESS_SEQ2SEQ = frozenset(
-    {
-        "blenderbot",
-        "blenderbot-small",
-        "encoder-decoder",
-        "fsmt",
-        "led",
-        "longt5",
-        "m2m_100",
-        "marian",
-        "nllb-moe",
-        "pegasus",
-        "pegasus_x",
-        "prophetnet",
-        "switch_transformers",
-    }
-)
-"""Values of `model_type` of encoder-decoders for which transformers has no classifier."""
-
 
 def why_not(method: str, folder: Path) -> str | None:
     """Why a checkpoint can't be trained by a method, from its configuration and the names of its weights.
@@ -51,10 +33,13 @@ def why_not(method: str, folder: Path) -> str | None:
     """
     config = json.loads((folder / "config.json").read_text("utf-8"))
     kind = config.get("model_type")
-    if kind in HEADLESS_SEQ2SEQ:
+    own_code = "AutoModelForSequenceClassification" in (config.get("auto_map") or {})
+    if kind in HEADLESS and not own_code:
         return f"transformers has no classifier for models of type {kind!r}"
     if config.get("is_encoder_decoder") and method in {"prompt-tuning", "prefix-tuning"}:
         return f"{method} does not work with encoder-decoders: their classifiers take no virtual tokens"
+    if method == "prefix-tuning" and kind in RECURRENT:
+        return "prefix-tuning needs keys and values in every layer, and some of its layers are recurrent; take lora"
     if method == "bitfit" and not any(name.endswith(".bias") for name in tensor_names(folder)):
         return "it has no biases: bitfit trains nothing else; take lora"
     return None

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.board import THIN, TIED
 from harness_reporters import cells
+from harness_reporters.curvecells import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from harness.board import Leaderboard, Row, Table
+    from harness.board import Curves, Leaderboard, Row, Table
     from harness.records import Estimate
     from harness_reporters.cells import Column
 
@@ -58,12 +59,29 @@ def _table(table: Table) -> dict[str, Any]:
         else [[cells.visible(n), s] for n, s in table.contexts.sizes.items()],
         "unranked": [[f"{model} · {strategies}", why] for model, strategies, why in cells.unranked(table)],
         "notes": [[note, ", ".join(map(cells.label, noted))] for note, noted in cells.notes(table).items()],
+        "curves": None if table.curves is None else _curves(table.curves),
         "in_contexts": {
             f"{cells.visible(row.model)}\n{cells.visible(row.strategy)}": {
                 cells.visible(name): _bounds(score) for name, score in row.scores.items()
             }
             for row in (table.contexts.rows if table.contexts else ())
         },
+    }
+
+
+def _curves(curves: Curves) -> dict[str, Any]:
+    """Learning curves: points by number of labels, and in words which beats which from where on."""
+    return {
+        "metric": cells.visible(curves.metric),
+        "lines": [
+            {
+                "name": f"{cells.visible(curve.model)} · {cells.visible(curve.strategy)}",
+                "flat": curve.flat,
+                "points": [{"labels": point.labels, "score": _bounds(point.score)} for point in curve.points],
+            }
+            for curve in curves.curves
+        ],
+        "said": [*sentences(curves), *map(cells.visible, curves.notes)],
     }
 
 

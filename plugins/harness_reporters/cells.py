@@ -77,6 +77,7 @@ def columns(table: Table) -> list[Column]:
         Column("further gains", further_gains, 26, numeric=False),
         Column("ranks", ranks, 42),
         Column("p", lambda row: p_value(row.p_value), 40),
+        *(Column(f"clean {titled(name)}", clean, 71, clean_alone, 33) for name in table.metrics[:1]),
         Column("worst context", worst, 55, numeric=False),
     ]
     measured = [
@@ -247,6 +248,16 @@ def _difference(one: Gain) -> str:
 def budget(row: Row) -> str:
     """The labels that it was given."""
     return NONE if row.budget is None else labels(row.budget)
+
+
+def clean(row: Row) -> str:
+    """The first score without samples that repeat others, and of how many samples it is."""
+    return NONE if row.clean is None else f"{estimate(row.clean)} n={row.clean_n:,}"
+
+
+def clean_alone(row: Row) -> str:
+    """That score by itself."""
+    return NONE if row.clean is None else number(row.clean.value)
 
 
 def worst(row: Row) -> str:

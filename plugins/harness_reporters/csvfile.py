@@ -65,6 +65,7 @@ def _before(table: Table, row: Row) -> dict[str, Any]:
         "status": row.status,
         "reason": row.reason,
         "control": row.control,
+        "baseline": row.added,
         "tied_with_best": row.tied_with_best,
         "p_value": row.p_value,
         "p_majority": row.p_majority,
@@ -90,6 +91,8 @@ def _gains(row: Row, count: int) -> dict[str, Any]:
 
 def _after(row: Row, gains: int) -> dict[str, Any]:
     return {
+        **_bounds("clean", row.clean),
+        "clean_n": row.clean_n,
         "worst_context": row.worst.context if row.worst else None,
         **_bounds("worst_context_score", row.worst.score if row.worst else None),
         **_gains(row, gains),

@@ -20,7 +20,7 @@ DETAILS: tuple[Detail, ...] = ("interval", "spread", "score")
 
 def heading(curves: Curves) -> str:
     """What the columns and cells are."""
-    return f"{cells.visible(curves.metric)} by number of labelled examples"
+    return f"{cells.visible(curves.metric) or 'score'} by number of labelled examples"
 
 
 def grid(curves: Curves, detail: Detail = "interval") -> tuple[list[str], list[list[str]]]:

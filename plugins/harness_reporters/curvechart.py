@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH, PLOT, LINE = 760, 340, 18
 """Pixels: how wide the picture is, how high the plot, and a line of the key below it."""
-LEFT, RIGHT, TOP, BOTTOM = 60, 20, 40, 40
+LEFT, RIGHT, TOP, BOTTOM = 60, 20, 48, 40
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7a7a7a")
 """Told apart by colour-blind readers too (Okabe & Ito 2008); the ninth curve begins anew, with another dash."""

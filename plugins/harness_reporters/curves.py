@@ -62,8 +62,8 @@ def _blocks(board: Leaderboard, width: int) -> Iterator[RenderableType]:
     for table in board.tables:
         yield Text(cells.heading(table), "bold")
         yield from [Text(NOTHING)] if table.curves is None else terminal.curve_blocks(table.curves, width)
-        for model, strategies, why in _refused(table):
-            yield Text(f"no curve: {model} · {strategies}: {why}", "dim")
+        for model, strategies, why in _refused(board, table):
+            yield Text(f"not applicable: {model} · {strategies}: {why}", "dim")
         yield Text("")
     if any(table.curves for table in board.tables):
         yield Text("labels: training and validation rows; ± spread over seeds; [low, high] 95% interval", "dim")
@@ -74,17 +74,22 @@ def _markdown(board: Leaderboard) -> str:
     for table in board.tables:
         blocks.append(f"## {markdown.escaped(cells.heading(table))}")
         blocks += [NOTHING] if table.curves is None else markdown.curve_blocks(table.curves)
-        if refused := _refused(table):
-            blocks.append(markdown.pipes(["model", "strategies", "no curve"], refused))
+        if refused := _refused(board, table):
+            blocks.append(markdown.pipes(["model", "strategies", "not applicable"], refused))
     meant = [(term, meaning) for term, meaning in board.footnotes if term in {"curve", "from how many labels on"}]
     if meant:
         blocks += ["## How to read this", markdown.pipes(["term", "meaning"], meant)]
     return "\n\n".join(blocks) + "\n"
 
 
-def _refused(table: Table) -> list[tuple[str, str, str]]:
-    """The pairs that can't work: model, strategies, why."""
-    return [found for found in cells.unranked(table) if found[2].startswith("not applicable")]
+def _refused(board: Leaderboard, table: Table) -> list[tuple[str, str, str]]:
+    """The pairs that can't work: model, strategies without their sizes, why."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for trial in (result.trial for result in board.results if result.status == "not-applicable"):
+        if (str(trial.task), trial.split, trial.samples) == (table.task, table.split, table.samples):
+            strategies = found.setdefault((cells.visible(str(trial.model)), cells.visible(trial.refusal)), {})
+            strategies[cells.visible(trial.curve or str(trial.strategy))] = None
+    return [(model, "; ".join(strategies), why) for (model, why), strategies in found.items()]
 
 
 def _csv(board: Leaderboard) -> str:

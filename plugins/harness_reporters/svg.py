@@ -1,4 +1,4 @@
-"""Pictures for papers and slides: score against latency, and a heat map of contexts, an SVG file each."""
+"""Pictures for papers and slides: score against latency, contexts, learning curves, an SVG file each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from harness.interfaces import Report
 from harness_reporters import cells
 from harness_reporters.chart import chart
+from harness_reporters.curvechart import picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.board import ContextTable, Table
     from harness.leaderboard import Leaderboard
@@ -39,23 +40,36 @@ class Svg:
             trim_blocks=True,
         )
         files: dict[str, bytes] = {}
-        for name, template, values in _pictures(board):
-            files[name] = environment.get_template(template).render(values).encode("utf-8", "replace")
+        for table, name in _named(board.tables):
+            for kind, values in _shapes(table).items():
+                text = environment.get_template(f"{kind}.svg.jinja").render(values)
+                files[f"{name}-{kind}.svg"] = text.encode("utf-8", "replace")
+            curves = picture(table)
+            if curves is not None:
+                files[f"{name}-curves.svg"] = curves.encode("utf-8", "replace")
         return Report(files, next(iter(files.values()), b"").decode())
 
 
-def _pictures(board: Leaderboard) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _named(tables: Sequence[Table]) -> Iterator[tuple[Table, str]]:
+    """Tables with names for their files."""
     taken: set[str] = set()
-    for number, table in enumerate(board.tables, 1):
+    for number, table in enumerate(tables, 1):
         name = re.sub(r"[^\w-]+", "-", table.task).strip("-") or "task"
         name = name if name not in taken else f"{name}-{number}"
         taken.add(name)
-        shapes = chart(table)
-        if shapes is not None:
-            about = {"heading": cells.heading(table), "by": cells.visible(table.metrics[0])}
-            yield f"{name}-latency.svg", "latency.svg.jinja", {**shapes, **about, "key": _key(table)}
-        if table.contexts is not None and table.contexts.rows:
-            yield f"{name}-contexts.svg", "contexts.svg.jinja", _heats(table, table.contexts)
+        yield table, name
+
+
+def _shapes(table: Table) -> dict[str, dict[str, Any]]:
+    """Kind of picture -> what its template draws, for the kinds that the table has numbers for."""
+    found: dict[str, dict[str, Any]] = {}
+    shapes = chart(table)
+    if shapes is not None:
+        by = cells.visible(table.metrics[0])
+        found["latency"] = {**shapes, "heading": cells.heading(table), "by": by, "key": _key(table)}
+    if table.contexts is not None and table.contexts.rows:
+        found["contexts"] = _heats(table, table.contexts)
+    return found
 
 
 def _key(table: Table) -> list[str]:

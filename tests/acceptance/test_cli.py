@@ -556,3 +556,39 @@ def test_a_trial_is_replayed_and_what_has_changed_is_named(cli, weather):
     assert [change["field"] for change in told["changes"]] == ["prompt.template"]
     assert told["key"] == key
     assert cli("replay", "0" * 12).status == 2
+
+
+# --- integrity ---------------------------------------------------------------------------------------
+
+
+def test_check_names_rows_that_nearly_repeat_others(cli, weather):
+    text = "the sun shines on the beach and on the harbour all day long in summer"
+    (weather / "train.jsonl").write_text(rows((text, "warm"), ("snow falls on the roofs of the town", "cold")))
+    (weather / "test.jsonl").write_text(rows((text + "!", "warm"), (text + "s", "warm"), ("it hails", "cold")))
+    assert "overlap" not in cli("check", "task.yaml").out
+    done = cli("check", "task.yaml", "--overlap")
+    assert done.status == 0
+    assert "of 3 test rows 1 repeat rows that may be adapted on and 1 nearly do" in done.out
+
+
+def test_baselines_are_added_on_demand_and_to_reports_and_say_so(cli, tmp_path):
+    grid = ("run", "-m", "toy", "-t", "toy", "--no-latency", "--format", "json")
+    assert len(cli(*grid).json["trials"]) == 1
+    trials = cli(*grid, "--baselines").json["trials"]
+    added = [(trial["model"], trial["strategy"]) for trial in trials if trial["baseline"]]
+    assert added == [
+        ("majority", "finetune"), ("stratified", "finetune"), ("random", "zero-shot"), ("tfidf-lr", "finetune"),
+    ]  # fmt: skip
+    assert [trial["model"] for trial in trials if not trial["baseline"]] == ["toy"]
+    assert {trial["status"] for trial in trials} == {"finished"}
+    file = "models: [toy, majority]\ntasks: [toy]\nscenarios: []\n"
+    (tmp_path / "plain.yaml").write_text(file)
+    (tmp_path / "report.yaml").write_text(file + "report: {folder: out, formats: [csv]}\n")
+    assert not [one for one in cli("run", "plain.yaml", "--format", "json").json["trials"] if one["baseline"]]
+    found = [one["model"] for one in cli("run", "report.yaml", "--format", "json").json["trials"] if one["baseline"]]
+    assert found == ["stratified", "random", "tfidf-lr"], "majority is there already"
+    without = cli("run", "report.yaml", "--no-baselines", "--format", "json").json["trials"]
+    assert not [one for one in without if one["baseline"]]
+    said = cli("run", "plain.yaml", "--format", "json", HARNESS_BASELINES="yes").json["trials"]
+    assert len([one for one in said if one["baseline"]]) == 3
+    assert cli("run", "plain.yaml", HARNESS_BASELINES="perhaps").status == 2

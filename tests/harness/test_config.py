@@ -117,3 +117,36 @@ def test_task_files_lie_relative_to_the_experiment(experiment_file, catalogue):
 def test_an_unknown_executor_is_told_the_nearest(catalogue):
     with pytest.raises(UnknownNameError, match=r"unknown executor 'lcoal' \(did you mean local"):
         settle(Choices(models=("toy",), tasks=("toy",), executor="lcoal"), None, {}, catalogue)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("0-4", (0, 1, 2, 3, 4)),
+        ("7", (7,)),
+        ("1, 3-4 ,9", (1, 3, 4, 9)),
+        ("2-2", (2,)),
+        ("0-999", tuple(range(1000))),
+    ],
+)
+def test_seeds_may_be_spans(catalogue, written, meant):
+    assert (
+        settle(Choices(models=("toy",), tasks=("toy",), seeds=written), None, {}, catalogue).experiment.seeds == meant
+    )
+
+
+@pytest.mark.parametrize("written", ["4-2", "0-10000", "-1-2", "1-", "1-2-3", "0-9999999999999"])
+def test_other_spans_are_told(catalogue, written):
+    with pytest.raises(UsageError, match=r"are not whole numbers with commas between, like 0,1,2 or 0-4"):
+        settle(Choices(models=("toy",), tasks=("toy",), seeds=written), None, {}, catalogue)
+
+
+def test_sizes_are_ascending_and_each_once_and_the_command_line_goes_first(experiment_file, catalogue):
+    path = experiment_file(FILE + "sizes: [16, 4, 4]\nper_label: true\n")
+    written = settle(Choices(), path, {}, catalogue).experiment
+    assert (written.sizes, written.per_label) == ((4, 16), True)
+    told = settle(Choices(sizes="8,2,8", per_label=False), path, {}, catalogue).experiment
+    assert (told.sizes, told.per_label) == ((2, 8), False)
+    assert settle(Choices(), experiment_file(), {}, catalogue).experiment.sizes == ()
+    with pytest.raises(ConfigError, match="greater than or equal to 1"):
+        settle(Choices(), experiment_file(FILE + "sizes: [0, 4]\n"), {}, catalogue)

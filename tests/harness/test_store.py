@@ -390,7 +390,7 @@ def refusal(work):
 def without_columns_of_later_schemas(raw: sqlite3.Connection) -> None:
     for column in ("cpu_s", "energy_j", "device_peak_bytes"):
         raw.execute(f"ALTER TABLE timings DROP COLUMN {column}")
-    for column in ("manifest", "repeating", "clean"):
+    for column in ("manifest", "clean", "audited_by"):
         raw.execute(f"ALTER TABLE trials DROP COLUMN {column}")
     for column in ("measured", "judged"):
         raw.execute(f"ALTER TABLE predictions DROP COLUMN {column}")

@@ -1,5 +1,6 @@
 """Fixtures for plugins: the user's own cache of assets, and tiny Hugging Face checkpoints with random weights."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,6 +29,16 @@ def one_thread(request) -> Iterator[None]:
         torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def libraries_left_out_of_collections() -> Iterator[None]:
+    """As the command line has it (`harness.collector`): each trial of a whole run begins with a collection."""
+    import transformers  # noqa: F401 - what is left out has to be there
+
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

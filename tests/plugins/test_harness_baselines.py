@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from harness.testing import check_model
 from harness_baselines import tfidf_training
 from harness_baselines.chance import Chance
 from harness_baselines.majority import Majority
+from harness_baselines.stratified import Stratified
 from harness_baselines.tfidf import TfidfLogReg
 
 LABELS = ("business", "sports", "tech")
@@ -52,7 +54,7 @@ def answers(model, texts, labels=LABELS, **kwargs):
 # --- all of them ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["majority", "random", "tfidf-lr"])
+@pytest.mark.parametrize("name", ["majority", "stratified", "random", "tfidf-lr"])
 def test_baselines_keep_the_contract_of_models(name):
     entry = Plugins().registry("model").get(name)
     assert entry.plugin == "baselines"
@@ -80,7 +82,7 @@ def test_a_model_knows_what_it_is_without_scikit_learn_or_numpy():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-@pytest.mark.parametrize("model", [Majority(), TfidfLogReg()])
+@pytest.mark.parametrize("model", [Majority(), Stratified(), TfidfLogReg()])
 def test_trained_baselines_answer_nothing_untrained(model):
     assert isinstance(model, Trainable)
     assert not model.answers
@@ -88,7 +90,7 @@ def test_trained_baselines_answer_nothing_untrained(model):
         model.load("cpu")
 
 
-@pytest.mark.parametrize("model", [Majority(), TfidfLogReg()])
+@pytest.mark.parametrize("model", [Majority(), Stratified(), TfidfLogReg()])
 def test_training_data_that_can_not_be_learnt_from_is_refused(model):
     with pytest.raises(TrainingError, match="no training examples"):
         model.train(job(examples=()))
@@ -96,7 +98,7 @@ def test_training_data_that_can_not_be_learnt_from_is_refused(model):
         model.train(job(examples=[*TRAIN, ("Rain is on the way", "weather")]))
 
 
-@pytest.mark.parametrize("model", [Majority(), TfidfLogReg()])
+@pytest.mark.parametrize("model", [Majority(), Stratified(), TfidfLogReg()])
 def test_trained_baselines_answer_only_what_they_were_trained_for(model):
     engine = model.train(job()).engine
     assert engine.run([Classify("goal", LABELS)])[0].usage == Usage(0, 0)
@@ -120,6 +122,22 @@ def test_majority_is_the_first_declared_of_the_most_frequent(labels):
     (log_probs,) = answers(Majority(), ["whatever"], examples=[("text", label) for label in labels])
     assert int(np.argmax(log_probs)) == max(range(3), key=lambda index: labels.count(LABELS[index]))
     assert math.fsum(np.exp(log_probs)) == pytest.approx(1)
+
+
+# --- stratified ---------------------------------------------------------------------------------------
+
+
+def test_stratified_guesses_each_label_as_often_as_it_occurs():
+    """scikit-learn's DummyClassifier(strategy="stratified") does the same, with one added to each count here."""
+    texts = [f"text {number}" for number in range(6000)]
+    values = answers(Stratified(), texts)
+    guessed = np.bincount(values.argmax(axis=1), minlength=3)
+    assert scipy.stats.chisquare(guessed, np.array([3, 4, 3]) / 10 * 6000).pvalue > 0.001
+    assert np.array_equal(values, answers(Stratified(), texts))
+    engine = Stratified().train(replace(job(), seed=1)).engine
+    others = np.array([response.log_probs for response in engine.run([Classify(text, LABELS) for text in texts])])
+    agree = (values.argmax(axis=1) == others.argmax(axis=1)).mean()
+    assert agree == pytest.approx(0.3**2 + 0.4**2 + 0.3**2, abs=0.03), "another seed, other guesses"
 
 
 # --- random -------------------------------------------------------------------------------------------

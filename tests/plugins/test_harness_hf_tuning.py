@@ -17,8 +17,9 @@ from harness.interfaces import TrainingJob
 from harness.records import Classify
 from harness_hf import adapters, classifier, training
 from harness_hf import trainer as hf_trainer
+from harness_hf.headless import HEADLESS, HEADLESS_SEQ2SEQ, RECURRENT
 from harness_hf.models import hf
-from harness_hf.plan import HEADLESS_SEQ2SEQ, METHODS, Plan
+from harness_hf.plan import METHODS, Plan, why_not
 from harness_hf.settings import Settings
 
 LABELS = ("sport", "business")
@@ -205,11 +206,11 @@ class Recorded:
         self.losses = []
 
 
-def trajectory(model, tokenizer, job, plan, work, *, examples=None, parts=1):
+def trajectory(model, tokenizer, job, plan, work, *, examples=None, parts=1, config=None):
     """The batches that a training took, and its loss at each."""
-    classifier.read_last(model)
+    classifier.read_last(adapters.bare(model))
     trainer = hf_trainer.make_trainer(
-        job, plan, material(model, tokenizer, model.config, work, examples=examples, parts=parts)
+        job, plan, material(model, tokenizer, config or model.config, work, examples=examples, parts=parts)
     )
     seen = Recorded()
     compute = trainer.compute_loss
@@ -262,6 +263,121 @@ def test_the_losses_are_those_of_a_loop_by_hand(name, weights, tiny_checkpoint, 
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     assert steps == 10
+
+
+TARGETS = {"bert": ("query", "value"), "llama": ("q_proj", "v_proj")}
+
+
+def lora_by_hand(name, base, start):
+    """W h + (alpha / r) B A h, with alpha = 6 and r = 3, in the layers that project queries and values."""
+    own = []
+    for path, module in base.named_modules():
+        if path.endswith(TARGETS[name]):
+            pair = [
+                torch.nn.Parameter(value)
+                for side in "AB"
+                for key, value in start.items()
+                if f"{path}.lora_{side}." in key
+            ]
+            module.register_forward_hook(lambda _, given, out, pair=pair: out + 2 * given[0] @ pair[0].T @ pair[1].T)
+            own += pair
+    assert len(own) == 8
+    assert all(not one.any() for one in own[1::2])  # B begins with zeros, so training begins with the base
+    return own, lambda batch: base.base_model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+
+
+def prompts_by_hand(_, base, start):
+    """Four vectors before those of the text."""
+    own = torch.nn.Parameter(start["prompt_encoder.default.embedding.weight"])  # (4, D)
+
+    def body(batch):
+        rows = len(batch["input_ids"])
+        text = base.get_input_embeddings()(batch["input_ids"])
+        mask = torch.cat([torch.ones(rows, 4, dtype=torch.long), batch["attention_mask"]], 1)
+        return base.base_model(inputs_embeds=torch.cat([own.expand(rows, -1, -1), text], 1), attention_mask=mask)
+
+    return [own], body
+
+
+def prefixes_by_hand(_, base, start):
+    """Four keys and values before those of the text, in each layer."""
+    own = torch.nn.Parameter(start["prompt_encoder.default.embedding.weight"])  # (4, layers * 2 * width)
+    config = base.config
+    heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
+
+    def body(batch):
+        rows = len(batch["input_ids"])
+        cache = transformers.DynamicCache()
+        each = own.view(4, config.num_hidden_layers, 2, heads, -1)
+        for layer in range(config.num_hidden_layers):
+            keys, values = (each[:, layer, side].transpose(0, 1).expand(rows, -1, -1, -1) for side in (0, 1))
+            cache.update(keys, values, layer)
+        mask = torch.cat([torch.ones(rows, 4, dtype=torch.long), batch["attention_mask"]], 1)
+        return base.base_model(input_ids=batch["input_ids"], attention_mask=mask, past_key_values=cache)
+
+    return [own], body
+
+
+def biases_by_hand(_, base, start):
+    """The biases of the body."""
+    own = [one for path, one in base.base_model.named_parameters() if path.endswith("bias") and "pool" not in path]
+    assert len(own) + 4 == len(start)  # the head's weights and biases are trained, too
+    return own, lambda batch: base.base_model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+
+
+BY_HAND = {
+    "lora": lora_by_hand,
+    "prompt-tuning": prompts_by_hand,
+    "prefix-tuning": prefixes_by_hand,
+    "bitfit": biases_by_hand,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("bert", "lora"),
+        ("llama", "lora"),
+        ("bert", "prompt-tuning"),
+        ("llama", "prompt-tuning"),
+        ("llama", "prefix-tuning"),
+        ("bert", "bitfit"),
+    ],
+)
+def test_few_weights_take_the_steps_of_their_formula(name, method, tiny_checkpoint, job):
+    """Against plain transformers with the formula written out, without peft and the Trainer."""
+    few = {"r": 3, "alpha": 6, "dropout": 0.0, "virtual_tokens": 4}
+    plan = Plan(epochs=2, batch_size=8, learning_rate=1e-2, warmup=0, weight_decay=0.0, **few)
+    base, tokenizer = fresh(tiny_checkpoint(name), dropout=0.0)
+    model = adapters.adapted(base, method, plan)
+    start = {key: one.detach().clone() for key, one in adapters.trainable(model).items()}
+    seen = trajectory(model, tokenizer, job(method, validation=[]), plan, job().folder, config=base.config)
+
+    base, _ = fresh(tiny_checkpoint(name), dropout=0.0)
+    own, body = BY_HAND[method](name, base.requires_grad_(False), start)
+    head = [one for path, one in base.named_parameters() if "score" in path or "classifier" in path or "pooler" in path]
+    weights = [one.requires_grad_() for one in (*own, *head)]
+    optimizer = torch.optim.AdamW(weights, weight_decay=0.0)
+    for at, (batch, loss) in enumerate(zip(seen.batches, seen.losses, strict=True)):
+        optimizer.param_groups[0]["lr"] = 1e-2 * (len(seen.batches) - at) / len(seen.batches)
+        states, lengths = body(batch), batch["attention_mask"].sum(1)
+        if name == "bert":
+            logits = base.classifier(states.pooler_output)
+        else:
+            length = states.last_hidden_state.shape[1]
+            last = lengths - 1 + length - batch["attention_mask"].shape[1]
+            logits = base.score(states.last_hidden_state[torch.arange(len(last)), last])
+        mine = cross_entropy(logits, batch["labels"])
+        assert float(mine.detach()) == pytest.approx(loss, abs=2e-5)
+        optimizer.zero_grad()
+        mine.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+    assert len(seen.losses) == 8
+    assert seen.losses[0] != pytest.approx(seen.losses[-1], abs=1e-3)
+    found = dict(adapters.trainable(model).items())
+    for one in own[:2]:  # the biases of keys come later: softmax does not see them, so theirs are rounding errors
+        assert any(other.shape == one.shape and torch.allclose(other, one, atol=1e-4) for other in found.values())
 
 
 @pytest.mark.parametrize("parts", [2, 3])
@@ -341,9 +457,44 @@ def test_encoder_decoders_without_a_classifier_are_those_of_transformers():
     assert SEQ2SEQ - HEADLESS_SEQ2SEQ - set(KNOWN) == set()
 
 
-def test_an_architecture_without_a_classifier_is_an_error(model, job):
-    with pytest.raises(TrainingError, match="no classifier for models of type 'mamba'"):
-        model("mamba").train(job())
+def test_language_models_without_a_classifier_are_those_of_transformers():
+    from transformers.models.auto import modeling_auto as auto
+
+    known = set(auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES)
+    speaking = {*auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES}
+    assert speaking - known <= HEADLESS
+    assert HEADLESS.isdisjoint(known)
+
+
+def test_language_models_with_recurrent_layers_and_a_classifier_are_those_of_transformers():
+    from transformers import CONFIG_MAPPING, DynamicCache
+    from transformers.models.auto import modeling_auto as auto
+
+    both = set(auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES) & set(auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    layers = {kind: DynamicCache(config=CONFIG_MAPPING[kind]()).layers for kind in both}
+    recurrent = {kind for kind, all_of_it in layers.items() if any("Linear" in type(one).__name__ for one in all_of_it)}
+    assert recurrent <= RECURRENT
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_recurrent_model_without_a_classifier_is_refused_before_it_is_trained(method, model, job):
+    why = "transformers has no classifier for models of type 'mamba'"
+    assert model("mamba").cannot(method) == why
+    assert model("mamba").methods == {"prompt"}
+    with pytest.raises(TrainingError, match=why):
+        model("mamba").train(job(method))
+
+
+def test_recurrent_layers_have_no_place_for_learnt_keys(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "jamba"}')
+    assert "some of its layers are recurrent" in why_not("prefix-tuning", tmp_path)
+    assert why_not("lora", tmp_path) is None
+
+
+def test_code_of_its_own_may_have_a_classifier(tmp_path):
+    auto_map = {"AutoModelForSequenceClassification": "own.Classifier"}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "mamba", "auto_map": auto_map}))
+    assert why_not("head", tmp_path) is None
 
 
 @pytest.mark.parametrize(

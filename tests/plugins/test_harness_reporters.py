@@ -39,6 +39,7 @@ from harness_reporters import cells
 from harness_reporters.boarddata import board_data
 from harness_reporters.chart import chart
 from harness_reporters.csvfile import Csv
+from harness_reporters.curves import Curves
 from harness_reporters.html import Html
 from harness_reporters.jsonfile import Json
 from harness_reporters.latex import Latex
@@ -123,13 +124,8 @@ def narrow(monkeypatch):
 def test_the_plugin_registers_its_reporters():
     registry = Plugins().registry("reporter")
     ours = {entry.name: entry.load() for entry in registry if entry.plugin == "reporters"}
-    assert ours == dict(
-        zip(
-            ["csv", "html", "json", "latex", "markdown", "svg", "table"],
-            [Csv, Html, Json, Latex, Markdown, Svg, Terminal],
-            strict=True,
-        )
-    )
+    names = ["csv", "curves", "html", "json", "latex", "markdown", "svg", "table"]
+    assert ours == dict(zip(names, [Csv, Curves, Html, Json, Latex, Markdown, Svg, Terminal], strict=True))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import dataclasses
 import random
 from collections import Counter
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -35,7 +36,10 @@ from harness_hf.masked_head import NO_HEAD
 from harness_hf.models import hf
 from harness_strategies import contrastivetuning
 from harness_strategies.contrastivetuning import SetFit
+from harness_strategies.finetuning import FineTune
+from harness_strategies.neighbours import NeighbourVote
 from harness_strategies.promptfinetuning import PromptFineTune
+from harness_strategies.prompting import FewShot
 
 SPEC = TaskSpec(
     "few",
@@ -136,7 +140,38 @@ def test_all_few_shot_strategies_draw_the_same_rows(tmp_path):
     assert texts[0] != [text for text, _ in adapted(SetFit(shots=5), tmp_path, seed=5)[1].examples]
 
 
-@pytest.mark.parametrize("strategy", ["prompt-finetune", "setfit", "linear-probe"])
+@pytest.mark.parametrize("strategy", [FineTune, PromptFineTune, SetFit])
+@pytest.mark.parametrize("size", ["train_size", "shots"])
+def test_a_larger_draw_of_a_seed_holds_the_smaller_ones(strategy, size, tmp_path):
+    drawn = [adapted(strategy(**{size: n}), tmp_path, seed=3)[1] for n in (2, 5, 9, 17)]
+    for smaller, larger in pairwise(drawn):
+        assert set(smaller.examples) < set(larger.examples)
+        assert set(smaller.validation) <= set(larger.validation)
+
+
+def test_demonstrations_and_votes_of_a_seed_are_nested_too(tmp_path):
+    view = TaskData(TASK).view("test", frozenset({"prompt", "train"}))
+    shown = []
+    for k in (2, 5, 9):
+        done = FewShot(k=k).adapt(ToyModel(), view, Setting(3, "cpu", tmp_path))
+        (request,) = done.requests(view.data.task.samples("test")[0])
+        shown.append(set(request.prompt.demonstrations))
+    assert [len(one) for one in shown] == [2, 5, 9]
+    assert shown[0] < shown[1] < shown[2]
+    votes = NeighbourVote(shots=4).adapt(ToyModel(), view, Setting(3, "cpu", tmp_path, dry=True))
+    assert votes.budget == LabelBudget(train=8)
+    assert NeighbourVote(train_size=9).adapt(ToyModel(), view, Setting(3, "cpu", tmp_path, dry=True)).budget.train == 9
+
+
+def test_fine_tuning_takes_rows_of_each_label(tmp_path):
+    done, job = adapted(FineTune(shots=4), tmp_path)
+    assert labels_of(job.examples) == labels_of(job.validation) == {"a": 4, "b": 4}
+    assert done.budget == LabelBudget(train=8, validation=8)
+    assert done.notes == ("8 training rows, 4 a label", "8 of 90 validation rows, no more than training rows")
+    assert "shots" not in job.hyperparameters
+
+
+@pytest.mark.parametrize("strategy", ["prompt-finetune", "setfit", "linear-probe", "finetune", "lora", "bitfit", "knn"])
 def test_two_sizes_at_once_are_refused(strategy, planted, tmp_path):
     with pytest.raises(ParameterError, match="two sizes of one draw"):
         harness.run("majority", str(planted), f"{strategy},shots=2,train_size=8", store=str(tmp_path / "r.db"))

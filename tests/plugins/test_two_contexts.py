@@ -4,7 +4,6 @@ The models are tiny, and trained here to know the rule as a language has it: whe
 yes to good words and `flip` to bad ones; where it doesn't, yes and no are as likely.
 """
 
-import gc
 import random
 
 import pytest
@@ -14,6 +13,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch.nn.functional import cross_entropy
 
 import harness
+
+pytestmark = pytest.mark.usefixtures("libraries_left_out_of_collections")
 
 GOOD, BAD, REST, CONTEXTS = ["good", "fine"], ["bad", "dull"], ["the", "a", "film", "was", "late"], ["keep", "flip"]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -62,14 +63,6 @@ def tokenizer(folder, *, masked):
         core.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
         names |= {"cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
     transformers.PreTrainedTokenizerFast(tokenizer_object=core, **names).save_pretrained(folder)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def libraries_left_out_of_collections():
-    """As the command line has it (`harness.collector`): each trial begins with one."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")

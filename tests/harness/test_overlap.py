@@ -1,0 +1,219 @@
+"""Near duplicates: found as brute force finds them; scores without them stand beside the others."""
+
+import dataclasses
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.auditing import AUDITED, audit, repetitions_found
+from harness.catalogue import Catalogue
+from harness.export import trials_json
+from harness.overlap import SIMILAR, jaccard, repetitions, shingles, unit_of
+from harness.planning import plan
+from harness.records import Component, Experiment, Sample
+from harness.reporting import leaderboard_of
+from harness.runner import run_experiment
+from harness.sampling import question_text
+
+WORDS = [f"word{n}" for n in range(400)]
+TASK = """\
+name: weather
+kind: classification
+data:
+  files: {train: train.jsonl, test: test.jsonl}
+  fields: {text: text, target: label}
+labels: {warm: " warm", cold: " cold"}
+prompt: {template: "{{ text }}:"}
+"""
+
+
+def a_text(rng, length):
+    return " ".join(rng.choices(WORDS, k=length))
+
+
+def samples(prefix, texts):
+    return [Sample(f"{prefix}{n}", {"text": text}, "yes") for n, text in enumerate(texts)]
+
+
+def changed(rng, text, words):
+    parts = text.split()
+    for at in rng.sample(range(len(parts)), words):
+        parts[at] = "other"
+    return " ".join(parts)
+
+
+def brute_force(scored, pool):
+    texts = [question_text(one) for one in scored]
+    unit = unit_of(texts)
+    found = {}
+    for one, text in zip(scored, texts, strict=True):
+        similar = [(jaccard(shingles(text, unit), shingles(question_text(row), unit)), row.id) for row in pool]
+        if max(similar)[0] >= SIMILAR:
+            found[one.id] = max(similar)[0]
+    return found
+
+
+@pytest.mark.parametrize("length", [12, 120], ids=["short", "long"])
+@pytest.mark.parametrize("seed", range(3))
+def test_near_duplicates_are_those_that_comparing_all_pairs_finds(length, seed):
+    rng = random.Random(seed)
+    pool = samples("train-", [a_text(rng, length) for _ in range(150)])
+    planted = [changed(rng, row.fields["text"], rng.choice([0, 1, 1, 2, 6])) for row in rng.sample(pool, 30)]
+    scored = samples("test-", [*(a_text(rng, length) for _ in range(60)), *planted])
+    expected = brute_force(scored, pool)
+    found = repetitions(scored, {"train": pool})
+    assert {one.sample: one.similarity for one in found} == pytest.approx(expected)
+    assert len(found) >= 5
+    assert [one.sample for one in found] == [one.id for one in scored if one.id in expected], "in their order"
+
+
+def test_each_repetition_names_the_closest_row_and_its_split():
+    rng = random.Random(1)
+    text = a_text(rng, 100)
+    pools = {
+        "train": samples("train-", [changed(rng, text, 2), "nothing like it"]),
+        "validation": samples("dev-", ["else", text.upper() + "!"]),
+    }
+    first, second = repetitions(samples("test-", [text, a_text(rng, 100), text]), pools)
+    assert (first.sample, second.sample) == ("test-0", "test-2")
+    assert (first.split, first.other, first.similarity) == ("validation", "dev-1", 1.0)
+
+
+def test_only_what_a_question_shows_counts():
+    scored = [Sample("test-0", {"text": "a b c d e f g h", "number": "17"}, "yes")]
+    pool = [Sample("train-0", {"text": "a b c d e f g h", "number": "eighteen and a half"}, "no")]
+    assert not repetitions(scored, {"train": pool})
+    assert len(repetitions(scored, {"train": pool}, ["text"])) == 1
+
+
+def test_texts_without_spaces_are_compared_by_characters():
+    text = "春眠不覺曉處處聞啼鳥夜來風雨聲花落知多少空山不見人但聞人語響返景入深林復照青苔上"
+    scored, pool = samples("test-", [text]), samples("train-", [text[:-1] + "下", text[::-1]])
+    (found,) = repetitions(scored, {"train": pool})
+    assert (found.other, found.similarity) == ("train-0", pytest.approx(brute_force(scored, pool)["test-0"]))
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_similarity_is_symmetric_and_1_for_equal_texts_alone(one, other):
+    for unit in ("words", "characters"):
+        first, second = shingles(one, unit), shingles(other, unit)
+        assert first
+        assert jaccard(first, first) == 1
+        assert jaccard(first, second) == jaccard(second, first) <= 1
+        assert (jaccard(first, second) == 1) == (first == second)
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=20), max_size=8))
+def test_whatever_a_text_holds_it_repeats_itself(texts):
+    found = repetitions(samples("test-", texts), {"train": samples("train-", texts)})
+    assert [one.similarity for one in found] == [1.0] * len(texts)
+    assert repetitions(samples("test-", texts), {}) == ()
+
+
+# --- in a run ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """A task of which test row 3 nearly repeats training row 5, and test row 7 repeats training row 9."""
+    rng = random.Random(4)
+    rows = {
+        split: [{"text": a_text(rng, 80), "label": ("warm", "cold")[n % 2]} for n in range(count)]
+        for split, count in (("train", 30), ("test", 20))
+    }
+    rows["test"][3] = dict(rows["train"][5], text=rows["train"][5]["text"] + " and then")
+    rows["test"][7] = dict(rows["train"][9])
+    for split, found in rows.items():
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in found))
+    (tmp_path / "task.yaml").write_text(TASK)
+    return Component(str(tmp_path / "task.yaml"))
+
+
+def an_experiment(task, *strategies):
+    return Experiment((Component("toy"), Component("tfidf-lr")), (task,), tuple(map(Component, strategies)))
+
+
+def test_a_planted_duplicate_is_found_and_the_score_without_it_given(planted, catalogue, store):
+    results = run_experiment(an_experiment(planted, "zero-shot", "finetune"), catalogue, store)
+    finished = [result for result in results if result.status == "finished"]
+    assert len(finished) == 3
+    for result in finished:
+        assert result.clean.n == 18
+        assert list(result.clean.left_out) == ["test:4", "test:8"]
+        assert result.clean.left_out["test:8"] == "train train:10 (1.00)"
+        predictions = [one for one in store.predictions(result.trial.key) if one.sample_id not in result.clean.left_out]
+        assert result.clean.metrics["accuracy"].value == sum(one.correct for one in predictions) / 18
+    told = trials_json(finished)["trials"][0]["clean"]
+    assert (told["n"], list(told["left_out"])) == (18, ["test:4", "test:8"])
+    board = leaderboard_of(results, store, catalogue)
+    row = board.tables[0].rows[0]
+    best = next(result for result in finished if result.trial.key in row.keys)
+    assert (row.clean_n, row.clean) == (18, best.clean.metrics["accuracy"])
+    assert "clean accuracy" in catalogue.reporter("markdown").render(board).text
+    assert "clean_n" in catalogue.reporter("csv").render(board).text
+
+
+def test_where_nothing_repeats_the_score_without_repetitions_is_the_score(catalogue, store, toy_experiment):
+    parts = {"tasks": (Component("long-toy"),), "strategies": (Component("finetune"),)}
+    experiment = dataclasses.replace(toy_experiment, **parts)
+    (result,) = run_experiment(experiment, catalogue, store)
+    assert (result.clean.n, result.clean.left_out, result.clean.metrics) == (300, {}, result.metrics)
+    board = leaderboard_of([result], store, catalogue)
+    assert "clean" not in catalogue.reporter("markdown").render(board).text
+
+
+def test_nobody_looks_where_nothing_is_adapted_on_rows(planted, catalogue, store):
+    (zero,) = run_experiment(Experiment((Component("toy"),), (planted,), (Component("zero-shot"),)), catalogue, store)
+    assert zero.clean is None
+    both = run_experiment(an_experiment(planted, "zero-shot", "finetune"), catalogue, store)
+    again = next(result for result in both if result.trial.key == zero.trial.key)
+    assert again.cached
+    assert again.clean.n == 18, "it is compared with what adapts, on the same samples"
+
+
+def test_what_was_audited_is_not_audited_again_unless_its_answers_changed(planted, catalogue, store, monkeypatch):
+    experiment = an_experiment(planted, "finetune")
+    run_experiment(experiment, catalogue, store)
+    marks = []
+    monkeypatch.setattr(store, "audit", lambda key, mark, clean: marks.append(mark))
+    run_experiment(experiment, catalogue, store)
+    assert marks == []
+    run_experiment(experiment, catalogue, store, rerun=True)
+    assert len(marks) == 2
+
+
+def test_large_tasks_are_left_to_those_who_ask(planted, catalogue, store, monkeypatch):
+    jobs = plan(an_experiment(planted, "finetune"), catalogue)
+    data = catalogue.task(planted)
+    assert data.repetitions("test", None, most=49) is None
+    assert len(data.repetitions("test", None, most=50)) == 2
+    assert len(data.repetitions("test", None, most=1)) == 2, "it is known now"
+    fresh = Catalogue(catalogue.plugins, catalogue.assets).task(planted)
+    assert len(fresh.repetitions("test", None, most=1)) == 2, "and remembered"
+    assert AUDITED >= 10_000
+    audit(jobs, catalogue, store)  # nothing is stored of them: there is nothing to score
+
+
+def test_a_metric_that_fails_on_what_is_left_costs_no_score(planted, catalogue, store, monkeypatch, caplog):
+    from harness import auditing
+
+    def fail(*arguments):
+        raise ZeroDivisionError("nothing is left")
+
+    monkeypatch.setattr(auditing, "score", fail)
+    results = run_experiment(an_experiment(planted, "finetune"), catalogue, store)
+    assert {result.status for result in results} == {"finished"}
+    assert "there is no score without repeated samples: nothing is left" in caplog.text
+
+
+def test_check_names_the_rows(planted, catalogue, toy_experiment):
+    lines = repetitions_found(catalogue.task(planted))
+    assert lines[0] == (
+        "overlap: of 20 test rows 1 repeat rows that may be adapted on and 1 nearly do (similarity 0.8 or more)"
+    )
+    assert lines[1].startswith("  test:4 ~ train train:6 (0.9")
+    assert lines[2] == "  test:8 ~ train train:10 (1.00)"
