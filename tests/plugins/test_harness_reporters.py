@@ -124,13 +124,8 @@ def narrow(monkeypatch):
 def test_the_plugin_registers_its_reporters():
     registry = Plugins().registry("reporter")
     ours = {entry.name: entry.load() for entry in registry if entry.plugin == "reporters"}
-    assert ours == dict(
-        zip(
-            ["csv", "curves", "html", "json", "latex", "markdown", "svg", "table"],
-            [Csv, Curves, Html, Json, Latex, Markdown, Svg, Terminal],
-            strict=True,
-        )
-    )
+    names = ["csv", "curves", "html", "json", "latex", "markdown", "svg", "table"]
+    assert ours == dict(zip(names, [Csv, Curves, Html, Json, Latex, Markdown, Svg, Terminal], strict=True))
 
 
 @pytest.mark.parametrize(
