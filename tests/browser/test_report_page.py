@@ -249,12 +249,15 @@ def test_the_theme_is_chosen_and_remembered(page):
 
 def test_print_shows_the_table_without_the_controls(page):
     browser = page(view="leaderboard", task="topics")
+    browser.dark(True)
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    paper = browser.js("return getComputedStyle(document.body).backgroundColor")
     hidden = browser.js(
         "return ['nav', '.fields', '#theme'].map((one) => document.querySelector(one).getClientRects().length)"
     )
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     assert hidden == [0, 0, 0]
+    assert paper == "rgb(251, 251, 250)"  # white enough, whatever the theme is
 
 
 def test_a_place_that_is_not_there_shows_the_nearest(page):
