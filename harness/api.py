@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.board import Leaderboard
+    from harness.records import Experiment
 
 
 def run(  # noqa: PLR0913 - a keyword each, all but two optional
@@ -40,6 +41,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
     store: str | Path = DEFAULT_STORE,
     rerun: bool = False,
     plugins: str | Path | Sequence[str | Path] = (),
+    tasks_path: str | Path | Sequence[str | Path] = (),
     baselines: bool = False,
 ) -> Results:
     """Run a grid of trials and give its results; what the store holds already is not run again.
@@ -49,7 +51,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         tasks: registered names, globs over them, or paths of task files.
         strategies: `zero-shot`, `few-shot,k=8` ...
         seeds: `0`, `[0, 1, 2]`, `"0,1,2"` or `"0-2"`; each is a trial of its own.
-        split: the split to score.
+        split: the one to score.
         limit: score a seeded stratified draw of so many rows.
         sizes: numbers of labelled rows, for learning curves; each strategy that learns from so many runs with each.
         per_label: whether these are rows of each label.
@@ -59,22 +61,20 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         store: a SQLAlchemy URL or a file's path.
         rerun: start all trials anew.
         plugins: plugin files to load beside the installed plugins.
+        tasks_path: folders to look for tasks in beside the registered ones.
         baselines: add the majority's answer, guesses and TF-IDF, where they fit.
 
     Raises:
         HarnessError: for what was asked wrongly; a trial that fails is a result with that status.
-
-    Example:
-        >>> harness.run(models="majority", tasks="bbc-news", strategies="finetune").to_pandas()  # doctest: +SKIP
     """
     choices = Choices(
         models=_listed("models", models),
         tasks=_listed("tasks", tasks),
         strategies=_listed("strategies", strategies),
-        seeds=str(seeds) if isinstance(seeds, int | str) else ",".join(map(str, seeds)),
+        seeds=_numbers(seeds),
         split=split,
         limit=limit,
-        sizes=",".join(map(str, sizes)) or None,
+        sizes=_numbers(sizes) or None,
         per_label=per_label,
         scenarios=_listed("scenarios", scenarios),
         latency=bool(scenarios),
@@ -82,7 +82,8 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         executor=executor,
         baselines=baselines,
     )
-    return _results(choices, _catalogue(_listed("plugins", plugins)), str(store), rerun=rerun)
+    catalogue = _catalogue(_listed("plugins", plugins), _listed("tasks_path", tasks_path))
+    return _results(choices, catalogue, str(store), rerun=rerun)
 
 
 def _results(choices: Choices, catalogue: Catalogue, store: str, *, rerun: bool) -> Results:
@@ -125,10 +126,21 @@ class Results(Sequence[TrialResult]):
         return pd.DataFrame([_row(result) for result in self.trials])
 
 
-def _catalogue(files: Sequence[str]) -> Catalogue:
-    """Of the installed plugins and these files."""
+def _ran(experiment: Experiment, catalogue: Catalogue, store: str, *, rerun: bool) -> Results:
+    with Store(store) as opened:
+        results = run_experiment(experiment, catalogue, opened, rerun=rerun)
+        return Results(store, results, leaderboard_of(results, opened, catalogue))
+
+
+def _numbers(written: int | str | Sequence[int]) -> str:
+    """As on the command line."""
+    return str(written) if isinstance(written, int | str) else ",".join(map(str, written))
+
+
+def _catalogue(files: Sequence[str], folders: Sequence[str]) -> Catalogue:
+    """Of the installed plugins, these files, and the tasks in these folders."""
     loaded = Plugins(PluginChoice(files=tuple(files)))
-    return Catalogue(loaded, Assets(loaded.registry("source")))
+    return Catalogue(loaded, Assets(loaded.registry("source")), tuple(map(Path, folders)))
 
 
 def _row(result: TrialResult) -> dict[str, Any]:
