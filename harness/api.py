@@ -83,7 +83,14 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         baselines=baselines,
     )
     catalogue = _catalogue(_listed("plugins", plugins), _listed("tasks_path", tasks_path))
-    return _ran(settle(choices, None, {}, catalogue).experiment, catalogue, str(store), rerun=rerun)
+    return _results(choices, catalogue, str(store), rerun=rerun)
+
+
+def _results(choices: Choices, catalogue: Catalogue, store: str, *, rerun: bool) -> Results:
+    experiment = settle(choices, None, {}, catalogue).experiment
+    with Store(store) as opened:
+        results = run_experiment(experiment, catalogue, opened, rerun=rerun)
+        return Results(store, results, leaderboard_of(results, opened, catalogue))
 
 
 @dataclass(frozen=True, slots=True)
