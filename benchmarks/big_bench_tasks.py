@@ -3,8 +3,8 @@
     python benchmarks/big_bench_tasks.py [--rows 8] [--match 'list_functions/*']
 
 The model is `InstantFake`: it answers at once and without reading, so nothing is said of how well models do. The
-package `bigbench` (358 MB) is fetched into the harness's cache. Writes a Markdown table of what ran, and a line for each
-file that did not with the reason.
+package `bigbench` (358 MB) is fetched into the harness's cache. Writes a Markdown table of what ran, and a line for
+each file that did not with the reason.
 """
 
 from __future__ import annotations
