@@ -3,7 +3,7 @@
     python benchmarks/big_bench_equality.py [--shots 0,3] [--tasks emoji_movie,codenames] [--out FILE]
 
 BIG-bench's own code asks a fake model of seeded likelihoods and texts (`SeededAnswers`), so does the bridge. Compared
-are each prompt and choice, letter by letter, and each metric. The packages `bigbench` (358 MB) and `t5` are fetched into
+are each prompt and choice, letter by letter, and each metric. Packages `bigbench` (358 MB) and `t5` are fetched into
 the harness's cache and read there. Of what they import, TensorFlow, `datasets` and `editdistance` are stand-ins, since
 no metric compared here uses them. Writes a Markdown table.
 """
