@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.board import Leaderboard
+    from harness.records import Experiment
 
 
 def run(  # noqa: PLR0913 - a keyword each, all but two optional
@@ -123,6 +124,12 @@ class Results(Sequence[TrialResult]):
         import pandas as pd
 
         return pd.DataFrame([_row(result) for result in self.trials])
+
+
+def _ran(experiment: Experiment, catalogue: Catalogue, store: str, *, rerun: bool) -> Results:
+    with Store(store) as opened:
+        results = run_experiment(experiment, catalogue, opened, rerun=rerun)
+        return Results(store, results, leaderboard_of(results, opened, catalogue))
 
 
 def _numbers(written: int | str | Sequence[int]) -> str:

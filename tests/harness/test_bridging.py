@@ -77,6 +77,12 @@ def test_one_name_stands_for_several_tasks(external):
     assert [str(job.trial.task) for job in jobs] == ["other:one", "other:two"]
 
 
+def test_a_glob_over_names_means_no_collection(external):
+    names = [one.name for one in external.expand(Component("*"))]
+    assert "sms-spam" in names
+    assert "other" not in names
+
+
 def test_it_is_shown_and_checked(external):
     shown = preview(external, "other:one", strategy="few-shot,k=2", count=1)
     likelihood, rolling = shown.samples[0].requests
