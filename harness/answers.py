@@ -75,7 +75,7 @@ def ask(
     Raises:
         TemplateError: when a choice does not render.
     """
-    if spec.kind != "generation":
+    if not spec.generates:
         choices = said_choices(spec, sample, prompt.chat)
         return FillMask(prompt, choices) if fills(answers) else LogLikelihood(prompt, choices)
     limits = spec.generation
@@ -112,9 +112,9 @@ def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Pre
         ModelError: when it is no answer to such a request.
     """
     match list(responses):
-        case [LogLikelihoods() | Classified() | Filled() as response] if spec.kind != "generation":
+        case [LogLikelihoods() | Classified() | Filled() as response] if not spec.generates:
             return _choose(spec, sample, response)
-        case [Generated() as response] if spec.kind == "generation":
+        case [Generated() as response] if spec.generates:
             return _extract(spec, sample, response)
     kinds = ", ".join(type(response).__name__ for response in responses) or "nothing"
     raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {kinds} is no answer to a {spec.kind} question")
@@ -151,8 +151,16 @@ def choose(spec: TaskSpec, sample: Sample, scores: tuple[float, ...], usage: Usa
 
 def _extract(spec: TaskSpec, sample: Sample, response: Generated) -> Prediction:
     """The answer within the texts; it and the target are compared in canonical form."""
-    target = canonical(sample.target, spec.extract.type) or sample.target
-    return vote(spec, replace(sample, target=target), response, spec.generation.n, partial(find_answer, spec))
+    return vote(spec, with_canonical(spec, sample), response, spec.generation.n, partial(find_answer, spec))
+
+
+def with_canonical(spec: TaskSpec, sample: Sample) -> Sample:
+    """The sample with its target and references in the form that found answers have."""
+
+    def form(text: str) -> str:
+        return canonical(text, spec.extract.type) or text
+
+    return replace(sample, target=form(sample.target), references=tuple(map(form, sample.references)))
 
 
 def vote(spec: TaskSpec, sample: Sample, response: Generated, n: int, find: Callable[[str], str | None]) -> Prediction:
@@ -163,7 +171,7 @@ def vote(spec: TaskSpec, sample: Sample, response: Generated, n: int, find: Call
 
     Args:
         spec: of the task, for messages.
-        sample: with its target in the form that `find` gives.
+        sample: with its target and references in the form that `find` gives; an answer that is any of these is right.
         response: the texts.
         n: how many were asked for.
         find: the answer within a text; None where there is none.
@@ -195,7 +203,23 @@ def vote(spec: TaskSpec, sample: Sample, response: Generated, n: int, find: Call
         status="truncated" if cut else "answered",
         text=first.text,
         reason=f"{lacking} of {n} texts had no answer" if lacking else "",
+        judged=answer in sample.references if sample.references else None,
     )
+
+
+def verbatim(spec: TaskSpec, prediction: Prediction) -> str:
+    """A generated answer as it stands in the text, letter by letter: empty where there is none.
+
+    Where the answer was found in another way than the task's `extract` says, or no text was kept, it is in canonical
+    form.
+    """
+    if prediction.prediction is None:
+        return ""
+    for match in _pattern(spec.extract.pattern).finditer(prediction.text or ""):
+        found = (match[1] or "") if match.re.groups else match[0]
+        if canonical(found, spec.extract.type) == prediction.prediction:
+            return found
+    return prediction.prediction
 
 
 def find_answer(spec: TaskSpec, text: str) -> str | None:

@@ -251,6 +251,8 @@ def _canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 def _plain(sample: Sample) -> list[Any]:
     plain = [sample.id, dict(sample.fields), sample.target, sample.context, list(sample.choices)]
+    if sample.references:
+        return [*plain, sample.cluster, list(sample.references)]
     return plain if sample.cluster is None else [*plain, sample.cluster]
 
 

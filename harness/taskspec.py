@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind: TypeAlias = Literal["classification", "multiple-choice", "generation"]
+Kind: TypeAlias = Literal["classification", "multiple-choice", "generation", "question-answering"]
 Split: TypeAlias = Literal["train", "validation", "test"]
 Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
 
+GENERATED: frozenset[str] = frozenset({"generation", "question-answering"})
+"""Kinds of tasks whose answers are generated text."""
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -26,6 +28,7 @@ class Sample:
         context: the group, domain or situation the row comes from.
         choices: the possible answers of a multiple-choice row.
         cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
+        references: every right answer to be generated, as the data writes them, where there are several.
     """
 
     id: str
@@ -34,6 +37,7 @@ class Sample:
     context: str | None = None
     choices: tuple[str, ...] = ()
     cluster: str | None = None
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ class TaskSpec:
         contexts: context label -> its description, where the task describes them.
         candidates: other ways to ask, where the task names any.
         metrics: names of metrics; the first is the one that ranks.
+        unanswerable: what is said where nothing answers the question (question-answering).
     """
 
     name: str
@@ -132,3 +137,9 @@ class TaskSpec:
     candidates: Candidates = Candidates()
     licence: str = ""
     citation: str = ""
+    unanswerable: str = ""
+
+    @property
+    def generates(self) -> bool:
+        """Whether its answers are generated text."""
+        return self.kind in GENERATED

@@ -222,7 +222,7 @@ def _classifies(model: Model, spec: TaskSpec) -> bool:
 
 
 def _refuses_prompt(model: Model, spec: TaskSpec) -> str | None:
-    needed: RequestKind = "Generate" if spec.kind == "generation" else "LogLikelihood"
+    needed: RequestKind = "Generate" if spec.generates else "LogLikelihood"
     if needed in model.answers or (needed == "LogLikelihood" and fills(model.answers)):
         return None
     said = "text can't be generated with it" if needed == "Generate" else "it gives no log-likelihoods of answers"

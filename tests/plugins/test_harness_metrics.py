@@ -45,7 +45,9 @@ def said(pairs, scores=()):
 
 def test_names_lead_to_metrics_that_keep_the_contract():
     entries = [entry for entry in Plugins().registry("metric") if entry.plugin == "metrics"]
-    assert {entry.name for entry in entries} == {"accuracy", "exact_match", "macro_f1", "micro_f1", "cross_entropy"}
+    labels = {"accuracy", "macro_f1", "micro_f1", "cross_entropy", "balanced_accuracy", "weighted_f1", "mcc"}
+    texts = {"exact_match", "bleu", "chrf", "ter", "rouge1", "rouge2", "rougeL", "squad_em", "squad_f1"}
+    assert {entry.name for entry in entries} == labels | texts | {"brier", "ece", "auroc"}
     for entry in entries:
         assert entry.summary
         check_metric(entry.load()())
