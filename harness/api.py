@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.board import Leaderboard
+    from harness.records import Experiment
 
 
 def run(  # noqa: PLR0913 - a keyword each, all but two optional
@@ -40,6 +41,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
     store: str | Path = DEFAULT_STORE,
     rerun: bool = False,
     plugins: str | Path | Sequence[str | Path] = (),
+    tasks_path: str | Path | Sequence[str | Path] = (),
     baselines: bool = False,
 ) -> Results:
     """Run a grid of trials and give its results; what the store holds already is not run again.
@@ -59,6 +61,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         store: a SQLAlchemy URL or a file's path.
         rerun: start all trials anew.
         plugins: plugin files to load beside the installed plugins.
+        tasks_path: folders to look for tasks in beside the registered ones.
         baselines: add the majority's answer, guesses and TF-IDF, where they fit.
 
     Raises:
@@ -79,11 +82,15 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         executor=executor,
         baselines=baselines,
     )
-    catalogue = _catalogue(_listed("plugins", plugins))
+    catalogue = _catalogue(_listed("plugins", plugins), _listed("tasks_path", tasks_path))
+    return _results(choices, catalogue, str(store), rerun=rerun)
+
+
+def _results(choices: Choices, catalogue: Catalogue, store: str, *, rerun: bool) -> Results:
     experiment = settle(choices, None, {}, catalogue).experiment
-    with Store(str(store)) as opened:
+    with Store(store) as opened:
         results = run_experiment(experiment, catalogue, opened, rerun=rerun)
-        return Results(str(store), results, leaderboard_of(results, opened, catalogue))
+        return Results(store, results, leaderboard_of(results, opened, catalogue))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +126,21 @@ class Results(Sequence[TrialResult]):
         return pd.DataFrame([_row(result) for result in self.trials])
 
 
+def _ran(experiment: Experiment, catalogue: Catalogue, store: str, *, rerun: bool) -> Results:
+    with Store(store) as opened:
+        results = run_experiment(experiment, catalogue, opened, rerun=rerun)
+        return Results(store, results, leaderboard_of(results, opened, catalogue))
+
+
 def _numbers(written: int | str | Sequence[int]) -> str:
     """As on the command line."""
     return str(written) if isinstance(written, int | str) else ",".join(map(str, written))
 
 
-def _catalogue(files: Sequence[str]) -> Catalogue:
-    """Of the installed plugins and these files."""
+def _catalogue(files: Sequence[str], folders: Sequence[str]) -> Catalogue:
+    """Of the installed plugins, these files, and the tasks in these folders."""
     loaded = Plugins(PluginChoice(files=tuple(files)))
-    return Catalogue(loaded, Assets(loaded.registry("source")))
+    return Catalogue(loaded, Assets(loaded.registry("source")), tuple(map(Path, folders)))
 
 
 def _row(result: TrialResult) -> dict[str, Any]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class AsksItself(Protocol):
     """A task that makes its own requests and judges the answers; its specification is of kind `external`.
 
-    Strategies with `demonstrations` can be applied to it (`ShowsDemonstrations`): they say how many to show, and the
-    task does the rest.
+    Strategies with `external_shots` can be applied to it (`ShowsDemonstrations`): they say how many demonstrations to
+    show, and the task does the rest.
     """
 
     def refuses(self, model: Model, demonstrations: int | None) -> str | None:
@@ -48,7 +48,7 @@ class ShowsDemonstrations(Protocol):
     """A strategy that can be applied to a task that asks by itself."""
 
     @property
-    def demonstrations(self) -> int | None:
+    def external_shots(self) -> int | None:
         """How many solved examples stand before each question; None for as many as the task says."""
 
 
@@ -72,11 +72,14 @@ def asks_itself(task: Task) -> AsksItself | None:
     return task if isinstance(task, AsksItself) else None
 
 
-def refusal(task: AsksItself, model: Model, strategy: Strategy) -> str | None:
-    """Why a strategy can't be applied to a task that asks by itself; None where it can."""
-    if not hasattr(strategy, "demonstrations"):
+def refusal(task: Task, model: Model, strategy: Strategy) -> str | None:
+    """Why a strategy can't be applied to a model and a task; None where it can."""
+    own = asks_itself(task)
+    if own is None:
+        return strategy.refuses(model, task.spec)
+    if not hasattr(strategy, "external_shots"):
         return "the task makes its own prompts, which only zero-shot, few-shot and native leave as they are"
-    return task.refuses(model, strategy.demonstrations)
+    return strategy.refuses(model, task.spec) or own.refuses(model, strategy.external_shots)
 
 
 def adapt(task: Task, strategy: Strategy, model: Model, view: TaskView, setting: Setting) -> Adapted:
@@ -84,5 +87,5 @@ def adapt(task: Task, strategy: Strategy, model: Model, view: TaskView, setting:
     own = asks_itself(task)
     if own is None:
         return strategy.adapt(model, view, setting)
-    demonstrations: int | None = getattr(strategy, "demonstrations", None)
-    return own.asking(demonstrations, setting.seed)
+    shots: int | None = getattr(strategy, "external_shots", None)
+    return own.asking(shots, setting.seed)

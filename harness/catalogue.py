@@ -196,10 +196,12 @@ class Catalogue:
         component = self._placed(component)
         if is_file(component) or not any(sign in component.name for sign in "*?["):
             return [component] if component.reference is None else self._members(component, where)
-        names = [entry.name for entry in self.plugins.registry("task")]
-        found = fnmatch.filter(names, component.name)
+        entries = {entry.name: entry for entry in self.plugins.registry("task")}
+        matching = fnmatch.filter(entries, component.name)
+        # What a collection holds is named behind its colon.
+        found = [name for name in matching if not _is_collection(entries[name])]
         if not found:
-            raise UnknownNameError("task", component.name, names, where=where)
+            raise UnknownNameError("task", component.name, entries, where=where)
         return [type(component)(name, component.reference, component.params) for name in found]
 
     def _placed(self, component: Component) -> Component:
@@ -211,9 +213,10 @@ class Catalogue:
         return component if found is None else Component(str(found), None, component.params)
 
     def _members(self, component: Component, where: str | None) -> list[Component]:
-        collection = self._entry("task", component, where).load()
-        if is_file(component) or not isinstance(collection, TaskCollection) or not component.reference:
+        entry = self._entry("task", component, where)
+        if is_file(component) or not component.reference or not _is_collection(entry):
             return [component]
+        collection: TaskCollection = entry.load()
         found = collection.members(component.reference, self.assets, self.tasks_path)
         return [Component(component.name, reference, component.params) for reference in found]
 
@@ -258,6 +261,10 @@ class Catalogue:
 
 def _no_parameters() -> None:
     """The signature of a task that a file defines."""
+
+
+def _is_collection(entry: Entry) -> bool:
+    return entry.resource is None and isinstance(entry.load(), TaskCollection)
 
 
 def make(entry: Entry, component: Component, *, where: str | None, provided: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the target makes

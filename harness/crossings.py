@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.clusters import clustered_se, clustered_share
 from harness.records import Estimate
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Floats: TypeAlias = NDArray[np.float64]
 Truths: TypeAlias = NDArray[np.bool_]
+Counts: TypeAlias = NDArray[np.int64]
 Verdict: TypeAlias = Literal["from-first", "crosses", "never", "unsettled"]
 
 REPLICATES = 2000
@@ -29,17 +31,18 @@ _HELD = 2_000_000
 # --- one point ---------------------------------------------------------------------------------------
 
 
-def over_seeds(right: Truths, level: float = 0.95) -> Estimate:
+def over_seeds(right: Truths, clusters: Counts | None = None, level: float = 0.95) -> Estimate:
     """The mean share of right answers over seeds; its interval holds the errors of sampling and of the seeds.
 
     With both crossed at random, the variance of the mean of S x n answers is (MS_seeds + MS_samples - MS_rest) / (S n),
     of the mean squares of the two-way table (Searle, Casella & McCulloch 1992, Variance Components, chapter 4); it is
     taken as no smaller than without the seeds. The interval is Wilson's for as many independent samples as that
     variance is worth, n at most, with Student's quantile for Satterthwaite's degrees of freedom (1946). With one seed
-    it is Wilson's.
+    it is Wilson's. Where samples come in clusters, MS_samples / (S n) gives way to the squared clustered error.
 
     Args:
         right: (S, n) whether each seed has each sample right.
+        clusters: (n,) what `harness.clusters.cluster_codes` gives.
         level: how often such intervals hold the truth.
 
     Raises:
@@ -48,13 +51,17 @@ def over_seeds(right: Truths, level: float = 0.95) -> Estimate:
     if right.ndim != 2 or not right.size:
         raise ValueError("a share of no answers")
     seeds, n = right.shape
+    if seeds == 1 and clusters is not None:
+        return clustered_share(right[0], clusters, level)
     answers = right.astype(np.float64)
     mean = float(answers.mean())
-    worth, freedom = float(n), math.inf
+    units = n if clusters is None else int(clusters.max()) + 1
+    if clusters is not None and units < 2:
+        return Estimate(mean, 0.0, 1.0)
+    worth, freedom = float(units), math.inf
     if seeds > 1 and n > 1 and 0 < mean < 1:
-        variance, freedom = _variance(answers)
-        if variance > 0:
-            worth = min(float(n), mean * (1 - mean) / variance)
+        variance, freedom = _variance(answers, clusters, units)
+        worth = min(float(n), mean * (1 - mean) / variance) if variance > 0 else float(n)
     return _wilson(mean, worth, freedom, level)
 
 
@@ -86,18 +93,24 @@ def pooled(scores: Sequence[Estimate], level: float = 0.95) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
-def _variance(answers: Floats) -> tuple[float, float]:
-    """The variance of the mean of (S, n) answers, and Satterthwaite's degrees of freedom for it."""
+def _variance(answers: Floats, clusters: Counts | None, units: int) -> tuple[float, float]:
+    """The variance of the mean of (S, n) answers, and Satterthwaite's degrees of freedom for it.
+
+    `units` is how many samples, or clusters, are independent.
+    """
     seeds, n = answers.shape
     by_seed, by_sample, mean = answers.mean(axis=1), answers.mean(axis=0), answers.mean()
-    of_seeds = n * float(((by_seed - mean) ** 2).sum()) / (seeds - 1)
-    of_samples = seeds * float(((by_sample - mean) ** 2).sum()) / (n - 1)
-    rest = float(((answers - by_seed[:, None] - by_sample + mean) ** 2).sum()) / ((seeds - 1) * (n - 1))
+    of_seeds = float(((by_seed - mean) ** 2).sum()) / (seeds - 1) / seeds
+    rest = float(((answers - by_seed[:, None] - by_sample + mean) ** 2).sum()) / ((seeds - 1) * (n - 1)) / (seeds * n)
+    if clusters is None:
+        of_samples = float(((by_sample - mean) ** 2).sum()) / (n - 1) / n
+    else:
+        of_samples = clustered_se(by_sample, clusters) ** 2
     if of_seeds <= rest:  # the seeds differ by no more than chance in single answers makes them
-        return of_samples / (seeds * n), float(n - 1)
+        return of_samples, float(units - 1)
     total = of_seeds + of_samples - rest
-    parts = of_seeds**2 / (seeds - 1) + of_samples**2 / (n - 1) + rest**2 / ((seeds - 1) * (n - 1))
-    return total / (seeds * n), total**2 / parts
+    parts = of_seeds**2 / (seeds - 1) + of_samples**2 / (units - 1) + rest**2 / ((seeds - 1) * (units - 1))
+    return total, total**2 / parts
 
 
 def _wilson(share: float, worth: float, freedom: float, level: float) -> Estimate:
@@ -157,14 +170,23 @@ class Crossing:
     changes: int
 
 
-def cross(a: Line, b: Line, *, level: float = 0.95, replicates: int = REPLICATES, seed: int = 0) -> Crossing | None:
+def cross(
+    a: Line,
+    b: Line,
+    clusters: Counts | None = None,
+    *,
+    level: float = 0.95,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> Crossing | None:
     """From how many labels on `a` beats `b`; None where they have no number of labels or no samples in common.
 
     Between their points both curves are straight over the logarithm of the number of labels. Intervals come from a
     bootstrap over samples and seeds at once (Owen 2007, Ann. Appl. Stat. 1:386), paired: both curves are given the
     same ones. Of S seeds S - 1 are drawn, since S would make the spread over few seeds too small (Rao & Wu 1988, JASA
     83:231); of samples as many as there are, with two added, of which one is right by `a` alone and one by `b` alone,
-    as Bonett & Price's interval has them (`harness.statistics.paired_accuracy`): few differing samples settle nothing.
+    as Bonett & Price's interval has them (`harness.differences.paired_accuracy`): few differing samples settle nothing.
+    Where samples come in clusters, whole clusters are drawn.
 
     Raises:
         ValueError: when a line has no points, or the samples are not as many everywhere.
@@ -184,7 +206,7 @@ def cross(a: Line, b: Line, *, level: float = 0.95, replicates: int = REPLICATES
     draws = np.concatenate(
         [
             _differences(added, grid, seeds, samples, weights)
-            for samples, weights in _weights(rng, n + 2, len(seeds), replicates)
+            for samples, weights in _weights(rng, _units(clusters, n), len(seeds), replicates)
         ],
         axis=1,
     )
@@ -221,12 +243,18 @@ def _with_pseudo(line: Line, *, first: bool) -> Line:
     return Line(line.labels, right, line.flat)
 
 
-def _weights(rng: np.random.Generator, n: int, seeds: int, replicates: int) -> Iterator[tuple[Floats, Floats]]:
+def _units(clusters: Counts | None, n: int) -> Counts:
+    """(n + 2,) what each sample is drawn with: itself or its cluster; the two that are added by themselves."""
+    codes = np.arange(n) if clusters is None else clusters
+    return np.concatenate([codes, codes.max() + np.array([1, 2])])
+
+
+def _weights(rng: np.random.Generator, units: Counts, seeds: int, replicates: int) -> Iterator[tuple[Floats, Floats]]:
     """How often each sample and each seed is drawn: (n, r) and (seeds, r) for some of the replicates at a time."""
-    portion = max(1, _HELD // n)
+    portion, number = max(1, _HELD // len(units)), int(units.max()) + 1
     for start in range(0, replicates, portion):
         rows = min(portion, replicates - start)
-        samples = rng.multinomial(n, np.full(n, 1 / n), size=rows).T
+        samples = rng.multinomial(number, np.full(number, 1 / number), size=rows).T[units]
         several = rng.multinomial(max(seeds - 1, 1), np.full(seeds, 1 / seeds), size=rows).T
         yield samples.astype(np.float64), several.astype(np.float64)
 

@@ -179,7 +179,7 @@ def _together(scores: Sequence[Estimate], keys: Sequence[str], metric: str, pair
         return scores[0]
     found = [pairing.right(key) for key in keys]
     if metric in RIGHT_ANSWERS and len({one.samples for one in found}) == 1 and len(found[0].right):
-        return over_seeds(np.stack([one.right for one in found]))
+        return over_seeds(np.stack([one.right for one in found]), found[0].clusters)
     return pooled(scores)
 
 
@@ -193,8 +193,10 @@ def _contests(curves: Sequence[Curve], pairing: Pairing) -> Iterator[Contest]:
         one, other = lines[id(curve)], lines[id(over)]
         if one is None or other is None or _samples(curve, pairing) != _samples(over, pairing):
             continue
-        crossing = cross(one, other)
-        turned = None if over.prompts or crossing is None or crossing.difference.value >= 0 else cross(other, one)
+        clusters = pairing.right(curve.points[0].keys[0]).clusters
+        crossing = cross(one, other, clusters)
+        behind = crossing is not None and crossing.difference.value < 0 and not over.prompts
+        turned = cross(other, one, clusters) if behind else None
         if turned is not None:
             yield Contest(over, curve, turned)
         elif crossing is not None:

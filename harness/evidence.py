@@ -8,23 +8,23 @@ key: then rows, templates, parameters and versions are those that it ran with. T
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
 from harness.asked import keep, kept, place
-from harness.catalogue import is_file
 from harness.errors import HarnessError, UsageError
 from harness.interfaces import Asked
 from harness.planning import plan
 from harness.preview import adapted_dry
+from harness.records import Experiment
+from harness.replay import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.catalogue import Catalogue
     from harness.messages import Job
-    from harness.records import Component, Experiment, Prediction, Request, Trial
+    from harness.records import Prediction, Request, Trial
     from harness.store import Store
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class StoredEvidence:
     # --- made again --------------------------------------------------------------------------------
 
     def _made(self, trial: Trial) -> Asked:
-        job = self._planned(trial, self._store.experiment(trial.key))
+        job = self._planned(trial)
         data = self._catalogue.task(job.task)
         strategy, model = self._catalogue.strategy(trial.strategy), self._catalogue.model(trial.model)
         with _without_model():
@@ -77,28 +77,22 @@ class StoredEvidence:
             samples: list[tuple[str, Sequence[Request]]] = [(row.id, tuple(adapted.requests(row))) for row in rows]
         return Asked(samples, tuple(data.spec.labels), adapted.notes)
 
-    def _planned(self, trial: Trial, experiment: Experiment) -> Job:
+    def _planned(self, trial: Trial) -> Job:
         """The trial's job, planned anew."""
-        alone = dataclasses.replace(
-            experiment,
-            models=(trial.model,),
-            tasks=(self._task(trial.task, experiment),),
-            strategies=(trial.strategy,),
-            seeds=(trial.seed,),
+        task = placed(trial.source or trial.task, self._store.folder(trial.key))
+        alone = Experiment(
+            (trial.model,),
+            (task,),
+            (trial.strategy,),
+            (trial.seed,),
             split=trial.split,
             limit=trial.limit,
+            device=self._store.experiment(trial.key).device,
         )
         for job in plan(alone, self._catalogue):
             if job.trial.key == trial.key:
                 return job
         raise UsageError("the data, a template, a model or a plugin has changed since it ran")
-
-    def _task(self, named: Component, experiment: Experiment) -> Component:
-        """The component that the trial's task was made of: a trial has its name, which need not be registered."""
-        for component in experiment.tasks:
-            if is_file(component) and self._catalogue.task(component).spec.name == named.name:
-                return component
-        return named
 
 
 @contextlib.contextmanager

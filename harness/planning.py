@@ -281,12 +281,9 @@ class Planner:
         read, split = reads(strategy), self.experiment.split
         if split in read:
             return f"it adapts on split {split}, which is being scored"
-        own = asks_itself(data.task)
-        if own is not None:
-            return refusal_of(own, model, strategy) or strategy.refuses(model, data.spec) or ""
-        if "train" in read and not data.pool_facts("train", split).n:
+        if "train" in read and asks_itself(data.task) is None and not data.pool_facts("train", split).n:
             return "the task has no training rows beside those that are scored"
-        return strategy.refuses(model, data.spec) or ""
+        return refusal_of(data.task, model, strategy) or ""
 
     def _baselines(self, cell: Cell) -> dict[str, str]:
         """Strategy -> key of its trial on the same model, task and seed, for each baseline whose plugin is there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
-from harness.bridging import adapt, asks_itself
+from harness.bridging import adapt
 from harness.bridging import refusal as refusal_of
 from harness.components import parse_component
 from harness.errors import ModelError, UsageError
@@ -92,8 +92,7 @@ def preview(  # noqa: PLR0913 - the options of one command
     data = catalogue.task(parse_component(task))
     real = catalogue.model(parse_component(model)) if model else None
     used = catalogue.strategy(parse_component(strategy))
-    asked_of, own = real or StandIn(None), asks_itself(data.task)
-    refusal = (own and refusal_of(own, asked_of, used)) or used.refuses(asked_of, data.spec)
+    refusal = refusal_of(data.task, real or StandIn(None), used)
     if refusal:
         raise UsageError(f"{strategy} can't do {data.spec.name} with {model or 'any model'}: {refusal}")
     adapted = adapted_dry(catalogue, data, used, real, split=split, seed=seed)

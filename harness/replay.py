@@ -116,7 +116,7 @@ def prepare(store: Store, key: str, catalogue: Catalogue) -> Plan:
     trial, folder = result.trial, store.folder(key)
     experiment = Experiment(
         models=(trial.model,),
-        tasks=(_placed(trial.source or trial.task, folder),),
+        tasks=(placed(trial.source or trial.task, folder),),
         strategies=(trial.strategy,),
         seeds=(trial.seed,),
         split=trial.split,
@@ -176,7 +176,7 @@ def replay(prepared: Plan, store: Store, catalogue: Catalogue, *, watcher: Watch
 # --- what has changed ------------------------------------------------------------------------------------
 
 
-def _placed(source: Component, folder: str | None) -> Component:
+def placed(source: Component, folder: str | None) -> Component:
     """A task file lies where it lay when the trial was run, whatever the current folder is."""
     if folder is None or not is_file(source):
         return source

@@ -228,10 +228,7 @@ class Store:
         Raises:
             StoreError: when no run did.
         """
-        found = self._read(lambda connection: read_experiment(connection, key))
-        if found is None:
-            raise StoreError(f"{self._name} has no trial {key[:12]}", hint="it has to be planned first")
-        return found
+        return self._read(lambda connection: read_experiment(connection, self._number(connection, key)))
 
     def state(self) -> StoreState:
         """What there is now, cheap enough to be asked for every second."""

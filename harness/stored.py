@@ -18,6 +18,7 @@ from harness.records import (
     Costs,
     Coverage,
     Estimate,
+    Exclusion,
     Experiment,
     LabelBudget,
     Outcome,
@@ -132,15 +133,16 @@ def read_results(connection: Connection, chosen: Sequence[int], *, of_run: bool)
         yield from (_result(row, latency[row.trial], cached=of_run and row.cached) for row in rows)
 
 
-def read_experiment(connection: Connection, key: str) -> Experiment | None:
-    """The experiment of the newest run that lists this trial."""
-    query = sa.select(runs.c.experiment).join(run_trials, run_trials.c.run == runs.c.id).join(trials)
-    told = connection.execute(query.where(trials.c.key == key).order_by(runs.c.id.desc()).limit(1)).scalar()
-    if told is None:
-        return None
+def read_experiment(connection: Connection, trial: int) -> Experiment:
+    """The experiment of the newest run that lists the trial with this number."""
+    query = sa.select(runs.c.experiment).join(run_trials, run_trials.c.run == runs.c.id)
+    query = query.where(run_trials.c.trial == trial).order_by(runs.c.id.desc()).limit(1)
+    told = connection.execute(query).scalar_one()
     several = ("models", "tasks", "strategies", "scenarios")
     parts = {name: tuple(Component(**one) for one in told[name]) for name in several}
-    return Experiment(**(told | parts | {"seeds": tuple(told["seeds"]), "executor": Component(**told["executor"])}))
+    left_out = tuple(Exclusion(**one) for one in told.get("exclude", ()))
+    numbers = {name: tuple(told.get(name, ())) for name in ("seeds", "sizes")}
+    return Experiment(**(told | parts | numbers | {"executor": Component(**told["executor"]), "exclude": left_out}))
 
 
 def read_state(connection: Connection) -> StoreState:

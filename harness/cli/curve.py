@@ -38,6 +38,7 @@ PRINTED = {"markdown": "curves.md", "csv": "curves.csv", "json": "curves.json"}
     metavar="DIR",
     help="Write the curves there too.",
 )
+@options.tasks_path
 @click.pass_obj
 def command(
     session: Session,

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write JUnit XML too.")
 @click.option("--annotations", is_flag=True, help="Write GitHub's annotations to standard error.")
 @options.form("table", "json", default="table")
+@options.tasks_path
 @click.pass_obj
 def command(session: Session, /, **chosen: Any) -> int:  # noqa: ANN401 - an option each
     """Check the store's trials against a baseline file; exit status 1 when one is surely worse than is tolerated.

@@ -26,6 +26,7 @@ SHOWN = 5
 @click.argument("trial", metavar="TRIAL")
 @options.store
 @options.form("text", "json", default="text")
+@options.tasks_path
 @click.pass_obj
 def command(session: Session, /, *, trial: str, store: str | None, form: str) -> int:
     """Run the trial whose key begins with TRIAL again, from nothing, and compare every metric and every prediction.

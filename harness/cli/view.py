@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="[default: a free one]")
 @click.option("--no-browser", "browser", flag_value=False, default=True, help="Open no browser.")
 @click.option("--title", default="", help="Heading of the report.")
+@options.tasks_path
 @click.pass_obj
 def command(  # noqa: PLR0913 - an option each
     session: Session,

@@ -77,6 +77,8 @@ class BridgedTask:
                 return f"{part.name} generates with {unsaid}, which can't be asked of a model here"
         if demonstrations and not any(part.demonstrations(demonstrations) for part in self._parts.values()):
             return "the task sets num_fewshot to 0: lm-eval never shows it demonstrations"
+        if demonstrations and all(part.output == "loglikelihood_rolling" for part in self._parts.values()):
+            return "a text is scored as a whole: there is no place for demonstrations"
         for part in self._parts.values():
             shots = part.demonstrations(demonstrations)
             if shots > len(part.pool):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from harness import Assets, UsageError
 from harness_lm_eval import index
+from harness_lm_eval.bridged import BridgedTask
+from harness_lm_eval.loading import is_path, load, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from harness_lm_eval.bridged import BridgedTask
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +40,6 @@ class LmEvalTasks:
         listed = found.names.get(reference)
         if listed is not None and listed.kind == "tag":
             raise UsageError(f"lm-eval:{reference} is a tag of several tasks", hint=f"one is {listed.members[0]}")
-        from harness_lm_eval.bridged import BridgedTask
-        from harness_lm_eval.loading import is_path, load
-
         loaded = load(reference, found)
         for name, task in loaded.tasks.items():
             if getattr(task, "UNSAFE_CODE", False) and not unsafe_code:
@@ -55,8 +52,6 @@ class LmEvalTasks:
 
     def members(self, reference: str, assets: Assets, tasks_path: tuple[Path, ...]) -> Sequence[str]:
         """A tag's tasks, a glob's, a group's where it has no aggregate of its own; else the reference itself."""
-        from harness_lm_eval.loading import is_path, unknown
-
         if is_path(reference):
             return (reference,)
         found = index.find(tasks_path, assets.root)

@@ -13,6 +13,7 @@ import logging
 import os
 import uuid
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -90,11 +91,19 @@ def find(folders: Sequence[Path], cache: Path) -> Index:
     """
     names: dict[str, Listed] = {}
     broken: list[Broken] = []
-    for folder in (own_tasks(), *folders):
+    own = own_tasks()
+    names |= _own(own, cache).names
+    for folder in folders:
         index = _of_folder(folder, cache)
         names |= index.names
-        broken += index.broken if folder in folders else ()
+        broken += index.broken
     return Index(names, tuple(broken))
+
+
+@lru_cache(maxsize=1)
+def _own(folder: Path, cache: Path) -> Index:
+    """lm-eval's own, looked at once a process: an installed package stays as it is."""
+    return _of_folder(folder, cache)
 
 
 def _of_folder(folder: Path, cache: Path) -> Index:

@@ -45,13 +45,16 @@ def load(name: str, index: Index) -> Loaded:
         raise PluginError(
             f"this version of lm-eval can't be used: {error}", hint="pip install 'adapt-harness[lm-eval]'"
         ) from error
-    registry = {
-        known: Entry(known, Kind[KINDS[one.kind]], Path(one.path) if one.path else None, tags=set(one.members))
-        for known, one in index.names.items()
-    }
-    entry = _file_entry(name, Entry, Kind) if is_path(name) else registry.get(name)
-    if entry is None:
+
+    def entry_of(known: str) -> Any:  # noqa: ANN401 - lm-eval's
+        one = index.names[known]
+        return Entry(known, Kind[KINDS[one.kind]], Path(one.path) if one.path else None, tags=set(one.members))
+
+    if not is_path(name) and name not in index.names:
         raise unknown(name, index)
+    entry = _file_entry(name, Entry, Kind) if is_path(name) else entry_of(name)
+    # Only a group looks for others.
+    registry = {known: entry_of(known) for known in index.names} if entry.kind == Kind.GROUP else {}
     try:
         built = TaskFactory().build(entry, overrides=None, registry=registry)
     except Exception as error:

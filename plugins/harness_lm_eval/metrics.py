@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import random
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -124,17 +126,17 @@ def _estimate(items: list[Any], aggregation: Aggregation | None) -> Estimate | N
 
 def _spread(items: list[Any], aggregation: Aggregation) -> float:
     """The bootstrap's standard error; 0 where there is nothing to draw."""
-    import random
-
     rng = random.Random(0)
     drawn = []
-    for _ in range(DRAWS if len(items) > 1 else 0):
-        try:
-            value = aggregation(rng.choices(items, k=len(items)))
-        except (ValueError, ZeroDivisionError, IndexError):
-            continue  # some have no value where a draw misses a label
-        if _is_number(value) and math.isfinite(value):
-            drawn.append(float(value))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of draws that miss a label
+        for _ in range(DRAWS if len(items) > 1 else 0):
+            try:
+                value = aggregation(rng.choices(items, k=len(items)))
+            except (ValueError, ZeroDivisionError, IndexError):
+                continue  # some have no value then
+            if _is_number(value) and math.isfinite(value):
+                drawn.append(float(value))
     if len(drawn) < 2:
         return 0.0
     mean = math.fsum(drawn) / len(drawn)

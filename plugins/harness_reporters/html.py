@@ -8,6 +8,7 @@ from harness.interfaces import Report
 from harness_reporters import cells
 from harness_reporters.answers import Texts, answers
 from harness_reporters.boarddata import board_data
+from harness_reporters.curvecells import grid, sentences
 from harness_reporters.diagnosis import Diagnosis
 from harness_reporters.page import page
 from harness_reporters.pairs import compared
@@ -88,6 +89,7 @@ def _plain(table: Table) -> Json:
         "columns": [column.heading for column in columns],
         "rows": [[column.text(row) for column in columns] for row in cells.scored(table)],
         "contexts": None if table.contexts is None else cells.context_cells(table.contexts),
+        "curves": None if table.curves is None else (*grid(table.curves), sentences(table.curves)),
         "unranked": cells.unranked(table),
         "notes": [(note, ", ".join(map(cells.label, noted))) for note, noted in cells.notes(table).items()],
     }

@@ -47,7 +47,9 @@ class Svg:
             curves = picture(table)
             if curves is not None:
                 files[f"{name}-curves.svg"] = curves.encode("utf-8", "replace")
-        return Report(files, next(iter(files.values()), b"").decode())
+        if len(files) == 1:
+            return Report(files, next(iter(files.values())).decode())
+        return Report(files, f"{len(files)} pictures; -o DIR writes them: {', '.join(files) or 'none'}\n")
 
 
 def _named(tables: Sequence[Table]) -> Iterator[tuple[Table, str]]:

@@ -17,7 +17,7 @@ class Native:
     """As many demonstrations as a task says that asks by itself (`harness.AsksItself`); no other task says any."""
 
     reads: ClassVar[frozenset[str]] = frozenset({"prompt"})
-    demonstrations: ClassVar[None] = None
+    external_shots: ClassVar[None] = None
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:  # noqa: ARG002 - the task asks what the model can
         """Refuses tasks that leave it to strategies how they are asked."""

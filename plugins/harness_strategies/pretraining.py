@@ -41,6 +41,7 @@ def pretrain(  # noqa: PLR0913 - what people can write
     on: str = TRAIN,
     of: str = "zero-shot",
     *,
+    pretrain_texts: Annotated[int, Field(ge=2)] | None = None,
     pretrain_epochs: Annotated[int, Field(ge=1)] = 1,
     pretrain_batch_size: Annotated[int, Field(ge=1)] = 8,
     pretrain_learning_rate: Annotated[float, Field(gt=0)] = 5e-5,
@@ -57,6 +58,7 @@ def pretrain(  # noqa: PLR0913 - what people can write
         on: `train`: the training rows' inputs, without their labels; else a file of texts, JSONL with `text` or texts
             with blank lines between.
         of: the strategy that adapts the model afterwards.
+        pretrain_texts: a seeded draw of so many texts, and perplexity on as many at most; all unless told.
         pretrain_epochs: passes over the texts.
         pretrain_batch_size: texts (pieces of long ones) a step.
         pretrain_learning_rate: of AdamW, at its peak.
@@ -81,7 +83,7 @@ def pretrain(  # noqa: PLR0913 - what people can write
         mask,
     )
     digest = "" if on == TRAIN else digest_of(on, "texts")
-    return Pretrain(strategies.changed(of, parameters), on, digest, plan)
+    return Pretrain(strategies.changed(of, parameters), on, digest, plan, pretrain_texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,14 @@ class Pretrain:
         on: `train`, or a file of texts.
         digest: of the file; it is part of a trial's key.
         plan: the hyperparameters.
+        most: texts to learn, and to measure on.
     """
 
     changed: Changed
     on: str
     digest: str
     plan: Plan
+    most: int | None = None
 
     @property
     def reads(self) -> frozenset[str]:
@@ -171,9 +175,9 @@ class Pretrain:
             texts = [render_input(spec, row) for row in task.samples("train")]
         else:
             texts = list(task.unscored(read_texts(self.on, "texts")))
-        texts = [text for text in texts if text.strip()]
+        texts = self._drawn([text for text in texts if text.strip()], seed)
         validation = [render_input(spec, row) for row in task.samples("validation")]
-        held_out = texts_without([text for text in validation if text.strip()], texts)
+        held_out = self._drawn(texts_without([text for text in validation if text.strip()], texts), seed)
         if texts and held_out:
             return texts, held_out, "validation texts"
         if len(texts) < 2:
@@ -183,10 +187,18 @@ class Pretrain:
         size = max(1, len(order) // HELD_OUT)
         return order[size:], order[:size], "texts that were left out of training"
 
+    def _drawn(self, texts: Sequence[str], seed: int) -> Sequence[str]:
+        """So many of them, drawn by the seed; all where there are no more."""
+        if self.most is None or len(texts) <= self.most:
+            return texts
+        return random.Random(f"texts {seed}").sample(texts, self.most)
+
     def _budget(self, budget: LabelBudget, task: TaskView) -> LabelBudget:
         """The other strategy's, with the rows that were read without their labels."""
-        rows = len(task.samples("train")) if self.on == TRAIN else 0
-        unlabelled = max(0, rows - budget.train) + max(0, len(task.samples("validation")) - budget.validation)
+        rows, measured = len(task.samples("train")) if self.on == TRAIN else 0, len(task.samples("validation"))
+        if self.most is not None:
+            rows, measured = min(rows, self.most), min(measured, self.most)
+        unlabelled = max(0, rows - budget.train) + max(0, measured - budget.validation)
         return dataclasses.replace(budget, unlabelled=max(budget.unlabelled, unlabelled))
 
 

@@ -76,7 +76,7 @@ class ZeroShot:
         return frozenset({"prompt"} if calibrator is None or not calibrator.draws else {"prompt", "train"})
 
     @property
-    def demonstrations(self) -> int:
+    def external_shots(self) -> int:
         """None, on a task that asks by itself too."""
         return 0
 
@@ -163,7 +163,7 @@ class FewShot:
         return None if self._choice().selector.searches else Sizes(rows="k")
 
     @property
-    def demonstrations(self) -> int:
+    def external_shots(self) -> int:
         """How many a task that asks by itself shows; it chooses them."""
         return self.k
 

@@ -2,6 +2,10 @@
 
 import pytest
 
+from harness.leaderboard import build
+from harness.records import Component, Estimate, LabelBudget, Trial, TrialResult
+from harness_reporters.html import Html
+
 VIEWS = ("overview", "leaderboard", "diagnosis", "answers", "compare", "about")
 
 
@@ -131,6 +135,27 @@ def test_the_front_holds_what_nothing_beats(page):
     assert browser.js("return document.querySelector('.chart').getAttribute('aria-label')").startswith("macro_f1")
 
 
+def test_learning_curves_are_drawn_with_a_dashed_level(browser, tmp_path):
+    def a_trial(strategy, labels, score, curve=""):
+        component = Component(strategy, None, {"train_size": labels} if curve else {})
+        key = f"{strategy}{labels}"
+        trial = Trial(key, Component("m"), Component("t"), component, 0, "test", None, "rows", 50, {}, curve=curve)
+        estimate = {"accuracy": Estimate(score, score - 0.05, score + 0.05)}
+        return TrialResult(trial, "finished", metrics=estimate, budget=LabelBudget(labels))
+
+    scores = {8: 0.5, 32: 0.7, 128: 0.9}
+    trials = [a_trial("probe", labels, score, "probe") for labels, score in scores.items()]
+    board = build([*trials, a_trial("zero-shot", 0, 0.6)], lambda _: [])
+    path = tmp_path / "curves.html"
+    path.write_text(Html().render(board).text)
+    browser.open(path.as_uri())
+    dots = browser.js("return [...document.querySelectorAll('.curve circle')].map((one) => +one.getAttribute('cy'))")
+    assert len(dots) == 3
+    assert dots == sorted(dots, reverse=True)
+    assert browser.js("return document.querySelectorAll('.curve.flat .line').length") == 1
+    assert browser.texts("section[aria-labelledby=curves] .legend li") == ["m · probe", "m · zero-shot"]
+
+
 def test_the_confusion_matrix_leads_to_its_answers(page):
     browser = page(view="diagnosis", task="topics", trial="topics-3")
     rows = browser.texts(".confusion tbody tr")
@@ -249,12 +274,15 @@ def test_the_theme_is_chosen_and_remembered(page):
 
 def test_print_shows_the_table_without_the_controls(page):
     browser = page(view="leaderboard", task="topics")
+    browser.dark(True)
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    paper = browser.js("return getComputedStyle(document.body).backgroundColor")
     hidden = browser.js(
         "return ['nav', '.fields', '#theme'].map((one) => document.querySelector(one).getClientRects().length)"
     )
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     assert hidden == [0, 0, 0]
+    assert paper == "rgb(251, 251, 250)"  # white enough, whatever the theme is
 
 
 def test_a_place_that_is_not_there_shows_the_nearest(page):

@@ -48,7 +48,7 @@ BLOCK = re.compile(
     r"(?:^<!-- test: (?P<mark>[^\n]+) -->\n)?^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 HOOKS = [name for name, hook in vars(hookspecs).items() if hasattr(hook, f"{GROUP}_spec")]
-ENVIRONMENT = re.compile(r"\bHARNESS_[A-Z]+\b")
+ENVIRONMENT = re.compile(r"\bHARNESS_[A-Z]+(?:_[A-Z]+)*\b")
 MACHINE = re.compile(r"(?<![\w.:/])(?:/(?:home|root|work|tmp|opt|mnt|Users|var|usr)\b|[A-Z]:\\)")
 ENTRY_POINTS = distribution("adapt-harness").entry_points.select(group=GROUP)
 EXEMPLARY = {"shortest", "films"}

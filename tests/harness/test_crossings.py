@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,11 +11,10 @@ from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
+from harness.clusters import clustered_share
 from harness.crossings import Line, cross, over_seeds, pooled
 from harness.records import Estimate
 from harness.statistics import wilson
-
-import pandas as pd  # isort: skip
 
 
 def first(count, n=400):
@@ -81,6 +81,36 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
         alone += one.low <= truth <= one.high
     assert 0.92 <= held / 400 <= 0.99
     assert alone / 400 < 0.85
+
+
+def test_clusters_of_one_change_nothing_and_copies_add_nothing():
+    """Each sample four times over is worth no more than once: what clusters are there for."""
+    rng = np.random.default_rng(1)
+    right = rng.random((3, 80)) < 1 / (1 + np.exp(-rng.normal(size=80)))
+    plain = over_seeds(right)
+    alone = over_seeds(right, np.arange(80))
+    assert (alone.value, alone.low, alone.high) == pytest.approx((plain.value, plain.low, plain.high))
+    copied, clusters = np.repeat(right, 4, axis=1), np.repeat(np.arange(80), 4)
+    found = over_seeds(copied, clusters)
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high), abs=0.02)
+    one, careless = over_seeds(copied[:1], clusters), over_seeds(copied[:1])
+    assert one == clustered_share(copied[0], clusters)
+    assert careless.high - careless.low < 0.6 * (one.high - one.low)
+    assert over_seeds(copied, np.zeros(320, dtype=np.int64)) == Estimate(plain.value, 0, 1)
+
+
+def test_whole_clusters_are_drawn_for_a_crossing():
+    rng = np.random.default_rng(2)
+    one, other = rng.random(60) < 0.8, rng.random(60) < 0.55
+    lines = Line((4, 8), ({0: one}, {0: one})), Line((0,), ({0: other},), flat=True)
+    copied = tuple(
+        Line(line.labels, tuple({0: np.repeat(point[0], 10)} for point in line.right), line.flat) for line in lines
+    )
+    plain = cross(*lines).difference
+    clustered = cross(*copied, np.repeat(np.arange(60), 10)).difference
+    careless = cross(*copied).difference
+    assert clustered.high - clustered.low == pytest.approx(plain.high - plain.low, rel=0.1)
+    assert careless.high - careless.low < 0.5 * (plain.high - plain.low)
 
 
 @given(st.integers(1, 6), st.integers(1, 40), st.integers(0, 2**32 - 1), st.floats(0, 1))

@@ -193,6 +193,7 @@ def test_the_json_of_a_run_has_the_shape_of_the_contract():
                 "gains": {"accuracy": {"value": 0.1, "low": -0.1, "high": 0.3}},
                 "gains_over": {"zero-shot": {"accuracy": {"value": 0.1, "low": -0.1, "high": 0.3}}},
                 "control": False,
+                "baseline": False,
                 "budget": {"train": 8, "validation": 2, "unlabelled": 0, "transductive": False},
                 "latency": {"single-stream": {"p50_ms": 12.0, "p99_ms": None}},
                 "train_s": 20.0,
@@ -204,6 +205,7 @@ def test_the_json_of_a_run_has_the_shape_of_the_contract():
                 "provenance": {"device": "cpu"},
                 "details": {"search": {"winner": 3}},
                 "manifest": {},
+                "clean": None,
             }
         ]
     }

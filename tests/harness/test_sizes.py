@@ -6,9 +6,10 @@ import pytest
 
 from harness.components import parse_component
 from harness.errors import UsageError
+from harness.interfaces import Sizes
 from harness.planning import plan
 from harness.records import Component, Experiment
-from harness.sizes import curve_of
+from harness.sizes import crossed, curve_of
 from harness.testing import ToyTask
 
 
@@ -96,14 +97,10 @@ def test_a_task_without_labels_has_no_rows_of_each(catalogue):
 class OnlyEach:
     """A fake strategy that knows rows of each label alone."""
 
-    from harness.interfaces import Sizes
-
     sizes = Sizes(per_label="shots")
 
 
 def test_a_strategy_for_rows_of_each_label_alone_says_so(catalogue):
-    from harness.sizes import crossed
-
     experiment = Experiment((), (), (), sizes=(4, 8))
     with pytest.raises(UsageError, match=r"each label \(shots\) alone.*--per-label"):
         crossed(Component("own"), OnlyEach(), catalogue.task(Component("toy")), experiment)

@@ -26,6 +26,7 @@ from harness.records import (
     Costs,
     Coverage,
     Estimate,
+    Exclusion,
     Experiment,
     LabelBudget,
     Prediction,
@@ -594,3 +595,20 @@ def test_a_store_that_may_only_be_read_is_read_and_says_so_when_written(tmp_path
         with pytest.raises(StoreError, match="can't be written to"):
             plan(store, a_trial())
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_the_experiment_that_asked_for_a_trial_is_read_as_it_was(store):
+    asked = replace(
+        EXPERIMENT,
+        models=(Component("hf", "org/name", {"dtype": "float32"}),),
+        seeds=(0, 1),
+        sizes=(8, 16),
+        scenarios=(Component("offline"),),
+        exclude=(Exclusion(model="big*", reason="too slow"),),
+        device="cuda:1",
+    )
+    store.plan(store.begin_run(EXPERIMENT, {}), [a_trial()])
+    store.plan(store.begin_run(asked, {}), [a_trial()])
+    assert store.experiment(a_trial().key) == asked
+    with pytest.raises(StoreError, match="has no trial"):
+        store.experiment("f" * 64)

@@ -38,7 +38,7 @@ from harness.testing import ToyModel, ToyTask
 
 PLUGINS = Plugins()
 CATALOGUE = Catalogue(PLUGINS, Assets(PLUGINS.registry("source")))
-NAMES = sorted(entry.name for entry in PLUGINS.registry("strategy"))
+NAMES = sorted(entry.name for entry in PLUGINS.registry("strategy") if entry.name != "native")  # adapts nothing
 VARIANTS = [
     "few-shot,select=random",
     "few-shot,select=first",

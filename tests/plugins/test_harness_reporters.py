@@ -124,13 +124,8 @@ def narrow(monkeypatch):
 def test_the_plugin_registers_its_reporters():
     registry = Plugins().registry("reporter")
     ours = {entry.name: entry.load() for entry in registry if entry.plugin == "reporters"}
-    assert ours == dict(
-        zip(
-            ["csv", "curves", "html", "json", "latex", "markdown", "svg", "table"],
-            [Csv, Curves, Html, Json, Latex, Markdown, Svg, Terminal],
-            strict=True,
-        )
-    )
+    names = ["csv", "curves", "html", "json", "latex", "markdown", "svg", "table"]
+    assert ours == dict(zip(names, [Csv, Curves, Html, Json, Latex, Markdown, Svg, Terminal], strict=True))
 
 
 @pytest.mark.parametrize(
@@ -609,6 +604,8 @@ def test_pictures_are_well_formed_and_hold_names_as_text():
     results = [a_result(Component(HOSTILE), contexts=contexts), a_result("b", contexts=contexts)]
     report = Svg().render(a_board(*results))
     assert list(report.files) == ["bbc-news-latency.svg", "bbc-news-contexts.svg"]
+    assert report.text == "2 pictures; -o DIR writes them: bbc-news-latency.svg, bbc-news-contexts.svg\n"
+    assert Svg().render(a_board(a_result(), a_result("b"))).text.startswith("<svg")
     for content in report.files.values():
         picture = ElementTree.fromstring(content)
         assert picture.tag == "{http://www.w3.org/2000/svg}svg"

@@ -13,7 +13,9 @@ from rich.cells import cell_len
 from harness.components import parse_component
 from harness.leaderboard import build
 from harness.records import Component, Estimate, LabelBudget, Trial, TrialResult
+from harness_reporters.boarddata import board_data
 from harness_reporters.curves import COLUMNS, NOTHING, Curves
+from harness_reporters.html import Html
 from harness_reporters.jsonfile import Json
 from harness_reporters.markdown import Markdown
 from harness_reporters.terminal import Terminal
@@ -113,6 +115,8 @@ def test_every_report_of_a_board_with_curves_has_them():
     assert said in " ".join(Terminal().render(board).text.split())
     assert "**accuracy by number of labelled examples**" in Markdown().render(board).text
     assert said in Markdown().render(board).text.replace("\\", "")
+    assert f"<li>m · {said}" in Html().render(board).text
+    assert said in board_data(board)["tables"][0]["curves"]["said"][0]
     assert said in json.loads(Json().render(board).text)["curves"][0]["contests"][0]["said"]
 
 

@@ -112,6 +112,16 @@ def test_without_validation_rows_a_seeded_tenth_is_held_out(tmp_path):
     assert jobs[0] == jobs[1] != jobs[2]
 
 
+def test_so_many_texts_are_drawn_by_the_seed_and_measured_on(tmp_path):
+    found, (job,) = adapted("pretrain,pretrain_texts=2", tmp_path)
+    assert len(job.texts) == len(job.held_out) == 2
+    assert set(job.texts) <= {f"[train {at}]" for at in range(20)}
+    assert found.budget == LabelBudget(unlabelled=4)
+    draws = {tuple(adapted("pretrain,pretrain_texts=2", tmp_path, seed=seed)[1][0].texts) for seed in range(8)}
+    assert len(draws) > 1
+    assert adapted("pretrain,pretrain_texts=99", tmp_path)[1][0].texts == [f"[train {at}]" for at in range(20)]
+
+
 def test_no_text_is_measured_on_that_is_trained_on(tmp_path):
     task = Rows(train=["a fine day", "rain"], validation=["A fine day!", "snow"], test=["x"])
     assert adapted("pretrain", tmp_path, task)[1][0].held_out == ["[snow]"]

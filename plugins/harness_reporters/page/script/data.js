@@ -5,13 +5,14 @@ let blocks = new Map(
 );
 let unpacked = new Map();
 
-// Tables have names that a link can hold: the task's, with a number where a task has several.
+// Tables have an id that a link can hold and a name to be read: where a task has several, by their numbers of samples.
 function tables() {
   const seen = new Map();
   return board.tables.map((table) => {
     const before = seen.get(table.task) ?? 0;
     seen.set(table.task, before + 1);
-    return { ...table, id: before ? `${table.task}~${before + 1}` : table.task };
+    const alone = board.tables.filter((other) => other.task === table.task).length === 1;
+    return { ...table, id: before ? `${table.task}~${before + 1}` : table.task, name: alone ? table.task : `${table.task} (${table.n.toLocaleString("en")})` };
   });
 }
 

@@ -32,10 +32,10 @@ function overviewView(_, container) {
     return score ? h("td", {}, fixed(score[0]), row.rank === 1 ? h("span", { class: "first" }, " best") : null, h("small", {}, `[${fixed(score[1])}, ${fixed(score[2])}]`), bar(score, scales.get(table.id))) : h("td", { class: "nothing" }, "\u2014");
   };
   container.append(
-    h("ul", { class: "findings" }, all.map((table) => h("li", {}, h("a", { href: elsewhere({ view: "leaderboard", task: table.id }) }, table.id), " ", table.headline))),
+    h("ul", { class: "findings" }, all.map((table) => h("li", {}, h("a", { href: elsewhere({ view: "leaderboard", task: table.id }) }, table.name), " ", table.headline))),
     h("div", { class: "scroll", role: "region", "aria-label": "All tasks", tabindex: "0" }, h("table", { class: "leaders" },
       h("caption", {}, "Every row on every task"),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "model and strategy"), all.map((table) => h("th", { scope: "col" }, table.id, h("small", {}, `${table.metrics[0] ?? ""} \u00b7 n=${table.n.toLocaleString("en")}`), scaleMarks(scales.get(table.id)))))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "model and strategy"), all.map((table) => h("th", { scope: "col" }, table.name, h("small", {}, `${table.metrics[0] ?? ""} \u00b7 n=${table.n.toLocaleString("en")}`), scaleMarks(scales.get(table.id)))))),
       h("tbody", {}, shown.map((row) => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "model" }, breakable(row.model)), h("span", { class: "strategy" }, breakable(row.strategy))), all.map((table) => cell(table, row.on.get(table.id)))))))));
   return () => {};
 }
@@ -44,7 +44,7 @@ function navigation(view, table) {
   const several = board.tables.length > 1;
   const link = (name) => h("a", { href: elsewhere({ view: name, task: table.id }), "aria-current": name === view && "page" }, VIEWS[name][0]);
   const names = Object.keys(VIEWS).filter((name) => several || name !== "overview");
-  const pills = several && tables().map((one) => h("a", { href: elsewhere({ view: OF_ALL_TASKS.includes(view) ? "leaderboard" : view, task: one.id, context: "", trial: "" }), "aria-current": !OF_ALL_TASKS.includes(view) && one.id === table.id && "true" }, one.id));
+  const pills = several && tables().map((one) => h("a", { href: elsewhere({ view: OF_ALL_TASKS.includes(view) ? "leaderboard" : view, task: one.id, context: "", trial: "" }), "aria-current": !OF_ALL_TASKS.includes(view) && one.id === table.id && "true" }, one.name));
   return [h("nav", { class: "views", "aria-label": "Views" }, names.map(link)), pills ? h("nav", { class: "tasks", "aria-label": "Tasks" }, pills) : null];
 }
 
@@ -57,11 +57,11 @@ function render() {
   const key = `${view}\n${table.id}`;
   document.getElementById("navigation").replaceChildren(...navigation(view, table).filter(Boolean));
   if (key !== current.key) {
-    const heading = OF_ALL_TASKS.includes(view) ? [VIEWS[view][0]] : [table.id, " ", h("small", {}, table.facts)];
+    const heading = OF_ALL_TASKS.includes(view) ? [VIEWS[view][0]] : [table.task, " ", h("small", {}, table.facts)];
     const container = h("div", { class: `view ${view}` }, h("h2", { id: "heading", tabindex: "-1" }, heading));
     document.getElementById("main").replaceChildren(container);
     current = { key, update: VIEWS[view][1](table, container) };
-    document.title = `${OF_ALL_TASKS.includes(view) ? VIEWS[view][0] : `${table.id}: ${VIEWS[view][0].toLowerCase()}`} \u00b7 ${board.title}`;
+    document.title = `${OF_ALL_TASKS.includes(view) ? VIEWS[view][0] : `${table.name}: ${VIEWS[view][0].toLowerCase()}`} \u00b7 ${board.title}`;
   }
   return Promise.resolve(current.update()).catch((error) => {
     document.getElementById("main").append(h("p", { class: "empty", role: "alert" }, `This can't be shown: ${error.message}`));

@@ -1,0 +1,75 @@
+"""Whole texts in windows, and whether continuations are the likeliest: against plain transformers."""
+
+import pytest
+import torch
+import transformers
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.records import Generate, LogLikelihood, Prompt, RollingLogLikelihood
+from harness_hf.prompts import windows
+
+TEXT = "The film was a joy from the first minute to the last. Shares fell by 12% after the bank's warning."
+
+
+@given(st.integers(1, 60), st.none() | st.integers(1, 25))
+def test_each_token_is_scored_once_and_no_window_reads_too_much(count, window):
+    ids = tuple(range(count))
+    rows = windows(ids, window)
+    scored = [token for row in rows for token in row.ids[row.start :]]
+    assert scored == list(ids[1:])
+    for row in rows:
+        assert row.start >= 1
+        assert window is None or len(row.ids) - 1 <= window
+        assert list(row.ids) == list(range(row.ids[0], row.ids[-1] + 1))
+    if window is not None and count > window + 1:
+        assert all(len(row.ids) == window + 1 for row in rows), "every window is full, the last one from before"
+
+
+@pytest.mark.parametrize("name", ["llama", "llama-bos", "gpt2", "mistral-sliding", "mamba"])
+@pytest.mark.parametrize("window", [None, 16])
+def test_a_text_is_the_sum_of_its_windows(name, window, load, tiny_checkpoint):
+    engine = load(name, **({} if window is None else {"max_length": window}))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_checkpoint(name))
+    model = transformers.AutoModelForCausalLM.from_pretrained(tiny_checkpoint(name), dtype=torch.float32).eval()
+    ids = [0, *tokenizer(TEXT, add_special_tokens=False)["input_ids"]]  # 0 begins texts
+    size = window or len(ids)
+    expected = 0.0
+    for first in range(1, len(ids), size):
+        last = min(first + size, len(ids))
+        begin = max(0, last - size - 1)
+        with torch.no_grad():
+            log_probs = model(torch.tensor([ids[begin : last - 1]])).logits.float().log_softmax(-1)[0]
+        expected += sum(log_probs[at - begin - 1, ids[at]].item() for at in range(first, last))
+    short = RollingLogLikelihood("two late goals")
+    whole, other, empty = engine.run([RollingLogLikelihood(TEXT), short, RollingLogLikelihood("")])
+    assert whole.values == pytest.approx((expected,), abs=1e-3)
+    assert whole.tokens == (len(ids) - 1,)
+    assert other.values == pytest.approx(engine.run([short])[0].values, abs=1e-4)
+    assert empty.values == (0.0,)
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma2-softcap", "mamba"])
+def test_what_would_be_written_is_greedy_and_nothing_else_is(name, load):
+    engine = load(name)
+    starts = ["Article: England won the match", "Shares fell", "A new phone", "The minister", "two late", "Topic:"]
+    asked = [Generate(Prompt(text), max_tokens=length) for text in starts for length in (1, 2, 3)]
+    requests = [
+        LogLikelihood(one.prompt, (answer.text, " sport goes on"), True)
+        for one, answer in zip(asked, engine.run(asked), strict=True)
+        if _same_tokens(engine, one, answer.text)
+    ]
+    assert requests, "some texts are the tokens that were written"
+    plain = engine.run([LogLikelihood(request.prompt, request.continuations) for request in requests])
+    for told, untold in zip(engine.run(requests), plain, strict=True):
+        assert told.greedy == (True, False)
+        assert untold.greedy == ()
+        assert told.values == pytest.approx(untold.values, abs=1e-4)
+
+
+def _same_tokens(engine, request, text) -> bool:
+    """Whether the written text, tokenised behind its prompt, has as many tokens as were written and says the same."""
+    (fitted,) = engine._prompts.scorable([request.prompt], [(text,)])
+    (row,) = fitted.rows
+    written = () if row is None else row.ids[row.start :]
+    return len(written) == request.max_tokens and engine._decode(written) == text
