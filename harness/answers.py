@@ -21,9 +21,10 @@ from harness.records import (
     LogLikelihood,
     LogLikelihoods,
     Prediction,
+    RollingLogLikelihood,
 )
 from harness.seeds import derived
-from harness.templates import render_choices, render_input
+from harness.templates import render_choices, render_input, render_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -39,6 +40,7 @@ NUMBER = f"{_CURRENCY}{_SIGN}{_CURRENCY}{_DIGITS}%?"
 """A number in running text: `-3`, `$1,234.50`, `.5`, `10%`. The sign of `7-3` is an operator; `3, 4` are two."""
 
 _NUMBER = re.compile(NUMBER)
+_SPACE = re.compile(r"\s+")
 _DECORATION = re.compile(r"[$\u20ac\u00a3,%+\s]")
 
 # --- asking --------------------------------------------------------------------------------------
@@ -102,22 +104,42 @@ def classify(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
     return (Classify(render_input(spec, sample), tuple(spec.labels)),)
 
 
+def read(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
+    """The request that asks how likely a text is: the rendered template (language-modelling).
+
+    Raises:
+        TemplateError: when it does not render.
+    """
+    return (RollingLogLikelihood(render_query(spec, sample)),)
+
+
 # --- deciding ------------------------------------------------------------------------------------
 
 
 def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Prediction:
-    """What the response to one request of `ask` or `classify` says of the sample.
+    """What the response to one request of `ask`, `classify` or `read` says of the sample.
 
     Raises:
         ModelError: when it is no answer to such a request.
     """
     match list(responses):
+        case [LogLikelihoods() as response] if spec.reads:
+            return _measure(spec, sample, response)
         case [LogLikelihoods() | Classified() | Filled() as response] if not spec.generates:
             return _choose(spec, sample, response)
         case [Generated() as response] if spec.generates:
             return _extract(spec, sample, response)
     kinds = ", ".join(type(response).__name__ for response in responses) or "nothing"
     raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {kinds} is no answer to a {spec.kind} question")
+
+
+def _measure(spec: TaskSpec, sample: Sample, response: LogLikelihoods) -> Prediction:
+    """How likely the text is, and how long: words are what white space separates, as lm-eval counts them."""
+    text = render_query(spec, sample)
+    long = {"tokens": sum(response.tokens), "words": len(_SPACE.split(text)), "bytes": len(text.encode())}
+    return Prediction(
+        sample.id, "", None, "answered", response.values, context=sample.context, usage=response.usage, measured=long
+    )
 
 
 def _choose(spec: TaskSpec, sample: Sample, response: LogLikelihoods | Classified | Filled) -> Prediction:

@@ -152,7 +152,7 @@ class TaskData:
 
     def most_of_a_label(self, scored: Split) -> int:
         """How many of the rows that may be trained on have the most frequent target."""
-        return max(Counter(row.target for row in self.pool("train", scored)[0]).values(), default=0)
+        return max(Counter(row.target for row in self.pool("train", scored)[0] if row.target).values(), default=0)
 
     def view(self, scored: Split, reads: frozenset[str]) -> GuardedView:
         """What a strategy may see that declares `reads`, while `scored` is the split that will be scored.

@@ -123,6 +123,8 @@ class SampleMaker:
     def _targets(self, rows: Sequence[Row]) -> Iterator[str]:
         if self.spec.kind == "multiple-choice":
             return self._numbers(rows)
+        if self.spec.reads:
+            return repeat("", len(rows))
         if self.spec.kind == "classification":
             return (self._label(row, _text(self._target(row))) for row in rows)
         return (self._references(row)[0] for row in rows)

@@ -30,12 +30,14 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     "multiple-choice": ("accuracy",),
     "generation": ("exact_match",),
     "question-answering": ("squad_f1", "squad_em"),
+    "language-modelling": ("bits_per_byte", "word_perplexity", "token_perplexity"),
 }
 """What a task is scored by when its file does not say."""
 
 _REQUIRED: dict[Kind, set[str]] = {
     "multiple-choice": {"target", "choices"},
     "question-answering": {"target", "question"},
+    "language-modelling": set(),
 }
 """Fields that tasks of a kind have; of the others `target`."""
 
@@ -143,6 +145,16 @@ class TaskFileSchema(_Section):
     citation: str = ""
 
 
+_OF_QUESTIONS = (
+    ("data", "fields", "target"),
+    *(
+        ("prompt", key)
+        for key in ("background", "instruction", "keywords", "domain", "rationale", "candidates", "context")
+    ),
+)
+"""What only tasks with questions have."""
+
+
 def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
     """Read and check a task file, all but its data.
 
@@ -198,6 +210,8 @@ def _check_kind(task: TaskFileSchema, located: Located) -> None:
             raise ConfigError(f"only a {kind} task has this key; this one is {task.kind}", where=located.where(*keys))
     if task.kind == "classification":
         _check_labels(task.labels, located)
+    if task.kind == "language-modelling":
+        _check_text(located)
     missing = sorted(_REQUIRED.get(task.kind, {"target"}) - task.data.fields.keys())
     if missing:
         raise ConfigError(f"field {missing[0]!r} is missing", where=located.where("data", "fields"))
@@ -210,6 +224,13 @@ def _check_kind(task: TaskFileSchema, located: Located) -> None:
             raise ConfigError("the data has no context", where=located.where(*keys), hint=hint)
     if task.metrics and len(set(task.metrics)) < len(task.metrics):
         raise ConfigError("a metric stands twice", where=located.where("metrics"))
+
+
+def _check_text(located: Located) -> None:
+    for keys in _OF_QUESTIONS:
+        if _holds(located.data, keys):
+            message = "a language-modelling task asks nothing: its text is prompt.template alone"
+            raise ConfigError(message, where=located.where(*keys))
 
 
 def _check_labels(labels: dict[str, str] | None, located: Located) -> None:

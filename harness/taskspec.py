@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind: TypeAlias = Literal["classification", "multiple-choice", "generation", "question-answering"]
+Kind: TypeAlias = Literal["classification", "multiple-choice", "generation", "question-answering", "language-modelling"]
 Split: TypeAlias = Literal["train", "validation", "test"]
 Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
 
@@ -24,7 +24,8 @@ class Sample:
     Attributes:
         id: unique within the task, stable while the row stays where it is in the data.
         fields: what templates can name.
-        target: the label, the number of the right choice ("0", "1", ...) or the reference answer.
+        target: the label, the number of the right choice ("0", "1", ...) or the reference answer; empty where a text is
+            to be predicted.
         context: the group, domain or situation the row comes from.
         choices: the possible answers of a multiple-choice row.
         cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
@@ -143,3 +144,8 @@ class TaskSpec:
     def generates(self) -> bool:
         """Whether its answers are generated text."""
         return self.kind in GENERATED
+
+    @property
+    def reads(self) -> bool:
+        """Whether a model only reads its texts, and is asked how likely they are."""
+        return self.kind == "language-modelling"

@@ -27,6 +27,14 @@ GENERATED = (
 """Of generated text: name, target, summary."""
 
 
+READ = (
+    ("bits_per_byte", "perplexity:BitsPerByte", "bits that a byte of the texts takes (bootstrap)"),
+    ("word_perplexity", "perplexity:WordPerplexity", "exp of the nats a word of the texts, by white space (bootstrap)"),
+    ("token_perplexity", "perplexity:TokenPerplexity", "exp of the nats a token of the model's own (bootstrap)"),
+)
+"""Of texts that are predicted: name, target, summary."""
+
+
 @hookimpl
 def register_metrics(register: Register) -> None:
     """Add the metrics."""
@@ -43,5 +51,5 @@ def register_metrics(register: Register) -> None:
         "harness_metrics.likelihood:CrossEntropy",
         summary="nats the right answer was short of certain, mean (bootstrap)",
     )
-    for name, target, summary in (*CHOSEN, *GENERATED):
+    for name, target, summary in (*CHOSEN, *GENERATED, *READ):
         register(name, f"harness_metrics.{target}", summary=summary)

@@ -36,7 +36,7 @@ class CrossEntropy:
         Raises:
             ModelError: when scores are NaN, all of probability zero, or not one a label.
         """
-        if spec.generates or not all(prediction.scores for prediction in predictions):
+        if spec.generates or spec.reads or not all(prediction.scores for prediction in predictions):
             return None
         losses, clusters = _losses(predictions, spec)
         return bootstrap_mean(losses) if clusters is None else clustered_mean(losses, clusters)
@@ -45,7 +45,7 @@ class CrossEntropy:
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
         """The permutation test of the two means; None where either has no such score."""
-        if spec.generates or not all(one.scores and other.scores for one, other in zip(a, b, strict=True)):
+        if spec.generates or spec.reads or not all(one.scores and two.scores for one, two in zip(a, b, strict=True)):
             return None
         (first, clusters), (second, _) = _losses(a, spec), _losses(b, spec)
         return paired_means(first, second, level=level, clusters=clusters)

@@ -97,7 +97,7 @@ class Auroc:
 
 def _told(predictions: Sequence[Prediction], spec: TaskSpec) -> tuple[list[Floats], list[int], Counts | None] | None:
     """Each sample's probabilities, the place of its target among them, and clusters; None where any has no scores."""
-    if spec.generates or not all(prediction.scores for prediction in predictions):
+    if spec.generates or spec.reads or not all(prediction.scores for prediction in predictions):
         return None
     place = {label: index for index, label in enumerate(spec.labels)}
     probabilities, targets, names = list[np.ndarray](), list[int](), list[str | None]()

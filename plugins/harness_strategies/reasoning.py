@@ -32,7 +32,7 @@ from harness_strategies.builtin import OWN
 from harness_strategies.demonstrations import Choice, chosen
 from harness_strategies.extraction import Extraction
 from harness_strategies.prompted import Demonstrations
-from harness_strategies.prompting import OWN_PROMPTS, refuses_chat
+from harness_strategies.prompting import OWN_PROMPTS, READ_ALONE, refuses_chat
 from harness_strategies.retrieval import models_of
 
 if TYPE_CHECKING:
@@ -133,6 +133,8 @@ class ChainOfThought:
         """Needs a model that writes."""
         if spec.kind == "external":
             return OWN_PROMPTS
+        if spec.reads:
+            return READ_ALONE
         if "Generate" not in model.answers:
             return "the model can't reason in words: text can't be generated with it"
         return (self._choice().refuses(model) if self.k else None) or refuses_chat(self.chat, model)
