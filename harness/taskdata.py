@@ -139,6 +139,10 @@ class TaskData:
         def find() -> tuple[Repetition, ...] | None:
             pools = {split: self.task.samples(split) for split in ADAPTED if split != scored}
             rows = self.scored(scored, limit)
+            whole = None if limit is None else self.repetitions(scored, None, most=0)
+            if whole is not None:  # somebody has looked at the whole split
+                drawn = {row.id for row in rows}
+                return tuple(one for one in whole if one.sample in drawn)
             if most is not None and len(rows) + sum(map(len, pools.values())) > most:
                 return None
             return repetitions(rows, pools, shown_fields(self.spec))

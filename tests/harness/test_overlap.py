@@ -194,6 +194,8 @@ def test_large_tasks_are_left_to_those_who_ask(planted, catalogue, store, monkey
     assert len(data.repetitions("test", None, most=1)) == 2, "it is known now"
     fresh = Catalogue(catalogue.plugins, catalogue.assets).task(planted)
     assert len(fresh.repetitions("test", None, most=1)) == 2, "and remembered"
+    drawn = {row.id for row in fresh.scored("test", 15)}
+    assert {one.sample for one in fresh.repetitions("test", 15, most=1)} == {"test:4", "test:8"} & drawn
     assert AUDITED >= 10_000
     audit(jobs, catalogue, store)  # nothing is stored of them: there is nothing to score
 
