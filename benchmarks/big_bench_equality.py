@@ -3,9 +3,9 @@
     python benchmarks/big_bench_equality.py [--shots 0,3] [--tasks emoji_movie,codenames] [--out FILE]
 
 BIG-bench's own code asks a fake model of seeded likelihoods and texts (`SeededAnswers`), so does the bridge. Compared
-are each prompt and choice, letter by letter, and each metric. The packages `bigbench` (358 MB) and `t5` are fetched into
-the harness's cache and read there, not installed; of what they import, TensorFlow, `datasets` and `editdistance` are
-stand-ins, since no metric compared here uses them. Writes a Markdown table.
+are each prompt and choice, letter by letter, and each metric. Packages `bigbench` (358 MB) and `t5` are fetched into
+the harness's cache and read there. Of what they import, TensorFlow, `datasets` and `editdistance` are stand-ins, since
+no metric compared here uses them. Writes a Markdown table.
 """
 
 from __future__ import annotations
@@ -125,7 +125,10 @@ def by_big_bench(modules, file: Path, shots: int) -> tuple[dict[str, float], flo
 
     with contextlib.redirect_stdout(sys.stderr):
         task = json_task.JsonTask(str(file), shot_list=[shots], task_json_utils=Files())
-        recorder = Recorder(utils, SeededAnswers(), [sample["target"] for sample in task._ds])
+        order = range(len(task._ds))
+        if shots:  # it shuffles the questions before it shows others
+            order = np.random.RandomState(42).choice(len(task._ds), len(task._ds), replace=False)
+        recorder = Recorder(utils, SeededAnswers(), [task._ds[number]["target"] for number in order])
         task.metrics = [name for name in task.metrics if name != "bleurt"]
         task.generative_metrics = [name for name in task.generative_metrics if name != "bleurt"]
         np.random.seed(0)
@@ -148,9 +151,7 @@ def by_bridge(file: Path, shots: int, assets: Assets):
             if isinstance(request, Generate):
                 responses.append(Generated(answers.text(request.prompt.text, right), "stop"))
             else:
-                responses.append(
-                    LogLikelihoods(tuple(answers.likelihoods(request.prompt.text, request.continuations)))
-                )
+                responses.append(LogLikelihoods(tuple(answers.likelihoods(request.prompt.text, request.continuations))))
         prompts.append(requests[0].prompt.text)
         choices.append([list(request.continuations) for request in requests if not isinstance(request, Generate)])
         predictions.append(asked.decide(sample, responses))
@@ -165,7 +166,7 @@ def compare(modules, root: Path, name: str, shots: int, assets: Assets) -> dict:
     theirs, normalized, recorder = by_big_bench(modules, file, shots)
     ours, prompts, choices = by_bridge(file, shots, assets)
     listed = zip(*recorder.choices, strict=True) if recorder.choices else [()] * len(prompts)
-    theirs_asked = sorted(zip(recorder.inputs, listed, strict=True))  # it shuffles the questions before it shows others
+    theirs_asked = sorted(zip(recorder.inputs, listed, strict=True))
     asked = sorted((prompt, tuple(one)) for prompt, one in zip(prompts, choices, strict=True))
     wrong = [f"prompt {pair}" for pair in zip(asked, theirs_asked, strict=True) if pair[0] != pair[1]]
     gaps = {metric: abs(ours[metric] - value) for metric, value in theirs.items()}
@@ -208,9 +209,8 @@ def main() -> None:
             found = compare(modules, root, name, shots, assets)
             failed = failed or bool(found["wrong"])
             rouge = "" if found["rouge"] is None else f"{found['rouge']:.2f}"
-            lines.append(
-                f"| {name} | {shots} | {found['rows']:,} | {', '.join(found['metrics'])} | {found['gap']:.0e} | {rouge} |"
-            )
+            figures = f"{found['rows']:,} | {', '.join(found['metrics'])} | {found['gap']:.0e} | {rouge}"
+            lines.append(f"| {name} | {shots} | {figures} |")
             print(lines[-1], *found["wrong"][:4], flush=True)
     if chosen.out:
         chosen.out.write_text("\n".join(lines) + "\n")

@@ -2,9 +2,9 @@
 
     python benchmarks/big_bench_tasks.py [--rows 8] [--match 'list_functions/*']
 
-The model is `InstantFake`: it answers at once and without reading, so nothing is said of how well models do. The package
-`bigbench` (358 MB) is fetched into the harness's cache. Writes a Markdown table of what ran, and a line for each file that
-did not with the reason.
+The model is `InstantFake`: it answers at once and without reading, so nothing is said of how well models do. The
+package `bigbench` (358 MB) is fetched into the harness's cache. Writes a Markdown table of what ran, and a line for
+each file that did not with the reason.
 """
 
 from __future__ import annotations
@@ -92,7 +92,13 @@ def main() -> None:
     print("| | files |\n|---|---:|")
     for key, value in counts.items():
         print(f"| {key} | {value:,} |")
-    print(f"| rows of those alone | {rows:,} |\n\nRefused:\n", *refused, "\nRefused with demonstrations:\n", *few, sep="\n")
+    print(
+        f"| rows of those alone | {rows:,} |\n\nRefused:\n",
+        *refused,
+        "\nRefused with demonstrations:\n",
+        *few,
+        sep="\n",
+    )
 
 
 if __name__ == "__main__":

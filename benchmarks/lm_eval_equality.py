@@ -159,7 +159,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / "tasks"
         names = chosen.tasks.split(",") if chosen.tasks else [*TASKS, *GROUPS]
-        write(folder, [name for name in names if name in TASKS] or None, chosen.rows)
+        wanted = [
+            task for task in TASKS if any(task == name or (name in GROUPS and task.startswith(name)) for name in names)
+        ]
+        write(folder, wanted, chosen.rows)
         print(
             "| task | shots | rows | largest difference of a log-likelihood | of a metric | texts | |\n"
             "|---|---|---|---|---|---|---|"

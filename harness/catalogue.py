@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import importlib.util
+import inspect
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -280,7 +281,7 @@ def make(entry: Entry, component: Component, *, where: str | None, provided: Map
         error.where = error.where or where
         raise
     members = (name for name in vars(OFFERS[entry.kind]) if not name.startswith("_"))
-    missing = next((name for name in members if not hasattr(part, name)), None)
+    missing = next((name for name in members if not _has(part, name)), None)
     if missing is not None:
         lacking = f"{type(part).__name__} is no {OFFERS[entry.kind].__name__}"
         raise PluginError(
@@ -289,6 +290,11 @@ def make(entry: Entry, component: Component, *, where: str | None, provided: Map
             hint="see harness.interfaces",
         )
     return part
+
+
+def _has(part: Any, name: str) -> bool:  # noqa: ANN401 - whatever a target makes
+    """Whether a part has a member; a property is not asked for its value, which may have to be fetched first."""
+    return inspect.getattr_static(part, name, None) is not None or hasattr(part, name)
 
 
 def task_files(name: str) -> tuple[str, str]:

@@ -78,7 +78,7 @@ class Asking:
         if part.by_choice:
             best = grading.chosen(scores, part)
             weights = list(example["target_scores"].values())
-            right = weights[best] == max(weights)
+            right = weights[best] == max(weights) > 0
         else:
             right = said is not None and grading.is_right(example, said, part)
         return Prediction(

@@ -10,12 +10,11 @@ from pydantic import Field
 
 from harness import Assets, ConfigError
 from harness_big_bench import places
+from harness_big_bench.bridged import BridgedTask
 from harness_big_bench.loading import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from harness_big_bench.bridged import BridgedTask
 
 
 class BigBenchTasks:
@@ -40,8 +39,6 @@ class BigBenchTasks:
         Raises:
             ConfigError: for a path that leads to no task.
         """
-        from harness_big_bench.bridged import BridgedTask
-
         return BridgedTask(places.place(reference, assets, tasks_path), max_tokens)
 
     def members(self, reference: str, assets: Assets, tasks_path: tuple[Path, ...]) -> Sequence[str]:

@@ -84,7 +84,7 @@ def define(data: Mapping[str, Any], where: str, name: str) -> Definition:
         regex = OUTPUT
     _check_regex(regex, where)
     examples, repeated = _distinct(_examples(data, where))
-    notes = [*left_out, *_unheeded(data)]
+    notes = [*left_out, *_unheeded(data), *_unanswerable(examples)]
     if repeated:
         notes.append(f"{repeated} examples that repeat another are left out")
     definition = Definition(
@@ -172,6 +172,16 @@ def _unheeded(data: Mapping[str, Any]) -> Iterator[str]:
 # --- examples ----------------------------------------------------------------------------------------
 
 
+def _unanswerable(examples: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """How many examples no choice can be right for; those that name a target may be so."""
+    scored = [one["target_scores"] for one in examples if isinstance(one.get("target_scores"), dict)]
+    count = sum(
+        all(isinstance(score, int | float) and score <= 0 for score in scores.values()) for scores in scored if scores
+    )
+    if count:
+        yield f"{count} examples have no choice with a score above 0: none is right there"
+
+
 def _examples(data: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     examples = data.get("examples")
     if not isinstance(examples, list):
@@ -234,7 +244,7 @@ def _check_scores(scores: Any, where: str, *, named: bool) -> None:  # noqa: ANN
     for choice, score in scores.items():
         if isinstance(score, bool) or not isinstance(score, int | float):
             raise DataError(f"the score of {choice!r} is no number but {_kind(score)}", where=where)
-    if max(scores.values()) <= 0:
+    if not named and max(scores.values()) <= 0:
         raise DataError("no choice has a score above 0: which one is right?", where=where)
     if not named and len(scores) > 1 and max(scores.values()) <= min(scores.values()):
         raise DataError("all choices have the same score: which one is right?", where=where)
