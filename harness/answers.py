@@ -21,9 +21,10 @@ from harness.records import (
     LogLikelihood,
     LogLikelihoods,
     Prediction,
+    RollingLogLikelihood,
 )
 from harness.seeds import derived
-from harness.templates import render_choices, render_input
+from harness.templates import render_choices, render_input, render_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -39,6 +40,7 @@ NUMBER = f"{_CURRENCY}{_SIGN}{_CURRENCY}{_DIGITS}%?"
 """A number in running text: `-3`, `$1,234.50`, `.5`, `10%`. The sign of `7-3` is an operator; `3, 4` are two."""
 
 _NUMBER = re.compile(NUMBER)
+_SPACE = re.compile(r"\s+")
 _DECORATION = re.compile(r"[$\u20ac\u00a3,%+\s]")
 
 # --- asking --------------------------------------------------------------------------------------
@@ -75,7 +77,7 @@ def ask(
     Raises:
         TemplateError: when a choice does not render.
     """
-    if spec.kind != "generation":
+    if not spec.generates:
         choices = said_choices(spec, sample, prompt.chat)
         return FillMask(prompt, choices) if fills(answers) else LogLikelihood(prompt, choices)
     limits = spec.generation
@@ -102,22 +104,42 @@ def classify(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
     return (Classify(render_input(spec, sample), tuple(spec.labels)),)
 
 
+def read(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
+    """The request that asks how likely a text is: the rendered template (language-modelling).
+
+    Raises:
+        TemplateError: when it does not render.
+    """
+    return (RollingLogLikelihood(render_query(spec, sample)),)
+
+
 # --- deciding ------------------------------------------------------------------------------------
 
 
 def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Prediction:
-    """What the response to one request of `ask` or `classify` says of the sample.
+    """What the response to one request of `ask`, `classify` or `read` says of the sample.
 
     Raises:
         ModelError: when it is no answer to such a request.
     """
     match list(responses):
-        case [LogLikelihoods() | Classified() | Filled() as response] if spec.kind != "generation":
+        case [LogLikelihoods() as response] if spec.reads:
+            return _measure(spec, sample, response)
+        case [LogLikelihoods() | Classified() | Filled() as response] if not spec.generates:
             return _choose(spec, sample, response)
-        case [Generated() as response] if spec.kind == "generation":
+        case [Generated() as response] if spec.generates:
             return _extract(spec, sample, response)
     kinds = ", ".join(type(response).__name__ for response in responses) or "nothing"
     raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {kinds} is no answer to a {spec.kind} question")
+
+
+def _measure(spec: TaskSpec, sample: Sample, response: LogLikelihoods) -> Prediction:
+    """How likely the text is, and how long: words are what white space separates, as lm-eval counts them."""
+    text = render_query(spec, sample)
+    long = {"tokens": sum(response.tokens), "words": len(_SPACE.split(text)), "bytes": len(text.encode())}
+    return Prediction(
+        sample.id, "", None, "answered", response.values, context=sample.context, usage=response.usage, measured=long
+    )
 
 
 def _choose(spec: TaskSpec, sample: Sample, response: LogLikelihoods | Classified | Filled) -> Prediction:
@@ -151,8 +173,16 @@ def choose(spec: TaskSpec, sample: Sample, scores: tuple[float, ...], usage: Usa
 
 def _extract(spec: TaskSpec, sample: Sample, response: Generated) -> Prediction:
     """The answer within the texts; it and the target are compared in canonical form."""
-    target = canonical(sample.target, spec.extract.type) or sample.target
-    return vote(spec, replace(sample, target=target), response, spec.generation.n, partial(find_answer, spec))
+    return vote(spec, with_canonical(spec, sample), response, spec.generation.n, partial(find_answer, spec))
+
+
+def with_canonical(spec: TaskSpec, sample: Sample) -> Sample:
+    """The sample with its target and references in the form that found answers have."""
+
+    def form(text: str) -> str:
+        return canonical(text, spec.extract.type) or text
+
+    return replace(sample, target=form(sample.target), references=tuple(map(form, sample.references)))
 
 
 def vote(spec: TaskSpec, sample: Sample, response: Generated, n: int, find: Callable[[str], str | None]) -> Prediction:
@@ -163,7 +193,7 @@ def vote(spec: TaskSpec, sample: Sample, response: Generated, n: int, find: Call
 
     Args:
         spec: of the task, for messages.
-        sample: with its target in the form that `find` gives.
+        sample: with its target and references in the form that `find` gives; an answer that is any of these is right.
         response: the texts.
         n: how many were asked for.
         find: the answer within a text; None where there is none.
@@ -195,7 +225,23 @@ def vote(spec: TaskSpec, sample: Sample, response: Generated, n: int, find: Call
         status="truncated" if cut else "answered",
         text=first.text,
         reason=f"{lacking} of {n} texts had no answer" if lacking else "",
+        judged=answer in sample.references if sample.references else None,
     )
+
+
+def verbatim(spec: TaskSpec, prediction: Prediction) -> str:
+    """A generated answer as it stands in the text, letter by letter: empty where there is none.
+
+    Where the answer was found in another way than the task's `extract` says, or no text was kept, it is in canonical
+    form.
+    """
+    if prediction.prediction is None:
+        return ""
+    for match in _pattern(spec.extract.pattern).finditer(prediction.text or ""):
+        found = (match[1] or "") if match.re.groups else match[0]
+        if canonical(found, spec.extract.type) == prediction.prediction:
+            return found
+    return prediction.prediction
 
 
 def find_answer(spec: TaskSpec, text: str) -> str | None:

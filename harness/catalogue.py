@@ -19,6 +19,7 @@ from harness.interfaces import (
     Metric,
     Model,
     Reporter,
+    Requires,
     Scenario,
     Source,
     Strategy,
@@ -130,7 +131,11 @@ class Catalogue:
         """
         if isinstance(data.task, MeasuresItself):
             return data.task.metrics(predictions)
-        return self.metrics(data.spec.metrics, where=data.where("metrics"))
+        found = self.metrics(data.spec.metrics, where=data.where("metrics"))
+        for metric in found.values():
+            if isinstance(metric, Requires):
+                metric.require()
+        return found
 
     def task(self, component: Component, *, where: str | None = None) -> TaskData:
         """The task, made once.

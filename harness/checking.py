@@ -127,6 +127,8 @@ def _contents(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Itera
 
 def _spacing(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
     """The answer follows the query directly: exactly one of the two should bring the white space between them."""
+    if spec.reads:
+        return
     rows = next(iter(splits.values()))
     query = render_query(spec, rows[0])
     answers = dict(spec.labels) if spec.labels else {rows[0].target: render_answer(spec, rows[0])}

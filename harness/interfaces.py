@@ -227,6 +227,18 @@ class Metric(Protocol):
 
 
 @runtime_checkable
+class Requires(Protocol):
+    """A metric that needs a library which may be missing: asked before anything runs, and before it computes."""
+
+    def require(self) -> None:
+        """See that it is there.
+
+        Raises:
+            PluginError: when it is not, with the command that installs it as hint.
+        """
+
+
+@runtime_checkable
 class ComparesPairs(Protocol):
     """A metric that can say how two trials differ on the same samples (`harness compare`, `harness gate`)."""
 

@@ -323,6 +323,8 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
         "generation": dataclasses.asdict(spec.generation),
         "extract": dataclasses.asdict(spec.extract),
     }
+    if spec.unanswerable:
+        identity["unanswerable"] = spec.unanswerable
     if "prompt" in read:
         identity |= {
             "prompt": dataclasses.asdict(spec.prompt),

@@ -64,8 +64,11 @@ class Prediction:
         latency_ms: the time this one sample took alone, where it was measured alone.
         reason: why it failed, or has no answer; of several texts how many had none.
         cluster: the sample's; filled in by the trial.
-        measured: what a task that judges by itself measures on this sample: name -> JSON value.
-        judged: whether such a task finds the answer right; None where right is what equals the target.
+        measured: what metrics have to know beside the answer, name -> JSON value: the `references` of a generated one,
+            as the data writes them (filled in by the trial); `tokens`, `words` and `bytes` of a text that was read;
+            what a task that judges by itself measures on this sample.
+        judged: whether such a task finds the answer right, or one of several references equals it; None where right is
+            what equals the target.
     """
 
     sample_id: str

@@ -1,4 +1,4 @@
-"""Files of data -> rows: JSON lines, JSON, CSV, TSV, Parquet, plain texts and lines, gzipped or not."""
+"""Files of data -> rows: JSON lines, JSON, CSV, TSV, Parquet, SQuAD's JSON, plain texts and lines, gzipped or not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "parquet", "text", "lines"]
+Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "parquet", "text", "lines", "squad"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _SUFFIXES: Mapping[str, Format] = {
@@ -180,15 +180,49 @@ def _jsonl(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _json(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        with file.text("") as text:
-            values = json.load(text)
-    except (ValueError, RecursionError) as error:
-        raise file.error(f"is not JSON: {error}", getattr(error, "lineno", 1)) from error
+    with file.text("") as text, _is_json(file):
+        values = json.load(text)
     if not isinstance(values, list):
         raise file.error("is no list of objects", 1)
     for number, value in enumerate(values, start=1):
         yield number, _object(file, number, value)
+
+
+def _squad(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
+    """A question a row (Rajpurkar et al. 2016); `answers` has each text once, none for an unanswerable question."""
+    with file.text("") as text, _is_json(file):
+        content = json.load(text)
+    number = 0
+    try:
+        for article in content["data"]:
+            for paragraph in article["paragraphs"]:
+                for question in paragraph["qas"]:
+                    number += 1
+                    given = [] if question.get("is_impossible") else question["answers"]
+                    yield (
+                        number,
+                        {
+                            "id": question["id"],
+                            "title": article.get("title", ""),
+                            "context": paragraph["context"],
+                            "question": question["question"],
+                            "answers": list(dict.fromkeys(answer["text"] for answer in given)),
+                            "answer_starts": [answer.get("answer_start") for answer in given],
+                        },
+                    )
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        message = f"is not SQuAD's JSON after {number} questions: {what}"
+        hint = "data: [{title, paragraphs: [{context, qas: [{id, question, answers: [{text}]}]}]}]"
+        raise file.error(message, 1, hint=hint) from error
+
+
+@contextmanager
+def _is_json(file: _File) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        raise file.error(f"is not JSON: {error}", getattr(error, "lineno", 1)) from error
 
 
 def _object(file: _File, number: int, value: object) -> dict[str, Any]:
@@ -280,4 +314,5 @@ _READERS: Mapping[Format, Callable[[_File], Iterator[tuple[int, dict[str, Any]]]
     "parquet": _parquet,
     "text": _text,
     "lines": _lines,
+    "squad": _squad,
 }

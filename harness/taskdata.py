@@ -156,7 +156,7 @@ class TaskData:
 
     def most_of_a_label(self, scored: Split) -> int:
         """How many of the rows that may be trained on have the most frequent target."""
-        return max(Counter(row.target for row in self.pool("train", scored)[0]).values(), default=0)
+        return max(Counter(row.target for row in self.pool("train", scored)[0] if row.target).values(), default=0)
 
     def view(self, scored: Split, reads: frozenset[str]) -> GuardedView:
         """What a strategy may see that declares `reads`, while `scored` is the split that will be scored.
@@ -255,6 +255,8 @@ def _canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 def _plain(sample: Sample) -> list[Any]:
     plain = [sample.id, dict(sample.fields), sample.target, sample.context, list(sample.choices)]
+    if sample.references:
+        return [*plain, sample.cluster, list(sample.references)]
     return plain if sample.cluster is None else [*plain, sample.cluster]
 
 

@@ -53,7 +53,8 @@ class SampleMaker:
             for row, id_, target, listed in zip(rows, self._ids(rows, ends), self._targets(rows), choices, strict=True):
                 fields = self._fields(row, listed)
                 empty += any(value == "" or str(value).isspace() for value in fields.values())
-                yield id_, fields, target, self._named(row, "context"), listed, self._named(row, "cluster")
+                named = self._named(row, "context"), listed, self._named(row, "cluster")
+                yield id_, fields, target, *named, self._several(row)
 
         samples = Packed(values(), lambda values: Sample(*values))
         if empty:
@@ -122,8 +123,26 @@ class SampleMaker:
     def _targets(self, rows: Sequence[Row]) -> Iterator[str]:
         if self.spec.kind == "multiple-choice":
             return self._numbers(rows)
-        check = self._label if self.spec.kind == "classification" else self._reference
-        return (check(row, _text(self._target(row))) for row in rows)
+        if self.spec.reads:
+            return repeat("", len(rows))
+        if self.spec.kind == "classification":
+            return (self._label(row, _text(self._target(row))) for row in rows)
+        return (self._references(row)[0] for row in rows)
+
+    def _references(self, row: Row) -> tuple[str, ...]:
+        """The right answers, each once; of an unanswerable question what is said then."""
+        value = self._target(row)
+        given = value if isinstance(value, list | tuple) else [value]
+        if not given and self.spec.unanswerable:
+            return (self.spec.unanswerable,)
+        if not given or any(one is None for one in given):
+            hint = "set unanswerable to what is said then" if self.spec.kind == "question-answering" else None
+            raise self._wrong(row, "has no target" if not given else "has a target that is null", hint=hint)
+        return tuple(dict.fromkeys(self._reference(row, _text(one)) for one in given))
+
+    def _several(self, row: Row) -> tuple[str, ...]:
+        found = self._references(row) if self.spec.generates else ()
+        return found if len(found) > 1 else ()
 
     def _target(self, row: Row) -> Any:  # noqa: ANN401 - whatever the data holds
         value = self._field(row, "target")

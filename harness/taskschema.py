@@ -13,6 +13,7 @@ from harness.errors import ConfigError, TemplateError, nearest
 from harness.records import Candidates, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
 from harness.taskcandidates import CandidatesSection, check_candidates
+from harness.taskspec import GENERATED
 from harness.templates import HEAD, alike, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
@@ -28,15 +29,25 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     "classification": ("accuracy", "macro_f1"),
     "multiple-choice": ("accuracy",),
     "generation": ("exact_match",),
+    "question-answering": ("squad_f1", "squad_em"),
+    "language-modelling": ("bits_per_byte", "word_perplexity", "token_perplexity"),
 }
 """What a task is scored by when its file does not say."""
 
-_OF_KIND: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-    ("classification", ("labels",)),
-    ("multiple-choice", ("prompt", "choice")),
-    ("generation", ("prompt", "answer")),
-    ("generation", ("generation",)),
-    ("generation", ("extract",)),
+_REQUIRED: dict[Kind, set[str]] = {
+    "multiple-choice": {"target", "choices"},
+    "question-answering": {"target", "question"},
+    "language-modelling": set(),
+}
+"""Fields that tasks of a kind have; of the others `target`."""
+
+_OF_KIND: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
+    (frozenset({"classification"}), ("labels",)),
+    (frozenset({"multiple-choice"}), ("prompt", "choice")),
+    (GENERATED, ("prompt", "answer")),
+    (GENERATED, ("generation",)),
+    (GENERATED, ("extract",)),
+    (frozenset({"question-answering"}), ("unanswerable",)),
 )
 
 
@@ -129,8 +140,19 @@ class TaskFileSchema(_Section):
     generation: GenerationSection = GenerationSection()
     extract: ExtractSection = ExtractSection()
     metrics: Annotated[list[str], Field(min_length=1)] | None = None
+    unanswerable: Annotated[str, Field(pattern=r"\S")] | None = None
     licence: str = ""
     citation: str = ""
+
+
+_OF_QUESTIONS = (
+    ("data", "fields", "target"),
+    *(
+        ("prompt", key)
+        for key in ("background", "instruction", "keywords", "domain", "rationale", "candidates", "context")
+    ),
+)
+"""What only tasks with questions have."""
 
 
 def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
@@ -174,6 +196,7 @@ def specification(task: TaskFileSchema) -> TaskSpec:
         candidates=task.prompt.candidates.candidates() if task.prompt.candidates else Candidates(),
         licence=task.licence,
         citation=task.citation,
+        unanswerable=task.unanswerable or "",
     )
 
 
@@ -181,13 +204,15 @@ def specification(task: TaskFileSchema) -> TaskSpec:
 
 
 def _check_kind(task: TaskFileSchema, located: Located) -> None:
-    for kind, keys in _OF_KIND:
-        if task.kind != kind and _holds(located.data, keys):
+    for kinds, keys in _OF_KIND:
+        if task.kind not in kinds and _holds(located.data, keys):
+            kind = " or ".join(sorted(kinds))
             raise ConfigError(f"only a {kind} task has this key; this one is {task.kind}", where=located.where(*keys))
     if task.kind == "classification":
         _check_labels(task.labels, located)
-    required = {"target", "choices"} if task.kind == "multiple-choice" else {"target"}
-    missing = sorted(required - task.data.fields.keys())
+    if task.kind == "language-modelling":
+        _check_text(located)
+    missing = sorted(_REQUIRED.get(task.kind, {"target"}) - task.data.fields.keys())
     if missing:
         raise ConfigError(f"field {missing[0]!r} is missing", where=located.where("data", "fields"))
     if not set(task.data.inputs()) - {"choices"}:
@@ -199,6 +224,13 @@ def _check_kind(task: TaskFileSchema, located: Located) -> None:
             raise ConfigError("the data has no context", where=located.where(*keys), hint=hint)
     if task.metrics and len(set(task.metrics)) < len(task.metrics):
         raise ConfigError("a metric stands twice", where=located.where("metrics"))
+
+
+def _check_text(located: Located) -> None:
+    for keys in _OF_QUESTIONS:
+        if _holds(located.data, keys):
+            message = "a language-modelling task asks nothing: its text is prompt.template alone"
+            raise ConfigError(message, where=located.where(*keys))
 
 
 def _check_labels(labels: dict[str, str] | None, located: Located) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind: TypeAlias = Literal["classification", "multiple-choice", "generation"]
+Kind: TypeAlias = Literal["classification", "multiple-choice", "generation", "question-answering", "language-modelling"]
 Split: TypeAlias = Literal["train", "validation", "test"]
 Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
 
+GENERATED: frozenset[str] = frozenset({"generation", "question-answering"})
+"""Kinds of tasks whose answers are generated text."""
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -22,10 +24,12 @@ class Sample:
     Attributes:
         id: unique within the task, stable while the row stays where it is in the data.
         fields: what templates can name.
-        target: the label, the number of the right choice ("0", "1", ...) or the reference answer.
+        target: the label, the number of the right choice ("0", "1", ...) or the reference answer; empty where a text is
+            to be predicted.
         context: the group, domain or situation the row comes from.
         choices: the possible answers of a multiple-choice row.
         cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
+        references: every right answer to be generated, as the data writes them, where there are several.
     """
 
     id: str
@@ -34,6 +38,7 @@ class Sample:
     context: str | None = None
     choices: tuple[str, ...] = ()
     cluster: str | None = None
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,7 @@ class TaskSpec:
         contexts: context label -> its description, where the task describes them.
         candidates: other ways to ask, where the task names any.
         metrics: names of metrics; the first is the one that ranks.
+        unanswerable: what is said where nothing answers the question (question-answering).
     """
 
     name: str
@@ -132,3 +138,14 @@ class TaskSpec:
     candidates: Candidates = Candidates()
     licence: str = ""
     citation: str = ""
+    unanswerable: str = ""
+
+    @property
+    def generates(self) -> bool:
+        """Whether its answers are generated text."""
+        return self.kind in GENERATED
+
+    @property
+    def reads(self) -> bool:
+        """Whether a model only reads its texts, and is asked how likely they are."""
+        return self.kind == "language-modelling"

@@ -289,7 +289,7 @@ def check_task(task: Task) -> None:
             assert sample.id not in seen, f"sample id {sample.id!r} stands twice"
             seen.add(sample.id)
             choices = spec.labels if spec.kind == "classification" else [str(i) for i in range(len(sample.choices))]
-            assert spec.kind == "generation" or sample.target in choices, f"target {sample.target!r} is not declared"
+            assert spec.generates or spec.reads or sample.target in choices, f"target {sample.target!r} is not declared"
             for render in (render_query, render_answer, render_choices, render_input):
                 render(spec, sample)
     assert seen, "a task has samples"

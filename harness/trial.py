@@ -282,11 +282,15 @@ class LiveTrial:
         rest = iter(responses)
         of_samples = [[next(rest) for _ in requests] for requests in asked]
         decided = [self._adapted.decide(sample, found) for sample, found in zip(samples, of_samples, strict=True)]
-        predictions = [
-            one if sample.cluster is None else dataclasses.replace(one, cluster=sample.cluster)
-            for sample, one in zip(samples, decided, strict=True)
-        ]
+        predictions = [self._told(sample, one) for sample, one in zip(samples, decided, strict=True)]
         return predictions, of_samples, prepared_s
+
+    def _told(self, sample: Sample, decided: Prediction) -> Prediction:
+        """The prediction with what intervals and metrics have to know of its sample."""
+        if self._parts.data.spec.generates:
+            references = list(sample.references or (sample.target,))
+            decided = dataclasses.replace(decided, measured={**decided.measured, "references": references})
+        return decided if sample.cluster is None else dataclasses.replace(decided, cluster=sample.cluster)
 
     def _predict_alone(self, sample: Sample) -> Prediction:
         try:

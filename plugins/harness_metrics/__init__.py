@@ -4,6 +4,36 @@ from __future__ import annotations
 
 from harness.hookspecs import Register, hookimpl
 
+CHOSEN = (
+    ("balanced_accuracy", "classes:BalancedAccuracy", "mean share of right answers over labels (bootstrap)"),
+    ("weighted_f1", "classes:WeightedF1", "mean of the labels' F1, as often as they occur (bootstrap)"),
+    ("mcc", "classes:MatthewsCorrelation", "Matthews' correlation of labels and answers (bootstrap)"),
+    ("brier", "probability:Brier", "squared distance of probabilities from the truth, 0-2 (bootstrap)"),
+    ("ece", "probability:CalibrationError", "confidence against accuracy in 15 bins of equal mass (bootstrap)"),
+    ("auroc", "probability:Auroc", "area under the ROC curve, one label against the rest, mean (bootstrap)"),
+)
+"""Of labels and choices: name, target, summary."""
+
+GENERATED = (
+    ("bleu", "translation:Bleu", "sacrebleu's BLEU, 0-100, case:mixed|eff:no|tok:13a|smooth:exp (bootstrap)"),
+    ("chrf", "translation:Chrf", "sacrebleu's chrF2, 0-100, case:mixed|eff:yes|nc:6|nw:0|space:no (bootstrap)"),
+    ("ter", "translation:Ter", "sacrebleu's TER, 0 is best, case:lc|tok:tercom|norm:no|punct:yes (bootstrap)"),
+    ("rouge1", "rouge:Rouge1", "F1 of words in answer and reference, rouge-score, not stemmed (bootstrap)"),
+    ("rouge2", "rouge:Rouge2", "F1 of pairs of words, rouge-score, not stemmed (bootstrap)"),
+    ("rougeL", "rouge:RougeL", "F1 of the longest common subsequence, rouge-score, not stemmed (bootstrap)"),
+    ("squad_em", "squad:SquadExactMatch", "share of answers that are a reference, as SQuAD normalizes (bootstrap)"),
+    ("squad_f1", "squad:SquadF1", "F1 of words in answer and reference, as SQuAD's script, 0-1 (bootstrap)"),
+)
+"""Of generated text: name, target, summary."""
+
+
+READ = (
+    ("bits_per_byte", "perplexity:BitsPerByte", "bits that a byte of the texts takes (bootstrap)"),
+    ("word_perplexity", "perplexity:WordPerplexity", "exp of the nats a word of the texts, by white space (bootstrap)"),
+    ("token_perplexity", "perplexity:TokenPerplexity", "exp of the nats a token of the model's own (bootstrap)"),
+)
+"""Of texts that are predicted: name, target, summary."""
+
 
 @hookimpl
 def register_metrics(register: Register) -> None:
@@ -21,3 +51,5 @@ def register_metrics(register: Register) -> None:
         "harness_metrics.likelihood:CrossEntropy",
         summary="nats the right answer was short of certain, mean (bootstrap)",
     )
+    for name, target, summary in (*CHOSEN, *GENERATED, *READ):
+        register(name, f"harness_metrics.{target}", summary=summary)

@@ -36,7 +36,7 @@ class CrossEntropy:
         Raises:
             ModelError: when scores are NaN, all of probability zero, or not one a label.
         """
-        if spec.kind == "generation" or not all(prediction.scores for prediction in predictions):
+        if spec.generates or spec.reads or not all(prediction.scores for prediction in predictions):
             return None
         losses, clusters = _losses(predictions, spec)
         return bootstrap_mean(losses) if clusters is None else clustered_mean(losses, clusters)
@@ -45,7 +45,7 @@ class CrossEntropy:
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
         """The permutation test of the two means; None where either has no such score."""
-        if spec.kind == "generation" or not all(one.scores and other.scores for one, other in zip(a, b, strict=True)):
+        if spec.generates or spec.reads or not all(one.scores and two.scores for one, two in zip(a, b, strict=True)):
             return None
         (first, clusters), (second, _) = _losses(a, spec), _losses(b, spec)
         return paired_means(first, second, level=level, clusters=clusters)
@@ -62,12 +62,27 @@ def _losses(predictions: Sequence[Prediction], spec: TaskSpec) -> tuple[list[flo
 
 
 def _loss(prediction: Prediction, place: dict[str, int]) -> float:
-    """-log softmax(scores)[target]; without labels the target is the number of a choice."""
+    """-log softmax(scores)[target]."""
+    scores, target = prediction.scores, place_of_target(prediction, place)
+    highest = max(scores)
+    total = highest + math.log(sum(math.exp(score - highest) for score in scores))
+    return min(total - scores[target], _WORST)
+
+
+def place_of_target(prediction: Prediction, place: dict[str, int]) -> int:
+    """Which of the scores is the target's; without labels the target is the number of a choice.
+
+    Args:
+        prediction: with scores.
+        place: of each label among the scores.
+
+    Raises:
+        ModelError: when scores are NaN, all of probability zero, or not one a label.
+    """
     scores = prediction.scores
     target = place[prediction.target] if place else int(prediction.target)
     expected = len(place) or max(target + 1, len(scores))
     highest = max(scores)
     if len(scores) != expected or not math.isfinite(highest) or any(map(math.isnan, scores)):
         raise ModelError(f"the scores of sample {prediction.sample_id!r} make no sense: {scores}")
-    total = highest + math.log(sum(math.exp(score - highest) for score in scores))
-    return min(total - scores[target], _WORST)
+    return target

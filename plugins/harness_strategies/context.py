@@ -154,6 +154,8 @@ class Context:
         """Needs samples with a context (or to retrieve one) and a pair that works without it."""
         if self.source != "retrieved" and not spec.has_context:
             return "the task's samples have no context"
+        if spec.reads:
+            return "a text to be predicted is read as it is, without a context before it"
         if self.source == "description" and not spec.contexts:
             return "the task does not describe its contexts"
         if self.source == "retrieved" and self.retrieval.by == "embeddings" and "Embed" not in model.answers:

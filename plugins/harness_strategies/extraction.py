@@ -77,7 +77,7 @@ class Extraction:
     # --- without a marker ----------------------------------------------------------------------------
 
     def _anywhere(self, text: str) -> str | None:
-        if self.spec.kind == "generation":
+        if self.spec.generates:
             own = self.spec.extract.pattern not in {NUMBER, ExtractSpec().pattern}
             if own:
                 return find_answer(self.spec, text)

@@ -108,7 +108,7 @@ def adapted(
         ModelError: when there is nothing to calibrate with.
     """
     asking = Asking(spec, model, setting.seed, shown, parts.scorer, parts.chat)
-    cloze = spec.kind != "generation" and fills(model.answers)
+    cloze = not spec.generates and fills(model.answers)
     notes = (*shown.notes, CLOZE) if cloze else shown.notes
     plain = parts.scoring == "sum" and parts.calibrator is None
     found = Adapted(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness.answers import classify, decide, fills
+from harness.answers import classify, decide, fills, read
 from harness.components import parameters_of
 from harness.errors import ParameterError
 from harness.interfaces import Adapted, Chats, ExplainsItself, Sizes
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from harness.records import RequestKind, TaskSpec
 
 
+READ_ALONE = "a text to be predicted is read as it is: take zero-shot"
 OWN_PROMPTS = "the task makes its own prompts and chooses its demonstrations"
 
 
@@ -89,6 +90,8 @@ class ZeroShot:
         """Needs log-likelihoods, fillings or generation, or a model that classifies untrained."""
         if spec.kind == "external":
             return None if self == ZeroShot() else f"{OWN_PROMPTS}: zero-shot changes nothing of them"
+        if spec.reads:
+            return READ_ALONE if self != ZeroShot(parts=self.parts) else _refuses_reading(model)
         if self._is_given_inputs(model, spec):
             return None
         return _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
@@ -99,6 +102,8 @@ class ZeroShot:
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Nothing is trained; a calibrator asks the model."""
+        if task.spec.reads:
+            return Adapted(partial(read, task.spec), partial(decide, task.spec))
         if self._is_given_inputs(model, task.spec):
             return Adapted(partial(classify, task.spec), partial(decide, task.spec))
         pool = task.samples("train") if "train" in self.reads else ()
@@ -183,6 +188,8 @@ class FewShot:
         """Needs log-likelihoods, fillings or generation; embeddings for some selectors."""
         if spec.kind == "external":
             return None if self == FewShot(self.k) else f"{OWN_PROMPTS}: few-shot says their number alone, k={self.k}"
+        if spec.reads:
+            return READ_ALONE
         return self._choice().refuses(model) or _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
@@ -221,8 +228,14 @@ def _classifies(model: Model, spec: TaskSpec) -> bool:
     return spec.kind == "classification" and "Classify" in model.answers and "LogLikelihood" not in model.answers
 
 
+def _refuses_reading(model: Model) -> str | None:
+    if "RollingLogLikelihood" in model.answers:
+        return None
+    return "it does not tell how likely a text is: that takes a model that reads from left to right"
+
+
 def _refuses_prompt(model: Model, spec: TaskSpec) -> str | None:
-    needed: RequestKind = "Generate" if spec.kind == "generation" else "LogLikelihood"
+    needed: RequestKind = "Generate" if spec.generates else "LogLikelihood"
     if needed in model.answers or (needed == "LogLikelihood" and fills(model.answers)):
         return None
     said = "text can't be generated with it" if needed == "Generate" else "it gives no log-likelihoods of answers"

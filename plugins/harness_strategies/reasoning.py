@@ -8,13 +8,13 @@ texts are drawn and vote: self-consistency, Wang et al. 2023, arXiv:2203.11171.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.answers import canonical, vote
+from harness.answers import vote, with_canonical
 from harness.errors import ModelError, ParameterError
 from harness.interfaces import Adapted, Sizes
 from harness.promptparts import FindsParts  # noqa: TC001 - the core evaluates the annotations of parameters
@@ -32,7 +32,7 @@ from harness_strategies.builtin import OWN
 from harness_strategies.demonstrations import Choice, chosen
 from harness_strategies.extraction import Extraction
 from harness_strategies.prompted import Demonstrations
-from harness_strategies.prompting import OWN_PROMPTS, refuses_chat
+from harness_strategies.prompting import OWN_PROMPTS, READ_ALONE, refuses_chat
 from harness_strategies.retrieval import models_of
 
 if TYPE_CHECKING:
@@ -133,6 +133,8 @@ class ChainOfThought:
         """Needs a model that writes."""
         if spec.kind == "external":
             return OWN_PROMPTS
+        if spec.reads:
+            return READ_ALONE
         if "Generate" not in model.answers:
             return "the model can't reason in words: text can't be generated with it"
         return (self._choice().refuses(model) if self.k else None) or refuses_chat(self.chat, model)
@@ -225,7 +227,7 @@ class Reasoning:
                 said = render_answer(self.spec, sample).strip()
             case "multiple-choice":
                 said = f"({_letter(int(sample.target))})"
-            case "generation":
+            case _:
                 said = sample.target
         rationale = render_rationale(self.spec, sample).strip()
         ended = rationale if not rationale or rationale[-1] in ".!?" else f"{rationale}."
@@ -248,8 +250,8 @@ def decide(told: ChainOfThought, spec: TaskSpec, sample: Sample, responses: Sequ
     match list(responses):
         case [Generated() as written]:
             find = Extraction(spec, sample, told.marker, told.pattern)
-            if spec.kind == "generation":
-                sample = replace(sample, target=canonical(sample.target, spec.extract.type) or sample.target)
+            if spec.generates:
+                sample = with_canonical(spec, sample)
             return vote(spec, sample, written, told.self_consistency, find)
     kinds = ", ".join(type(response).__name__ for response in responses) or "nothing"
     raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {kinds} is no text")

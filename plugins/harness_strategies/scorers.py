@@ -145,7 +145,7 @@ def refuses_scoring(scoring: str, scorer: Scorer, spec: TaskSpec, answers: froze
     """
     if scoring == "sum":
         return None
-    if spec.kind == "generation":
+    if spec.generates:
         return f"scoring={scoring} compares choices, and a generation has none"
     if "LogLikelihood" not in answers and not fills(answers):
         return f"scoring={scoring} needs log-likelihoods of choices, which the model does not give"

@@ -6,6 +6,7 @@ from harness.hookspecs import Register, hookimpl
 
 # One entry a task, so that listing them reads no files. The summary repeats the file's description.
 INDEX = {
+    "bbc-articles": "the text of BBC news articles, to be predicted",
     "bbc-news": "topics of BBC news articles, 5 labels",
     "gsm8k-100": "grade-school maths problems, 100 rows, numeric answers",
     "sentiment-domains": "positive or negative sentences in four domains (the contexts)",

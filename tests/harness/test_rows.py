@@ -166,3 +166,46 @@ def test_any_text_survives_json_lines(tmp_path_factory, values):
         {name: row.values[name] for name in value}
         for row, value in zip(read_rows([("x.jsonl", path)]), values, strict=True)
     ] == values
+
+
+SQUAD = {
+    "version": "v2.0",
+    "data": [
+        {
+            "title": "Rivers",
+            "paragraphs": [
+                {
+                    "context": "The Elbe is 1,094 km long.",
+                    "qas": [
+                        {
+                            "id": "a",
+                            "question": "How long is it?",
+                            "answers": [{"text": "1,094 km", "answer_start": 12}] * 2 + [{"text": "1,094"}],
+                            "is_impossible": False,
+                        },
+                        {"id": "b", "question": "How deep is it?", "answers": [], "is_impossible": True},
+                    ],
+                }
+            ],
+        }
+    ],
+}
+
+
+def test_squad_is_a_question_a_row(read):
+    first, second = read("dev.json", json.dumps(SQUAD), format="squad")
+    assert {name: first.values[name] for name in ("id", "title", "question", "answers", "answer_starts")} == {
+        "id": "a",
+        "title": "Rivers",
+        "question": "How long is it?",
+        "answers": ["1,094 km", "1,094"],
+        "answer_starts": [12, 12, None],
+    }
+    assert (second.values["answers"], second.values["context"]) == ([], "The Elbe is 1,094 km long.")
+    assert second.number == 2
+
+
+@pytest.mark.parametrize("content", ["[]", '{"data": [{"paragraphs": [{"context": "c", "qas": [{"id": 1}]}]}]}', "{"])
+def test_what_is_not_squad_says_so(read, content):
+    with pytest.raises(DataError, match="JSON"):
+        read("dev.json", content, format="squad")

@@ -1,13 +1,18 @@
 """Whole texts in windows, and whether continuations are the likeliest: against plain transformers."""
 
+import math
+
 import pytest
 import torch
 import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.records import Generate, LogLikelihood, Prompt, RollingLogLikelihood
+from harness.answers import decide, read
+from harness.records import Generate, LogLikelihood, Prompt, PromptSpec, RollingLogLikelihood, Sample, TaskSpec
+from harness_hf.models import smollm2_135m
 from harness_hf.prompts import windows
+from harness_metrics.perplexity import BitsPerByte, TokenPerplexity
 
 TEXT = "The film was a joy from the first minute to the last. Shares fell by 12% after the bank's warning."
 
@@ -73,3 +78,27 @@ def _same_tokens(engine, request, text) -> bool:
     (row,) = fitted.rows
     written = () if row is None else row.ids[row.start :]
     return len(written) == request.max_tokens and engine._decode(written) == text
+
+
+@pytest.mark.model
+def test_the_perplexity_of_a_real_model_is_that_of_plain_transformers(assets):
+    spec = TaskSpec("texts", "language-modelling", PromptSpec("{{ text }}"))
+    samples = [
+        Sample(str(at), {"text": text}, "") for at, text in enumerate((TEXT, "The Elbe flows north to the sea."))
+    ]
+    model = smollm2_135m(assets)
+    responses = model.load("cpu").run([request for sample in samples for request in read(spec, sample)])
+    predictions = [decide(spec, one, [found]) for one, found in zip(samples, responses, strict=True)]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model.fetch())
+    plain = transformers.AutoModelForCausalLM.from_pretrained(model.fetch(), dtype=torch.float32).eval()
+    nats, tokens = 0.0, 0
+    for sample in samples:
+        ids = tokenizer(sample.fields["text"], add_special_tokens=False, return_tensors="pt")["input_ids"]
+        read_ids = torch.cat([torch.tensor([[tokenizer.bos_token_id]]), ids], dim=1)
+        with torch.no_grad():
+            mean = plain(read_ids, labels=read_ids).loss.item()
+        nats, tokens = nats + mean * ids.shape[1], tokens + ids.shape[1]
+    assert TokenPerplexity().compute(predictions, spec).value == pytest.approx(math.exp(nats / tokens), rel=1e-4)
+    assert BitsPerByte().compute(predictions, spec).value == pytest.approx(
+        nats / math.log(2) / sum(len(sample.fields["text"].encode()) for sample in samples), rel=1e-4
+    )

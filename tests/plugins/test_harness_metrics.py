@@ -22,6 +22,7 @@ from harness_metrics.f1 import MacroF1, MicroF1
 from harness_metrics.likelihood import CrossEntropy
 from harness_metrics.proportion import Accuracy, ExactMatch
 
+READ = {"bits_per_byte", "word_perplexity", "token_perplexity"}
 LABELS = ("business", "sports", "tech")
 PROMPT = PromptSpec("{{ text }}")
 TOPICS = TaskSpec(name="topics", kind="classification", prompt=PROMPT, labels={label: f" {label}" for label in LABELS})
@@ -45,7 +46,9 @@ def said(pairs, scores=()):
 
 def test_names_lead_to_metrics_that_keep_the_contract():
     entries = [entry for entry in Plugins().registry("metric") if entry.plugin == "metrics"]
-    assert {entry.name for entry in entries} == {"accuracy", "exact_match", "macro_f1", "micro_f1", "cross_entropy"}
+    labels = {"accuracy", "macro_f1", "micro_f1", "cross_entropy", "balanced_accuracy", "weighted_f1", "mcc"}
+    texts = {"exact_match", "bleu", "chrf", "ter", "rouge1", "rouge2", "rougeL", "squad_em", "squad_f1"}
+    assert {entry.name for entry in entries} == labels | texts | {"brier", "ece", "auroc"} | READ
     for entry in entries:
         assert entry.summary
         check_metric(entry.load()())

@@ -34,7 +34,7 @@ def load(plugins):
 
 def test_the_index_the_folders_and_the_files_agree(plugins, load):
     entries = {entry.name: entry for entry in plugins.registry("task") if entry.plugin == "tasks"}
-    assert len(entries) == len(NAMES) == 4
+    assert len(entries) == len(NAMES) == 5
     for name in NAMES:
         spec = load(name).spec
         assert entries[spec.name].resource == ("harness_tasks", f"{name}/task.yaml")
@@ -53,6 +53,7 @@ def test_each_file_says_where_its_data_is_from_and_under_which_licence(load, nam
 # --- on the real data ----------------------------------------------------------------------------
 
 ROWS = {
+    "bbc_articles": {"train": 0, "validation": 0, "test": 223},
     "bbc_news": {"train": 1335, "validation": 222, "test": 668},
     "gsm8k_100": {"train": 10, "validation": 0, "test": 90},
     "sentiment_domains": {"train": 13992, "validation": 2332, "test": 6996},

@@ -1,0 +1,86 @@
+"""What metrics of generated text read: the answers as they were written, and every reference answer of each sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from harness.answers import verbatim
+from harness.clusters import cluster_codes, clustered_mean
+from harness.differences import Paired, paired_means
+from harness.errors import PluginError
+from harness.statistics import bootstrap_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.records import Estimate, Prediction, TaskSpec
+    from harness.resampling import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Answers and references, in the order of samples.
+
+    Attributes:
+        answers: as they stand in the texts, letter by letter; empty where there is none.
+        references: one or more a sample, as the data writes them.
+        clusters: of the samples, where they come in any.
+    """
+
+    answers: list[str]
+    references: list[tuple[str, ...]]
+    clusters: Counts | None
+
+
+def written(predictions: Sequence[Prediction], spec: TaskSpec) -> Written | None:
+    """What was written; None for a task that generates nothing, or predictions that came without references."""
+    if not spec.generates:
+        return None
+    answers, references, names = list[str](), list[tuple[str, ...]](), list[str | None]()
+    for prediction in predictions:
+        given: Any = prediction.measured.get("references")
+        if not given:
+            return None
+        answers.append(verbatim(spec, prediction))
+        references.append(tuple(given))
+        names.append(prediction.cluster)
+    return Written(answers, references, cluster_codes(names))
+
+
+def require(library: str, metric: str) -> None:
+    """See that a library of the extra `metrics` is there.
+
+    Raises:
+        PluginError: when it is not.
+    """
+    if find_spec(library) is None:
+        raise PluginError(f"metric {metric} needs {library}", hint="pip install 'adapt-harness[metrics]'")
+
+
+class MeanOfAnswers:
+    """The mean of a number that each answer has by itself, with a bootstrap interval."""
+
+    higher_is_better = True
+
+    def values(self, found: Written, spec: TaskSpec) -> list[float]:
+        """A number an answer."""
+        raise NotImplementedError
+
+    def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
+        """The mean; None for a task that generates nothing."""
+        found = written(predictions, spec)
+        if found is None:
+            return None
+        values = self.values(found, spec)
+        return bootstrap_mean(values) if found.clusters is None else clustered_mean(values, found.clusters)
+
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The permutation test of the two means; None where either has none."""
+        first, second = written(a, spec), written(b, spec)
+        if first is None or second is None:
+            return None
+        return paired_means(self.values(first, spec), self.values(second, spec), level=level, clusters=first.clusters)
