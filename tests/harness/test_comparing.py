@@ -76,7 +76,7 @@ class Said:
         if not self._asked:
             raise HarnessError("a template has changed")
         samples = [Sample(f"row-{index}", {}, "") for index in range(N)]
-        return Asked(samples, lambda sample: [Classify(f"{trial.model} about {sample.id}", LABELS)], LABELS)
+        return Asked([(one.id, [Classify(f"{trial.model} about {one.id}", LABELS)]) for one in samples], LABELS)
 
 
 @pytest.fixture
@@ -343,8 +343,8 @@ def test_nothing_commands_the_terminal(right, metrics):
 def test_the_prompt_of_a_request_is_its_text(metrics, right):
     class Asking(Said):
         def asked(self, trial):
-            prompt = Prompt("Text: x")
-            return replace(super().asked(trial), requests=lambda _: [LogLikelihood(prompt, (" a",))] * 2)
+            twice = [LogLikelihood(Prompt("Text: x"), (" a",))] * 2
+            return Asked([(one, twice) for one, _ in super().asked(trial).samples])
 
     evidence = Asking(a=said(right[0]), b=said(right[1]))
     found = compare(a_result(a_trial("a")), a_result(a_trial("b")), evidence, metrics, SPEC, flips=1)
