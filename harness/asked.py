@@ -12,22 +12,20 @@ import gzip
 import json
 import uuid
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from harness.interfaces import Asked
-from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, Prompt
+from harness.records import Prompt, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import TextIO
 
-    from harness.records import Request
-
 FORM = 1
 """Raised when files come to look otherwise."""
 
-KINDS: dict[str, type[Request]] = {kind.__name__: kind for kind in (LogLikelihood, Generate, Classify, Embed, FillMask)}
+KINDS: dict[str, type[Request]] = {kind.__name__: kind for kind in get_args(Request)}
 
 
 def place(folder: Path, key: str) -> Path:

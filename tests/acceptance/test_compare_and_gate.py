@@ -122,10 +122,14 @@ def test_other_rows_are_refused_with_what_differs(moods):
     assert "limit None and limit 50" in done.err
 
 
-def test_prompts_are_not_shown_once_the_data_has_changed(moods):
-    path = moods.folder / "test.jsonl"
-    path.write_text(path.read_text().replace("so ", "very ", 1))
-    done = moods("compare", "tfidf-lr/finetune", "majority/finetune", "--flips", "1")
+def test_prompts_are_not_shown_once_the_data_has_changed(moods, finished):
+    path, nothing_kept = finished / "test.jsonl", str(moods.folder / "cache")
+    as_it_was = path.read_text()
+    path.write_text(as_it_was.replace("so ", "very ", 1))
+    try:
+        done = moods("compare", "tfidf-lr/finetune", "majority/finetune", "--flips", "1", HARNESS_CACHE=nothing_kept)
+    finally:
+        path.write_text(as_it_was)
     assert done.status == 0, done.err
     assert "can't be shown: the data, a template, a model or a plugin has changed since it ran" in done.out
 

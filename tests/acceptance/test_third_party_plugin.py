@@ -106,7 +106,12 @@ def test_it_is_all_that_is_left_when_ours_are_left_out(harness):
     without = [argument for name in sorted(OURS) for argument in ("--without", name)]
     listed = json.loads(harness(*without, "list", "--format", "json").stdout)
     names = {kind: [entry["name"] for entry in entries] for kind, entries in listed.items() if entries}
-    assert names == {"models": ["keyword"], "tasks": ["fruit-or-vehicle"], "strategies": ["hinted"]}
+    assert names == {
+        "models": ["keyword"],
+        "tasks": ["fruit-or-vehicle"],
+        "strategies": ["hinted"],
+        "selectors": ["typical"],
+    }
 
 
 def test_its_task_and_its_targets_are_checked(harness):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.asked import keep, kept, place
 from harness.errors import ModelError
 from harness.interfaces import Asked
-from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, Prompt
+from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, Prompt, RollingLogLikelihood
 
 TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
@@ -26,6 +26,7 @@ REQUESTS = st.one_of(
     st.builds(Generate, PROMPTS, st.integers(1, 9), TEXTS, st.floats(0, 2), st.integers(0, 9), st.floats(0, 1)),
     st.builds(Classify, TEXT, TEXTS),
     st.builds(Embed, TEXT),
+    st.builds(RollingLogLikelihood, TEXT),
     st.builds(FillMask, PROMPTS, TEXTS, TEXT),
 )
 
