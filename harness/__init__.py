@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from harness.answers import ask, classify, decide, fills
     from harness.api import Results, run
     from harness.assets import Assets
+    from harness.bridging import AsksItself, MeasuresItself, TaskCollection
     from harness.components import build, parse_component
     from harness.embeddings import Embeddings, FrozenEmbedder
     from harness.errors import (
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from harness.interfaces import (
         Adapted,
         Asked,
-        AsksItself,
         Chats,
         CountsTokens,
         CountsWork,
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
         ExplainsItself,
         ExplainsTraining,
         Fetchable,
-        MeasuresItself,
         Metric,
         Model,
         Pretrainable,
@@ -60,7 +59,6 @@ if TYPE_CHECKING:
         Source,
         Strategy,
         Task,
-        TaskCollection,
         TaskView,
         Trainable,
         TrainableInWays,
@@ -118,15 +116,16 @@ _HOMES = {
     "answers": "ask classify decide fills",
     "api": "Results run",
     "assets": "Assets",
+    "bridging": "AsksItself MeasuresItself TaskCollection",
     "components": "build parse_component",
     "embeddings": "Embeddings FrozenEmbedder",
     "errors": "AssetError ConfigError DataError HarnessError ModelError OfflineError ParameterError PluginError "
     "StoreError TemplateError TrainingError UnknownNameError UsageError",
     "hookspecs": "Register hookimpl",
-    "interfaces": "Adapted Asked AsksItself Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
-    "ExplainsTraining Fetchable MeasuresItself Metric Model Pretrainable Pretrained PretrainingJob Price Priced "
-    "Report Reporter Scenario Setting ShowsEvidence Sizes Source Strategy Task TaskCollection TaskView Trainable "
-    "TrainableInWays Trained TrainingJob UsesDeviceMemory Work Worker Workload",
+    "interfaces": "Adapted Asked Chats CountsTokens CountsWork Engine Evidence Executor ExplainsItself "
+    "ExplainsTraining Fetchable Metric Model Pretrainable Pretrained PretrainingJob Price Priced Report Reporter "
+    "Scenario Setting ShowsEvidence Sizes Source Strategy Task TaskView Trainable TrainableInWays Trained TrainingJob "
+    "UsesDeviceMemory Work Worker Workload",
     "promptparts": "Calibrator Correction FindsParts Order Pool Question Scorer Search Selector TextEncoder",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response "

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from harness.overlap import SIMILAR, CleanScore
+from harness.declared import reads
+from harness.overlap import SIMILAR
 from harness.packed import Selected
-from harness.planning import reads
+from harness.records import CleanScore
 from harness.scoring import score
 from harness.taskdata import ADAPTED, digest
 

@@ -9,23 +9,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.bridging import MeasuresItself, TaskCollection
 from harness.components import build, parse_component, settings
 from harness.composition import Strategies
 from harness.errors import ConfigError, HarnessError, PluginError, UnknownNameError
 from harness.facts import Memory
-from harness.interfaces import (
-    Executor,
-    MeasuresItself,
-    Metric,
-    Model,
-    Reporter,
-    Requires,
-    Scenario,
-    Source,
-    Strategy,
-    Task,
-    TaskCollection,
-)
+from harness.interfaces import Executor, Metric, Model, Reporter, Requires, Scenario, Source, Strategy, Task
 from harness.promptparts import Calibrator, Order, Scorer, Selector
 from harness.records import Component
 from harness.taskdata import TaskData

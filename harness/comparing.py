@@ -7,9 +7,10 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.bridging import MeasuresItself
 from harness.catalogue import is_file
 from harness.errors import HarnessError, UsageError
-from harness.interfaces import ComparesPairs, MeasuresItself
+from harness.interfaces import ComparesPairs
 from harness.packed import Selected
 from harness.pairing import RIGHT_ANSWERS, Pairing
 from harness.ranking import holm

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.declared import reads, used_models
 from harness.errors import UsageError
-from harness.planning import reads, used_models
 from harness.records import Component
 
 if TYPE_CHECKING:

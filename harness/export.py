@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness.board import Contest, Curve, CurvePoint, Curves, Table
-    from harness.overlap import CleanScore
-    from harness.records import Estimate, Prediction, TrialResult
+    from harness.records import CleanScore, Estimate, Prediction, TrialResult
     from harness.store import Store
 
 COLUMNS = (

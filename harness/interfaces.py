@@ -10,12 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from harness.bridging import (
-    AsksItself as AsksItself,
-    MeasuresItself as MeasuresItself,
-    ShowsDemonstrations as ShowsDemonstrations,
-    TaskCollection as TaskCollection,
-)
 from harness.errors import ModelError
 from harness.metering import Meter
 from harness.modelling import (

@@ -8,7 +8,7 @@ Data Makes Language Models Better", arXiv:2107.06499): shingles of n words, MinH
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from datasketch import MinHash
 
-    from harness.records import Estimate, Sample, Split
+    from harness.records import Sample, Split
 
     Shingles: TypeAlias = frozenset[str]
     Unit: TypeAlias = Literal["words", "characters"]
@@ -49,21 +49,6 @@ class Repetition:
     split: Split
     other: str
     similarity: float
-
-
-@dataclass(frozen=True, slots=True)
-class CleanScore:
-    """Scores without the samples that repeat, or nearly repeat, a row that could be adapted on.
-
-    Attributes:
-        n: how many samples are left.
-        metrics: their scores.
-        left_out: the samples that are not, and which row each repeats: `train 17 (0.93)`.
-    """
-
-    n: int
-    metrics: Mapping[str, Estimate]
-    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def repetitions(

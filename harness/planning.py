@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from harness.bridging import MeasuresItself, asks_itself
 from harness.bridging import refusal as refusal_of
 from harness.components import parameters_of
+from harness.declared import baselines, reads, used_models, used_parts
 from harness.errors import ConfigError, HarnessError
 from harness.manifest import manifest
 from harness.messages import Job
 from harness.records import Candidates, Component, Trial
 from harness.sizes import crossed, curve_of
-from harness.taskdata import PARTS, digest
+from harness.taskdata import digest
 from harness.templates import alike
 
 if TYPE_CHECKING:
@@ -333,30 +334,3 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
     if "candidates" in read and spec.candidates != Candidates():
         identity["candidates"] = dataclasses.asdict(spec.candidates)
     return identity
-
-
-def used_models(strategy: Strategy) -> tuple[Component, ...]:
-    """The models that a strategy uses beside the one that it adapts."""
-    declared: tuple[Component, ...] = getattr(strategy, "models", ())
-    return declared
-
-
-def used_parts(strategy: Strategy) -> tuple[tuple[str, str], ...]:
-    """Kind and name of the registered parts that a strategy is made of."""
-    declared: tuple[tuple[str, str], ...] = getattr(strategy, "uses", ())
-    return declared
-
-
-def reads(strategy: Strategy) -> frozenset[str]:
-    """The parts of a task that a strategy reads."""
-    declared: frozenset[str] = getattr(strategy, "reads", PARTS)
-    return declared
-
-
-def baselines(strategy: Strategy) -> tuple[Component, ...]:
-    """What a strategy is to be compared with: its `baselines`, or the one `baseline` that it names."""
-    several: tuple[Component, ...] | None = getattr(strategy, "baselines", None)
-    if several is not None:
-        return tuple(several)
-    one: Component | None = getattr(strategy, "baseline", None)
-    return () if one is None else (one,)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from harness.bridging import adapt
 from harness.bridging import refusal as refusal_of
 from harness.components import parse_component
+from harness.declared import reads
 from harness.errors import ModelError, UsageError
 from harness.interfaces import Chats, CountsTokens, Setting, Trained, TrainingJob
-from harness.planning import reads
 from harness.records import Classify, FillMask, Generate, LogLikelihood, RequestKind
 from harness.requests import TEXTS
 

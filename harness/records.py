@@ -41,7 +41,6 @@ from harness.taskspec import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.overlap import CleanScore
 
 # --- predictions ---------------------------------------------------------------------------------
 
@@ -272,6 +271,21 @@ class Costs:
     adapt_s: float | None = None
     model_calls: float | None = None
     adapt_tokens: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CleanScore:
+    """Scores without the samples that repeat, or nearly repeat, a row that could be adapted on.
+
+    Attributes:
+        n: how many samples are left.
+        metrics: their scores.
+        left_out: the samples that are not, and which row each repeats: `train 17 (0.93)`.
+    """
+
+    n: int
+    metrics: Mapping[str, Estimate]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from harness.messages import Message
-    from harness.overlap import CleanScore
     from harness.records import (
+        CleanScore,
         ContextScore,
         Coverage,
         Estimate,

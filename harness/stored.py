@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from harness.messages import ChunkTiming
-from harness.overlap import CleanScore
 from harness.packed import Packed, Places
 from harness.records import (
+    CleanScore,
     Component,
     ContextScore,
     Costs,

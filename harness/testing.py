@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from harness import partchecks
 from harness.assets import Assets
+from harness.declared import reads
 from harness.interfaces import ComparesPairs, Setting, Trainable, Trained, TrainingJob
-from harness.planning import reads
 from harness.plugins import Plugins
 from harness.records import (
     SPLITS,

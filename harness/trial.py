@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from harness.bridging import adapt
 from harness.budgets import stated
 from harness.consumption import Consumption
+from harness.declared import reads
 from harness.errors import HarnessError, ModelError
 from harness.interfaces import CountsWork, Priced, UsesDeviceMemory, Work
 from harness.latency import PeakMemory, Stopwatch, give_back_memory
 from harness.machine import here
 from harness.messages import ChunkScored, ChunkTiming, LatencyMeasured, TrialEnded, TrialStarted
 from harness.packed import Places, Selected
-from harness.planning import reads
 from harness.records import Costs, Generated, Prediction
 
 if TYPE_CHECKING:

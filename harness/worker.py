@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from harness.declared import used_models
 from harness.errors import HarnessError
 from harness.interfaces import Setting
 from harness.latency import give_back_memory
 from harness.messages import TrialEnded
-from harness.planning import used_models
 from harness.trial import Parts, run_trial
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 import pytest
 
 from harness.catalogue import Catalogue
+from harness.declared import reads
 from harness.errors import ModelError, UsageError
 from harness.interfaces import Setting
-from harness.planning import reads, task_identity
+from harness.planning import task_identity
 from harness.preview import StandIn, preview
 from harness.records import Component
 from harness.testing import ToyModel

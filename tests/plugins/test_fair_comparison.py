@@ -13,9 +13,9 @@ from harness.assets import Assets
 from harness.budgets import UNSTATED, stated
 from harness.catalogue import Catalogue
 from harness.components import parse_component
+from harness.declared import reads
 from harness.errors import TrainingError
 from harness.interfaces import Pretrained, Setting, Trained
-from harness.planning import reads
 from harness.plugins import Plugins
 from harness.records import (
     Classified,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.declared import reads
 from harness.errors import ModelError
 from harness.interfaces import Chats, Setting
-from harness.planning import reads
 from harness.preview import preview
 from harness.records import Generate, LogLikelihood, Prompt
 from harness.taskdata import TaskData

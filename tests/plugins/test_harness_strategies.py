@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from harness.assets import Assets
 from harness.catalogue import Catalogue
+from harness.declared import reads
 from harness.errors import HarnessError, ParameterError
 from harness.interfaces import Setting
-from harness.planning import reads
 from harness.plugins import Plugins
 from harness.records import Component, FillMask, LabelBudget, PromptSpec, Sample, TaskSpec
 from harness.taskdata import TaskData

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.declared import reads
 from harness.interfaces import Setting
-from harness.planning import reads
 from harness.preview import preview
 from harness.records import LogLikelihoods
 from harness.taskdata import TaskData

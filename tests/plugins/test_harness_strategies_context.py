@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from harness.assets import Assets
 from harness.catalogue import Catalogue
+from harness.declared import reads
 from harness.errors import DataError, ParameterError, PluginError, UsageError
 from harness.interfaces import Setting
-from harness.planning import reads
 from harness.plugins import Plugins
 from harness.records import (
     Component,

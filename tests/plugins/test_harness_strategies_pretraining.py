@@ -14,9 +14,9 @@ import harness
 from harness.assets import Assets
 from harness.catalogue import Catalogue
 from harness.components import parse_component
+from harness.declared import reads
 from harness.errors import DataError, ParameterError, TrainingError, UsageError
 from harness.interfaces import Pretrained, Setting, Trained
-from harness.planning import reads
 from harness.plugins import Plugins
 from harness.preview import preview
 from harness.records import Component, LabelBudget, PromptSpec, Sample, TaskSpec

@@ -17,9 +17,10 @@ import harness
 from harness.assets import Assets
 from harness.catalogue import Catalogue
 from harness.components import build, parameters_of
+from harness.declared import reads
 from harness.errors import ConfigError, ModelError, PluginError, TemplateError, TrainingError, UsageError
 from harness.interfaces import Setting
-from harness.planning import Planner, check_rows, plan, reads, task_identity
+from harness.planning import Planner, check_rows, plan, task_identity
 from harness.plugins import Plugins
 from harness.promptparts import Pool
 from harness.records import (

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.declared import reads
 from harness.errors import ModelError, ParameterError, UnknownNameError
 from harness.interfaces import Setting
-from harness.planning import reads
 from harness.records import (
     Component,
     ExtractSpec,
