@@ -52,9 +52,9 @@ def test_models_know_what_they_are_without_heavy_libraries(tiny_checkpoint, tmp_
     )
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
-        "hf ['Generate', 'LogLikelihood'] 64",
+        "hf ['Generate', 'LogLikelihood', 'RollingLogLikelihood'] 64",
         "hf ['Embed'] 64",
-        "smollm2-135m ['Generate', 'LogLikelihood'] 64",
+        "smollm2-135m ['Generate', 'LogLikelihood', 'RollingLogLikelihood'] 64",
         "minilm-l6 ['Embed'] 64",
     ]
 
@@ -282,7 +282,7 @@ def hub_cache(tiny_checkpoint, tmp_path, monkeypatch):
 
 def test_a_model_of_the_hub_is_taken_from_its_cache(hub_cache, tiny_checkpoint, empty_assets):
     model = hf("org/tiny", empty_assets)
-    assert model.answers == {"LogLikelihood", "Generate"}
+    assert model.answers == {"LogLikelihood", "RollingLogLikelihood", "Generate"}
     assert model.fetch() == hub_cache
     assert model.fingerprint() == hf(str(tiny_checkpoint("llama")), empty_assets).fingerprint()
     assert hf("org/tiny", empty_assets, revision=hub_cache.name).fetch() == hub_cache
