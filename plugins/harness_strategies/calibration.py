@@ -17,7 +17,6 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp
 
 from harness.errors import ModelError
 from harness.promptparts import Correction
@@ -107,6 +106,8 @@ def log_prior(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     Raises:
         ModelError: when a row has no finite score, or one is not a number.
     """
+    from scipy.special import log_softmax, logsumexp  # here: planning reads this module, and computes nothing
+
     rows = np.asarray(scores, np.float64)
     if not len(rows) or np.isnan(rows).any() or not np.isfinite(rows.max(axis=1)).all():
         raise ModelError("the scores to calibrate with are no numbers")
@@ -116,5 +117,7 @@ def log_prior(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
 
 def calibrated(scores: Sequence[float], prior: NDArray[np.float64]) -> tuple[float, ...]:
     """Scores with the prior taken off; those of a label that the prior rules out stay as they are."""
+    from scipy.special import log_softmax
+
     found = log_softmax(np.asarray(scores, np.float64)) - np.where(np.isfinite(prior), prior, 0.0)
     return tuple(found.tolist())

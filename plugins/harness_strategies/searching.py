@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import log_softmax
 
 from harness.errors import HarnessError, ModelError
 from harness_strategies.halving import schedule
@@ -158,5 +157,7 @@ def _gold(spec: TaskSpec, found: Prediction) -> float:
         raise ModelError(f"sample {found.sample_id!r}: {found.reason}")
     if not found.scores:
         return 0.0
+    from scipy.special import log_softmax
+
     place = list(spec.labels).index(found.target) if spec.labels else int(found.target)
     return float(log_softmax(np.asarray(found.scores, np.float64))[place])
