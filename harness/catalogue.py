@@ -294,3 +294,10 @@ def task_files(name: str) -> tuple[str, str]:
 def is_file(component: Component) -> bool:
     """Whether a task component names a file."""
     return component.name.endswith((".yaml", ".yml")) or "/" in component.name
+
+
+def in_folder(component: Component, folder: str | Path) -> Component:
+    """A task component as somebody in this folder wrote it: the path of a file begins there."""
+    if not is_file(component):
+        return component
+    return Component(str(Path(folder) / component.name), component.reference, component.params)

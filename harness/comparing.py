@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.bridging import MeasuresItself
-from harness.catalogue import is_file
 from harness.errors import HarnessError, UsageError
 from harness.interfaces import ComparesPairs
+from harness.origin import task_of
 from harness.packed import Selected
 from harness.pairing import RIGHT_ANSWERS, Pairing
 from harness.ranking import holm
@@ -152,13 +152,12 @@ def metrics_of(result: TrialResult, catalogue: Catalogue) -> Mapping[str, Metric
 
 def specification(trial: Trial, store: Store, catalogue: Catalogue) -> TaskSpec:
     """The trial's task as it is defined now; where it can't be found, one without labels, with a warning."""
-    files = [component for component in store.experiment(trial.key).tasks if is_file(component)]
-    for component in (*files, trial.task):
-        try:
-            spec = catalogue.task(component).spec
-        except HarnessError as error:
-            log.debug("%s: %s", component, error)
-            continue
+    component = task_of(trial, store)
+    try:
+        spec = catalogue.task(component).spec
+    except HarnessError as error:
+        log.debug("%s: %s", component, error)
+    else:
         if spec.name in (trial.task.name, f"{trial.task.name}:{trial.task.reference}"):
             return spec
     log.warning("task %s is not found: metrics that need its labels are not compared", trial.task)

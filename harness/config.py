@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +18,7 @@ from harness.yamlfile import Located, read_yaml, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from harness.catalogue import Catalogue
 
@@ -270,11 +270,11 @@ class _Reader:
 
     def _placed(self, component: Component) -> Component:
         """A task file named in an experiment file lies relative to that file."""
-        from harness.catalogue import is_file
+        from harness.catalogue import in_folder
 
-        if self.located is None or self.choices.tasks or not is_file(component) or Path(component.name).is_absolute():
+        if self.located is None or self.choices.tasks:
             return component
-        return Component(str(self.located.path.parent / component.name), component.reference, component.params)
+        return in_folder(component, self.located.path.parent)
 
 
 def _numbers(text: str) -> tuple[int, ...] | None:

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 from harness.asked import keep, kept, place
 from harness.errors import HarnessError, UsageError
 from harness.interfaces import Asked
+from harness.origin import experiment_of
 from harness.planning import plan
 from harness.preview import adapted_dry
-from harness.records import Experiment
-from harness.replay import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,17 +78,7 @@ class StoredEvidence:
 
     def _planned(self, trial: Trial) -> Job:
         """The trial's job, planned anew."""
-        task = placed(trial.source or trial.task, self._store.folder(trial.key))
-        alone = Experiment(
-            (trial.model,),
-            (task,),
-            (trial.strategy,),
-            (trial.seed,),
-            split=trial.split,
-            limit=trial.limit,
-            device=self._store.experiment(trial.key).device,
-        )
-        for job in plan(alone, self._catalogue):
+        for job in plan(experiment_of(trial, self._store), self._catalogue):
             if job.trial.key == trial.key:
                 return job
         raise UsageError("the data, a template, a model or a plugin has changed since it ran")

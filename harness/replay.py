@@ -10,12 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.catalogue import Catalogue, is_file
+from harness.catalogue import Catalogue
 from harness.errors import HarnessError, UsageError
 from harness.machine import here
 from harness.manifest import revision
+from harness.origin import experiment_of
 from harness.planning import plan
-from harness.records import Component, Experiment
 from harness.runner import run_experiment
 from harness.store import Store
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.messages import Job
-    from harness.records import Estimate, Prediction, Trial, TrialResult
+    from harness.records import Estimate, Experiment, Prediction, Trial, TrialResult
     from harness.runner import Watcher
 
 TOLERANCE = 1e-4
@@ -114,16 +114,7 @@ def prepare(store: Store, key: str, catalogue: Catalogue) -> Plan:
     if result.status not in {"finished", "partial"}:
         raise UsageError(f"trial {key[:12]} is {result.status}: it has no results to reproduce")
     trial, folder = result.trial, store.folder(key)
-    experiment = Experiment(
-        models=(trial.model,),
-        tasks=(placed(trial.source or trial.task, folder),),
-        strategies=(trial.strategy,),
-        seeds=(trial.seed,),
-        split=trial.split,
-        limit=trial.limit,
-        device=result.manifest.get("device", "auto"),
-        name=f"replay of {key[:12]}",
-    )
+    experiment = experiment_of(trial, store, name=f"replay of {key[:12]}")
     try:
         (job,) = plan(experiment, catalogue)
     except HarnessError as error:
@@ -174,13 +165,6 @@ def replay(prepared: Plan, store: Store, catalogue: Catalogue, *, watcher: Watch
 
 
 # --- what has changed ------------------------------------------------------------------------------------
-
-
-def placed(source: Component, folder: str | None) -> Component:
-    """A task file lies where it lay when the trial was run, whatever the current folder is."""
-    if folder is None or not is_file(source):
-        return source
-    return Component(str(Path(folder) / source.name), source.reference, source.params)
 
 
 def _changes(result: TrialResult, job: Job, catalogue: Catalogue) -> Iterator[Change]:
