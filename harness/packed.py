@@ -10,9 +10,9 @@ import pickle
 import tempfile
 import threading
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, TypeVar, overload
 
 from harness.errors import HarnessError
@@ -105,6 +105,26 @@ class Selected(Records[T]):
 
     def _at(self, index: int) -> T:
         return self._records[self._places[index]]
+
+
+class Chained(Records[T]):
+    """Records of several sources, one source after the other, each made when it is asked for.
+
+    Args:
+        parts: of each source how many there are, and what makes the one of a number.
+    """
+
+    def __init__(self, parts: Iterable[tuple[int, Callable[[int], T]]]) -> None:
+        parts = list(parts)
+        self._made = [made for _, made in parts]
+        self._ends = list(accumulate(size for size, _ in parts))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def _at(self, index: int) -> T:
+        which = bisect_right(self._ends, index)
+        return self._made[which](index - (self._ends[which - 1] if which else 0))
 
 
 class Places(Sequence[int]):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from typing import TYPE_CHECKING
 
 from harness.errors import ModelError
 from harness.records import LogLikelihood, LogLikelihoods
-from harness_baselines.classifying import fingerprint
+from harness_baselines.classifying import fingerprint, uniform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,6 +65,4 @@ class ChanceEngine:
 
     def _exponential(self, text: str, continuation: str) -> float:
         """A draw from the exponential distribution; such draws over their sum are uniform over distributions."""
-        digest = hashlib.sha256(json.dumps([self._seed, text, continuation]).encode()).digest()
-        uniform = (int.from_bytes(digest[:8]) // 2**12 + 0.5) / 2**52  # in (0, 1), both excluded, without rounding
-        return -math.log(uniform)
+        return -math.log(uniform(self._seed, text, continuation))

@@ -1,4 +1,4 @@
-"""What the trained baselines share: identity, a look at the training data, an engine that always says the same."""
+"""What the baselines share: identity, a look at the training data, draws, an engine that always says the same."""
 
 from __future__ import annotations
 
@@ -6,22 +6,69 @@ import hashlib
 import json
 import math
 from collections import Counter
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from harness.errors import ModelError, TrainingError
+from harness.interfaces import Trained
 from harness.records import Classified, Classify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.interfaces import TrainingJob
-    from harness.records import Request, Response
+    from harness.interfaces import Engine, TrainingJob
+    from harness.records import Request, RequestKind, Response
 
 
 def fingerprint(name: str, code_version: int, parts: Mapping[str, object]) -> str:
     """What a baseline is: its class, the version of its code (raised by hand when answers change) and its settings."""
     content = json.dumps([name, code_version, parts], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+class Counting:
+    """A model that learns how frequent each label is, and no more.
+
+    Training takes no time, so nothing is kept in the job's folder. `code_version` is raised by hand when
+    answers change.
+    """
+
+    answers: frozenset[RequestKind] = frozenset()
+    hyperparameters: frozenset[str] = frozenset()
+    code_version: ClassVar[int] = 1
+
+    def fingerprint(self) -> str:
+        """A digest of what it is."""
+        return fingerprint(type(self).__name__, self.code_version, {})
+
+    def load(self, device: str) -> NoReturn:  # noqa: ARG002 - the protocol's
+        """There is nothing to load.
+
+        Raises:
+            ModelError: always.
+        """
+        name = type(self).__name__.lower()
+        raise ModelError(f"{name} knows nothing before it is trained", hint="use a strategy that trains: finetune")
+
+    def train(self, job: TrainingJob) -> Trained:
+        """Count the labels.
+
+        Raises:
+            TrainingError: when there are no examples.
+        """
+        started = perf_counter()
+        engine = self.engine(job, add_one_log_probs(label_counts(job)))
+        return Trained(engine, perf_counter() - started)
+
+    def engine(self, job: TrainingJob, log_probs: tuple[float, ...]) -> Engine:
+        """What answers, given the labels' log-probabilities."""
+        raise NotImplementedError
+
+
+def uniform(*of: object) -> float:
+    """A number of (0, 1), both excluded, drawn by what it is given: the same each time, wherever it is asked for."""
+    digest = hashlib.sha256(json.dumps(of).encode()).digest()
+    return (int.from_bytes(digest[:8]) // 2**12 + 0.5) / 2**52  # without rounding
 
 
 def label_counts(job: TrainingJob) -> list[int]:

@@ -2,57 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from time import perf_counter
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from harness.errors import ModelError
-from harness.interfaces import Trained
 from harness.records import Classified
-from harness_baselines.classifying import add_one_log_probs, fingerprint, label_counts, texts_of
+from harness_baselines.classifying import Counting, texts_of, uniform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.interfaces import TrainingJob
-    from harness.records import Request, RequestKind, Response
-
-CODE_VERSION = 1
+    from harness.records import Request, Response
 
 
-class Stratified:
-    """Learns how frequent each label is, and guesses each label as often as that.
+class Stratified(Counting):
+    """Guesses each label as often as it is frequent in the training data.
 
-    The draws depend on the text, the label and the trial's seed alone, so an answer is the same each time, wherever it
-    is asked for. Training takes no time, so nothing is kept in the job's folder.
+    The draws depend on the text, the label and the trial's seed alone.
     """
 
-    answers: frozenset[RequestKind] = frozenset()
-    hyperparameters: frozenset[str] = frozenset()
-
-    def fingerprint(self) -> str:
-        """A digest of what it is."""
-        return fingerprint("Stratified", CODE_VERSION, {})
-
-    def load(self, device: str) -> NoReturn:  # noqa: ARG002 - the protocol's
-        """There is nothing to load.
-
-        Raises:
-            ModelError: always.
-        """
-        raise ModelError("stratified knows nothing before it is trained", hint="use a strategy that trains: finetune")
-
-    def train(self, job: TrainingJob) -> Trained:
-        """Count the labels.
-
-        Raises:
-            TrainingError: when there are no examples.
-        """
-        started = perf_counter()
-        log_probs = add_one_log_probs(label_counts(job))
-        return Trained(StratifiedEngine(job.labels, log_probs, job.seed), perf_counter() - started)
+    def engine(self, job: TrainingJob, log_probs: tuple[float, ...]) -> StratifiedEngine:
+        """It draws by the trial's seed."""
+        return StratifiedEngine(job.labels, log_probs, job.seed)
 
 
 class StratifiedEngine:
@@ -76,6 +47,4 @@ class StratifiedEngine:
         return Classified(tuple(one - total for one in drawn))
 
     def _gumbel(self, text: str, label: str) -> float:
-        digest = hashlib.sha256(json.dumps([self._seed, text, label]).encode()).digest()
-        uniform = (int.from_bytes(digest[:8]) // 2**12 + 0.5) / 2**52  # in (0, 1), both excluded, without rounding
-        return -math.log(-math.log(uniform))
+        return -math.log(-math.log(uniform(self._seed, text, label)))

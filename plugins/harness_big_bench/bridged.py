@@ -12,7 +12,7 @@ from harness import Adapted, LabelBudget, PluginError, PromptSpec, TaskSpec
 from harness_big_bench.asking import Asking, needed
 from harness_big_bench.definition import targets
 from harness_big_bench.metrics import LOSSES, OwnMetric, Scale
-from harness_big_bench.rows import Rows
+from harness_big_bench.rows import rows
 from harness_big_bench.shots import Shots
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ class BridgedTask:
         return "" not in self._parts
 
     @cached_property
-    def _rows(self) -> Rows:
-        return Rows(self._parts)
+    def _rows(self) -> Sequence[Sample]:
+        return rows(self._parts)
 
     def samples(self, split: Split) -> Sequence[Sample]:
         """Its examples, as `test`; BIG-bench has no others."""

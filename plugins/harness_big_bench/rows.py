@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from functools import partial
+from typing import TYPE_CHECKING
 
 from harness import Sample
+from harness.packed import Chained
 from harness_big_bench.definition import targets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from harness_big_bench.definition import Definition
 
@@ -41,38 +42,13 @@ def choices(definition: Definition, number: int) -> tuple[str, ...]:
     return tuple(definition.examples[number]["target_scores"]) if definition.chooses else ()
 
 
-class Rows(Sequence[Sample]):
+def rows(parts: Mapping[str, Definition]) -> Sequence[Sample]:
     """The examples of one task, or of a task's subtasks one after the other.
 
     Args:
         parts: name -> definition; a task without subtasks has no name, else the name is each row's context.
     """
-
-    def __init__(self, parts: Mapping[str, Definition]) -> None:
-        self._parts = tuple(parts.items())
-        self._ends: list[int] = []
-        total = 0
-        for _, part in self._parts:
-            total += len(part.examples)
-            self._ends.append(total)
-
-    def __len__(self) -> int:
-        return self._ends[-1]
-
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Sample]: ...
-
-    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        index %= len(self)
-        which = next(number for number, end in enumerate(self._ends) if index < end)
-        return _sample(*self._parts[which], index - (self._ends[which - 1] if which else 0))
+    return Chained((len(part.examples), partial(_sample, name, part)) for name, part in parts.items())
 
 
 def place(sample: Sample) -> tuple[str, int]:

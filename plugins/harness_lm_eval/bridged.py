@@ -14,7 +14,7 @@ from harness_lm_eval import scores
 from harness_lm_eval.asking import Asking
 from harness_lm_eval.part import Part
 from harness_lm_eval.questions import needed, unsayable
-from harness_lm_eval.rows import Rows
+from harness_lm_eval.rows import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,8 +57,8 @@ class BridgedTask:
         )
 
     @cached_property
-    def _rows(self) -> Rows:
-        return Rows(tuple(self._parts.values()), grouped=self._grouped)
+    def _rows(self) -> Sequence[Sample]:
+        return rows(self._parts.values(), grouped=self._grouped)
 
     def samples(self, split: Split) -> Sequence[Sample]:
         """The rows that lm-eval scores, as `test`: its test split, or its validation split where there is none."""

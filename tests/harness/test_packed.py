@@ -7,13 +7,26 @@ from hypothesis import strategies as st
 
 from harness import packed
 from harness.errors import HarnessError
-from harness.packed import Packed, Places, Selected
+from harness.packed import Chained, Packed, Places, Selected
 
 values = st.tuples(st.text(), st.integers(), st.lists(st.floats(allow_nan=False)))
 
 
 def record(plain):
     return ("made", *plain)
+
+
+@given(st.lists(st.lists(st.integers(), max_size=4), max_size=5), st.data())
+def test_chained_records_are_those_of_all_sources_in_order(sources, data):
+    found, joined = (
+        Chained((len(one), one.__getitem__) for one in sources),
+        [number for one in sources for number in one],
+    )
+    assert found == joined
+    part = data.draw(st.slices(len(joined)))
+    assert found[part] == joined[part]
+    with pytest.raises(IndexError):
+        found[len(joined)]
 
 
 @given(st.lists(values, max_size=300), st.slices(300), st.sampled_from([1, 50, 10**6]))
