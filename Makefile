@@ -25,7 +25,7 @@ demo: $(READY) ## install, fetch models and data, run the quickstart experiment,
 reports: demo readme ## everything under reports/ and the README's table; a finished experiment is not run again
 
 test: lint types ## everything: lint, types and all tests, those on real models included
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 lint: $(READY) ## ruff
 	$(BIN)/ruff check .

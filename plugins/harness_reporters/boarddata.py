@@ -134,14 +134,13 @@ def _number(text: str) -> float | None:
 
 
 def _measures(row: Row) -> dict[str, float]:
-    """What a score can be set against: less is better of all of them."""
+    """What a score can be set against: less is better of all of them. Loading is the model's, however it is adapted."""
     speed, costs = row.speed, row.costs
     found = {
         "p50 latency, ms": speed.p50_ms,
         "p95 latency, ms": speed.p95_ms,
         "training, s": costs.train_s,
         "adapting, s": costs.adapt_s if costs.model_calls else None,
-        "loading, s": costs.load_s,
         "peak memory, MB": speed.peak_mb,
     }
     return {name: value for name, value in found.items() if value is not None and isfinite(value) and value > 0}

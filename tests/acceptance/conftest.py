@@ -33,6 +33,7 @@ class Cli:
         self.folder = folder
         self.command = [str(Path(sys.executable).with_name("harness")), "--plugin", str(FAULTY_PARTS)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HARNESS_")}
+        kept.pop("COLUMNS", None)  # the runner's: tests that run side by side are given one
         self.environment = kept | {"FAKE_LOG": str(folder / "asked.log")}
 
     def __call__(self, *arguments, **environment) -> Done:
