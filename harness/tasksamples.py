@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections import Counter
 from dataclasses import dataclass
 from itertools import repeat
@@ -51,6 +52,7 @@ class SampleMaker:
             nonlocal empty
             choices = map(self._choices, rows)
             for row, id_, target, listed in zip(rows, self._ids(rows, ends), self._targets(rows), choices, strict=True):
+                listed, target = self._shuffled(id_, listed, target)
                 fields = self._fields(row, listed)
                 empty += any(value == "" or str(value).isspace() for value in fields.values())
                 named = self._named(row, "context"), listed, self._named(row, "cluster")
@@ -177,6 +179,14 @@ class SampleMaker:
         if any(choice is None for choice in value):
             raise DataError("has a choice that is null", where=f"{row.place}: {self.data.fields['choices']}")
         return tuple(map(_text, value))
+
+    def _shuffled(self, id_: str, choices: tuple[str, ...], target: str) -> tuple[tuple[str, ...], str]:
+        """Choices and the right one's number in an order of the row's own, which no other row changes."""
+        if not choices or not self.data.shuffle_choices:
+            return choices, target
+        order = list(range(len(choices)))
+        random.Random(f"choices {id_}").shuffle(order)
+        return tuple(choices[at] for at in order), str(order.index(int(target)))
 
     def _numbers(self, rows: Sequence[Row]) -> Iterator[str]:
         """The number of each right choice. All targets are texts of choices, or all are their numbers (from 0)."""

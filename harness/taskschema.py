@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.answers import NUMBER
 from harness.errors import ConfigError, TemplateError, nearest
 from harness.records import Candidates, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
-from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
+from harness.reshaping import PivotSection  # noqa: TC001 - pydantic evaluates it
+from harness.rows import Format  # noqa: TC001 - likewise
 from harness.taskcandidates import CandidatesSection, check_candidates
 from harness.taskspec import GENERATED
 from harness.templates import HEAD, alike, compile_expression, undeclared
@@ -44,6 +45,7 @@ _REQUIRED: dict[Kind, set[str]] = {
 _OF_KIND: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
     (frozenset({"classification"}), ("labels",)),
     (frozenset({"multiple-choice"}), ("prompt", "choice")),
+    (frozenset({"multiple-choice"}), ("data", "shuffle_choices")),
     (GENERATED, ("prompt", "answer")),
     (GENERATED, ("generation",)),
     (GENERATED, ("extract",)),
@@ -63,12 +65,16 @@ class DataSection(_Section):
         format: of the files; told by their suffix where it is not given.
         columns: names of the columns of CSV and TSV files without a header, or of the one column of `lines`.
         sha256: of the download; for each split where `files` has one for each.
+        explode: the column that holds lists: each item becomes a row, before anything is derived.
         derive: new columns, each an expression over the others, in the order written.
         where: an expression; rows for which it is false are left out.
+        pivot: how rows that belong together become one, once columns are derived and rows left out.
         splits: how the rows of one address are cut into splits: their shares.
         seed: of that cut.
         stratify: columns or fields whose values are spread over the splits in proportion; `target` of a
             classification unless told. Rows with the same input never stand in two splits.
+        shuffle_choices: whether each row's choices are put into an order drawn for its id: for data whose right choice
+            always stands in the same place.
         fields: name in templates -> column. `target` is the answer, `choices` a list of choices, `id` the row's name.
         context: the column that holds each sample's context.
         cluster: the column that says which samples are likely to be right or wrong together; it may be the context's.
@@ -78,11 +84,14 @@ class DataSection(_Section):
     format: Format | None = None
     columns: list[str] = []
     sha256: Sha256 | dict[Split, Sha256] | None = None
+    explode: str | None = None
     derive: dict[str, str] = {}
     where: str | None = None
+    pivot: PivotSection | None = None
     splits: Annotated[dict[Split, Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] | None = None
     seed: int = 0
     stratify: str | list[str] | None = None
+    shuffle_choices: bool = False
     fields: dict[str, str]
     context: str | None = None
     cluster: str | None = None
