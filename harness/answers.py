@@ -24,7 +24,7 @@ from harness.records import (
     RollingLogLikelihood,
 )
 from harness.seeds import derived
-from harness.templates import render_choices, render_input, render_query
+from harness.templates import render_after, render_choices, render_fillings, render_input, render_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -72,14 +72,16 @@ def ask(
         sample: whose choices are scored.
         prompt: what the choice or answer follows.
         seed: of sampling.
-        answers: the kinds that the model answers: one that `fills` scores each choice in a blank at the prompt's end.
+        answers: the kinds that the model answers: one that `fills` scores each choice in a blank at the prompt's end, or where the text
+            has it (cloze).
 
     Raises:
         TemplateError: when a choice does not render.
     """
     if not spec.generates:
-        choices = said_choices(spec, sample, prompt.chat)
-        return FillMask(prompt, choices) if fills(answers) else LogLikelihood(prompt, choices)
+        if fills(answers):
+            return FillMask(prompt, _as_said(render_fillings(spec, sample), prompt.chat), render_after(spec, sample))
+        return LogLikelihood(prompt, said_choices(spec, sample, prompt.chat))
     limits = spec.generation
     drawn = derived(seed, sample.id) if limits.temperature > 0 else seed
     return Generate(prompt, limits.max_tokens, limits.stop, limits.temperature, drawn, limits.top_p, limits.n)
@@ -91,7 +93,10 @@ def said_choices(spec: TaskSpec, sample: Sample, chat: Chat = "auto") -> tuple[s
     Raises:
         TemplateError: when a choice does not render.
     """
-    choices = render_choices(spec, sample)
+    return _as_said(render_choices(spec, sample), chat)
+
+
+def _as_said(choices: tuple[str, ...], chat: Chat) -> tuple[str, ...]:
     return tuple(choice.strip() for choice in choices) if chat == "turns" else choices
 
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TEMPLATE = "{% if system %}{{ system }}\n\n{% endif %}{{ turns | lines }}Assistant:"
-"""How a dialogue is asked where its task does not say."""
+_OWN = {
+    "prompt": {
+        "template": "{% if system %}{{ system }}\n\n{% endif %}{{ turns | lines }}Assistant:",
+        "input": "{{ turns | lines }}",
+    },
+    "generation": {"stop": ["\n"]},
+}
+"""How a dialogue is asked where its task does not say: in lines, and a reply ends with its line."""
 
 _FORM = "a dialogue is a list of texts, or of {role: user, assistant or system, content: a text}"
 
@@ -28,6 +34,14 @@ class Dialogue:
     turns: tuple[str, ...]
     reply: str
     system: str = ""
+
+
+def asked_in_lines(data: Any) -> Any:  # noqa: ANN401 - as YAML has it
+    """A task file's keys with those of `prompt` and `generation` that a dialogue need not have; others as they are."""
+    if not isinstance(data, dict) or data.get("kind") != "dialogue":
+        return data
+    given = {key: data.get(key) or {} for key in _OWN}
+    return data | {key: own | given[key] for key, own in _OWN.items() if isinstance(given[key], dict)}
 
 
 def dialogue(value: object) -> Dialogue:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.answers import NUMBER
+from harness.dialogue import asked_in_lines
 from harness.errors import ConfigError, TemplateError, nearest
 from harness.records import Candidates, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.reshaping import PivotSection  # noqa: TC001 - pydantic evaluates it
 from harness.rows import Format  # noqa: TC001 - likewise
 from harness.taskcandidates import CandidatesSection, check_candidates
-from harness.taskspec import GENERATED
+from harness.taskspec import CHOSEN, GENERATED
 from harness.templates import HEAD, alike, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
@@ -32,6 +34,8 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     "generation": ("exact_match",),
     "question-answering": ("squad_f1", "squad_em"),
     "language-modelling": ("bits_per_byte", "word_perplexity", "token_perplexity"),
+    "dialogue": ("chrf", "rougeL"),
+    "cloze": ("accuracy",),
 }
 """What a task is scored by when its file does not say."""
 
@@ -39,13 +43,16 @@ _REQUIRED: dict[Kind, set[str]] = {
     "multiple-choice": {"target", "choices"},
     "question-answering": {"target", "question"},
     "language-modelling": set(),
+    "dialogue": {"turns"},
+    "cloze": {"target", "choices"},
 }
 """Fields that tasks of a kind have; of the others `target`."""
 
 _OF_KIND: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
     (frozenset({"classification"}), ("labels",)),
-    (frozenset({"multiple-choice"}), ("prompt", "choice")),
-    (frozenset({"multiple-choice"}), ("data", "shuffle_choices")),
+    (CHOSEN, ("prompt", "choice")),
+    (CHOSEN, ("data", "shuffle_choices")),
+    (frozenset({"cloze"}), ("prompt", "blank")),
     (GENERATED, ("prompt", "answer")),
     (GENERATED, ("generation",)),
     (GENERATED, ("extract",)),
@@ -115,6 +122,7 @@ class PromptSection(_Section):
     context: str | None = None
     domain: str | None = None
     rationale: str | None = None
+    blank: Annotated[str, Field(pattern=r"\S")] | None = None
     candidates: CandidatesSection | None = None
 
 
@@ -171,6 +179,7 @@ def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
         ConfigError: with file, line and key.
     """
     located = read_yaml(path)
+    located = replace(located, data=asked_in_lines(located.data))
     task = validate(located, TaskFileSchema)
     _check_kind(task, located)
     _check_generation(task.generation, located)
@@ -291,7 +300,7 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
         if not name.isidentifier():
             message = f"{name!r} can't be a name in templates"
             raise ConfigError(message, where=located.where("data", "fields", name), hint="use letters, digits and _")
-    inputs = set(task.data.inputs())
+    inputs = set(task.data.inputs()) | ({"system"} if task.kind == "dialogue" else set())
     known = {
         **{part: set[str]() for part in HEAD},
         "template": inputs,

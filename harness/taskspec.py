@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind: TypeAlias = Literal["classification", "multiple-choice", "generation", "question-answering", "language-modelling"]
+Kind: TypeAlias = Literal[
+    "classification",
+    "multiple-choice",
+    "generation",
+    "question-answering",
+    "language-modelling",
+    "dialogue",
+    "cloze",
+]
 Split: TypeAlias = Literal["train", "validation", "test"]
 Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
 
-GENERATED: frozenset[str] = frozenset({"generation", "question-answering"})
+GENERATED: frozenset[str] = frozenset({"generation", "question-answering", "dialogue"})
 """Kinds of tasks whose answers are generated text."""
+CHOSEN: frozenset[str] = frozenset({"multiple-choice", "cloze"})
+"""Kinds of tasks whose answers are among the row's own choices."""
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -27,7 +37,7 @@ class Sample:
         target: the label, the number of the right choice ("0", "1", ...) or the reference answer; empty where a text is
             to be predicted.
         context: the group, domain or situation the row comes from.
-        choices: the possible answers of a multiple-choice row.
+        choices: the possible answers of a row of multiple choice or with a blank.
         cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
         references: every right answer to be generated, as the data writes them, where there are several.
     """
@@ -43,13 +53,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class PromptSpec:
-    """How a task's rows become text. All strings but `separator` are Jinja2 templates.
+    """How a task's rows become text. All strings but `separator` and `blank` are Jinja2 templates.
 
     Attributes:
         template: the question of one row; the verbalized answer follows it directly.
         instruction: what is to be done; it stands before everything, followed by the separator.
         separator: between demonstrations.
-        choice: how a choice is said after the question (multiple-choice).
+        choice: how a choice is said after the question, or in the blank (multiple-choice, cloze).
         answer: how a demonstration's answer is said (generation); `{{ target }}` unless told.
         input: the text that a trained classifier or an embedding reads.
         context: what is put before template and input when a strategy conditions on the context.
@@ -60,6 +70,7 @@ class PromptSpec:
         background: what has to be known for the task; before the instruction, followed by the separator.
         keywords: words that matter for the task; behind the instruction, followed by the separator.
         rationale: the reasoning that leads to a row's answer, shown before it in demonstrations of chains of thought.
+        blank: what stands in the template's text, once, where a choice belongs (cloze).
     """
 
     template: str
@@ -74,6 +85,7 @@ class PromptSpec:
     background: str = ""
     keywords: str = ""
     rationale: str = ""
+    blank: str = "____"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +156,11 @@ class TaskSpec:
     def generates(self) -> bool:
         """Whether its answers are generated text."""
         return self.kind in GENERATED
+
+    @property
+    def chooses(self) -> bool:
+        """Whether its answers are among each row's own choices."""
+        return self.kind in CHOSEN
 
     @property
     def reads(self) -> bool:

@@ -7,10 +7,16 @@ from harness.hookspecs import Register, hookimpl
 # One entry a task, so that listing them reads no files. The summary repeats the file's description.
 INDEX = {
     "bbc-articles": "the text of BBC news articles, to be predicted",
+    "bbc-headlines": "headlines of BBC news articles",
     "bbc-news": "topics of BBC news articles, 5 labels",
+    "chatterbot-en": "replies in small talk on nineteen subjects (the contexts)",
+    "chatterbot-trivia": "trivia questions with short answers, from memory",
     "gsm8k-100": "grade-school maths problems, 100 rows, numeric answers",
+    "hellaswag-100": "the right ending of a described scene, 100 rows, 4 choices",
     "sentiment-domains": "positive or negative sentences in four domains (the contexts)",
     "sms-spam": "spam among text messages",
+    "truthfulqa-mc1-100": "the true answer to questions that invite falsehoods, 100 rows",
+    "udhr-en-fr": "paragraphs of the Universal Declaration of Human Rights, English to French",
 }
 
 SUITES = {
