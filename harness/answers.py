@@ -72,8 +72,8 @@ def ask(
         sample: whose choices are scored.
         prompt: what the choice or answer follows.
         seed: of sampling.
-        answers: the kinds that the model answers: one that `fills` scores each choice in a blank at the prompt's end, or where the text
-            has it (cloze).
+        answers: the kinds that the model answers: one that `fills` scores each choice in a blank: at the prompt's
+            end, or where the text has it (cloze).
 
     Raises:
         TemplateError: when a choice does not render.

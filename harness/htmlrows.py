@@ -48,7 +48,7 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _UNSEEN:
-            self._unseen -= 1
+            self._unseen = max(self._unseen - 1, 0)
         if tag in _HEADINGS:
             self._heading, self._section, self._paragraph = self._taken(), self._section + 1, 0
         elif tag in _BLOCKS:
@@ -58,7 +58,7 @@ class _Reader(HTMLParser):
         if self._unseen:
             return
         if not self._text and data.strip():
-            self._line = self.getpos()[0]
+            self._line = self.getpos()[0] + data[: -len(data.lstrip())].count("\n")
         if self._text or data.strip():
             self._text.append(data)
 

@@ -1,4 +1,4 @@
-"""Files of data -> rows: JSON (lines), YAML, CSV, TSV, Parquet, SQuAD's JSON, HTML, plain texts and lines, or gzipped."""
+"""Files of data -> rows: JSONL, JSON, YAML, CSV, TSV, Parquet, SQuAD's JSON, HTML, texts and lines, gzipped or not."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ class SampleMaker:
         def values() -> Iterator[tuple[Any, ...]]:
             nonlocal empty
             choices = map(self._choices, rows)
-            for row, id_, target, listed in zip(rows, self._ids(rows, ends), self._targets(rows), choices, strict=True):
-                listed, target = self._shuffled(id_, listed, target)
+            for row, id_, right, given in zip(rows, self._ids(rows, ends), self._targets(rows), choices, strict=True):
+                listed, target = self._shuffled(id_, given, right)
                 fields = self._fields(row, listed)
                 empty += any(str(fields[name]).strip() == "" for name in fields.keys() & self.data.fields.keys())
                 named = self._named(row, "context"), listed, self._named(row, "cluster")

@@ -73,7 +73,10 @@ class ChatTemplate:
             messages = [(role, lead + content), *rest]
         text = self._applied(messages)
         if prompt.in_turns:
-            return text, max(text.rfind(prompt.messages[-1][1].strip()), 0)
+            start = len(text)
+            for turn in reversed(prompt.turns or (prompt.query,)):
+                start = max(text.rfind(turn.strip(), 0, start), 0)
+            return text, start
         inner = text.find(prompt.text.strip())  # templates may strip what they are given
         return text, inner + len(prompt.instruction.lstrip()) if inner >= 0 else 0
 

@@ -1,4 +1,4 @@
-"""`npm://`: files inside packages of the npm registry, fetched over HTTP; nothing is installed or run, npm not needed."""
+"""`npm://`: files inside packages of the npm registry, fetched without npm; nothing is installed or run."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
 
 def registry_of(package: str) -> str:
-    """The registry of a package, without a stroke at its end: that of its scope where one is set (`@scope:registry`)."""
+    """A package's registry, without a stroke at its end: that of its scope where one is set (`@scope:registry`)."""
     scope = package.partition("/")[0] if package.startswith("@") else ""
     settings = list(_settings())
     for key in (f"{scope}:registry", "registry") if scope else ("registry",):

@@ -64,7 +64,11 @@ class PerByte(Sum):
         """The values, each over the bytes of what was scored."""
         (response,) = _values(question, responses, 1)
         asked = question.request
-        said = asked.fillings if isinstance(asked, FillMask) else said_choices(question.spec, question.sample, question.chat)
+        said = (
+            asked.fillings
+            if isinstance(asked, FillMask)
+            else said_choices(question.spec, question.sample, question.chat)
+        )
         return tuple(value / max(len(text.encode()), 1) for value, text in zip(response.values, said, strict=True))
 
 

@@ -7,9 +7,10 @@ from harness.hookspecs import Register, hookimpl
 # One entry a task, so that listing them reads no files. The summary repeats the file's description.
 INDEX = {
     "bbc-articles": "the text of BBC news articles, to be predicted",
+    "bbc-cloze": "the word left out of a BBC news article, 4 choices",
     "bbc-headlines": "headlines of BBC news articles",
     "bbc-news": "topics of BBC news articles, 5 labels",
-    "chatterbot-en": "replies in small talk on nineteen subjects (the contexts)",
+    "chatterbot-en": "replies in small talk on eighteen subjects (the contexts)",
     "chatterbot-trivia": "trivia questions with short answers, from memory",
     "gsm8k-100": "grade-school maths problems, 100 rows, numeric answers",
     "hellaswag-100": "the right ending of a described scene, 100 rows, 4 choices",
