@@ -75,7 +75,7 @@ class BaselineTrial(_Section):
 
     def spec(self) -> TaskSpec:
         """As much of its task as metrics need."""
-        kind: Kind = "generation" if self.kind not in {"classification", "multiple-choice"} else self.kind  # type: ignore[assignment]
+        kind: Kind = "generation" if self.kind not in {"classification", "multiple-choice", "cloze"} else self.kind  # type: ignore[assignment]
         return TaskSpec(self.task, kind, PromptSpec(""), dict.fromkeys(self.labels, ""))
 
     def predictions(self) -> list[Prediction]:

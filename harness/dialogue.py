@@ -7,9 +7,9 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-_OWN = {
+_OWN: Mapping[str, dict[str, Any]] = {
     "prompt": {
         "template": "{% if system %}{{ system }}\n\n{% endif %}{{ turns | lines }}Assistant:",
         "input": "{{ turns | lines }}",

@@ -172,7 +172,7 @@ class Question:
         if spec.kind == "dialogue" and self.chat != "message":
             told = tuple((*one.fields["turns"], one.target) for one in self.shown)
             own = self.sample.fields
-            return Prompt(query, demonstrations, self.head, self.chat, told, own["turns"], own["system"])
+            return Prompt(query, demonstrations, self.head, self.chat, told, own["turns"], own.get("system", ""))
         turns = tuple((question, answer.strip()) for question, answer in pairs) if self.chat == "turns" else ()
         return Prompt(query, demonstrations, self.head, self.chat, turns)
 

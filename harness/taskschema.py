@@ -230,6 +230,9 @@ def _check_kind(task: TaskFileSchema, located: Located) -> None:
         _check_labels(task.labels, located)
     if task.kind == "language-modelling":
         _check_text(located)
+    if task.kind == "dialogue" and "target" in task.data.fields:
+        message = "a dialogue's target is the last reply of its turns"
+        raise ConfigError(message, where=located.where("data", "fields", "target"), hint="leave it out")
     missing = sorted(_REQUIRED.get(task.kind, {"target"}) - task.data.fields.keys())
     if missing:
         raise ConfigError(f"field {missing[0]!r} is missing", where=located.where("data", "fields"))

@@ -9,6 +9,8 @@ import logging
 import re
 import shutil
 import urllib.request
+from contextlib import contextmanager
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -17,6 +19,7 @@ from harness.errors import AssetError, OfflineError, nearest
 from harness_sources.npmrc import registry_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from http.client import HTTPResponse
     from pathlib import Path
 
@@ -59,37 +62,43 @@ class NodeRegistry:
         name, _, version = piece.rpartition("@")
         registry = registry_of(name)
         with _opened(f"{registry}/{quote(name, safe='@')}", piece, registry) as response:
-            try:
-                versions: dict[str, Any] = json.load(response)["versions"]
-                addresses = {one: told["dist"] for one, told in versions.items()}
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise AssetError(f"npm://{piece}: {registry} is no npm registry", hint=_SETTING) from error
-        if version not in addresses:
-            hint = nearest(version, addresses)
+            content = response.read()
+        try:
+            versions: dict[str, Any] = json.loads(content)["versions"]
+            given = {
+                one: (str(told["dist"]["tarball"]), told["dist"].get("integrity")) for one, told in versions.items()
+            }
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise AssetError(f"npm://{piece}: {registry} is no npm registry", hint=_SETTING) from error
+        if version not in given:
+            hint = nearest(version, given)
             raise AssetError(f"npm://{piece}: the registry has no such version", hint=hint)
+        address, integrity = given[version]
         target = folder / f"{name.removeprefix('@').replace('/', '-')}-{version}.tgz"
-        with _opened(addresses[version]["tarball"], piece, registry) as response, target.open("wb") as file:
+        with _opened(address, piece, registry) as response, target.open("wb") as file:
             shutil.copyfileobj(response, file)
-        _check(target, addresses[version].get("integrity") or "", piece)
+        _check(target, integrity or "", piece)
         return target
 
 
 _SETTING = "npm config get registry shows yours"
 
 
-def _opened(address: str, piece: str, registry: str) -> HTTPResponse:
+@contextmanager
+def _opened(address: str, piece: str, registry: str) -> Iterator[HTTPResponse]:
+    """What lies at an address, while it is read."""
     if urlsplit(address).scheme not in {"http", "https"}:
         raise AssetError(f"npm://{piece}: {address!r} is no address of the web", hint=_SETTING)
     log.debug("asking %s", address)
     request = urllib.request.Request(address, headers={"Accept": _SHORT})  # noqa: S310 - the scheme has been looked at
     try:
-        response: HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310 - likewise
-    except (URLError, TimeoutError, ConnectionError) as error:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310 - likewise
+            yield response
+    except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
         _explain(error, piece, registry)
-    return response
 
 
-def _explain(error: OSError, piece: str, registry: str) -> NoReturn:
+def _explain(error: Exception, piece: str, registry: str) -> NoReturn:
     """What went wrong, in one line."""
     if isinstance(error, HTTPError):
         if error.code == 404:

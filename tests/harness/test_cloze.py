@@ -13,6 +13,17 @@ from harness.promptparts import Question
 from harness.records import Filled, FillMask, LogLikelihood, LogLikelihoods, Prompt
 from harness.taskfile import load_task
 from harness.templates import render_answer, render_choices, render_query
+from harness.testing import ToyModel
+from harness_strategies.prompting import FewShot, ZeroShot
+from harness_strategies.reasoning import ChainOfThought
+from harness_strategies.scorers import PerByte
+
+
+class Chatting(ToyModel):
+    """A toy with a chat template."""
+
+    chats = True
+
 
 CLOZE = """\
 name: gaps
@@ -85,6 +96,17 @@ def test_the_task_may_have_one_list_of_choices(load):
     task = load(text, rows=ROWS[:1])
     assert task.samples("test")[0].choices == ("sun", "snow")
     assert [line for line in check_task(task) if "warning" in line] == []
+
+
+def test_a_text_with_a_blank_is_no_chat_and_no_puzzle(load):
+    spec = load().spec
+    for strategy in (ZeroShot(chat="turns"), FewShot(chat="message")):
+        assert "cuts a text at its blank" in (strategy.refuses(Chatting(), spec) or "")
+    assert ZeroShot().refuses(Chatting(), spec) is None
+    assert "nothing to reason about" in (ChainOfThought().refuses(Chatting(), spec) or "")
+    sample = load().samples("test")[0]
+    made = Question(spec, sample, "", (), FILLS, 0)
+    assert PerByte().scores(made, [Filled((-4.0, -5.0))]) == (-4.0 / len(" sun"), -5.0 / len(" snow"))
 
 
 def test_a_blank_is_of_this_kind_alone(load):

@@ -132,6 +132,8 @@ def test_what_is_no_dialogue_is_named(load, row, said):
 def test_faults_of_the_file(load):
     with pytest.raises(ConfigError, match="'turns' is missing"):
         load(TALK.replace("turns: talk", "text: talk") + "prompt: {}\n")
+    with pytest.raises(ConfigError, match="target is the last reply"):
+        load(TALK.replace("turns: talk", "turns: talk, target: file"))
     with pytest.raises(TemplateError, match="'turn' is no field"):
         load(TALK + 'prompt: {template: "{{ turn }}"}\n')
     with pytest.raises(ConfigError, match="prompt"):

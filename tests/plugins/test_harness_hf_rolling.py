@@ -112,9 +112,9 @@ def test_a_blank_is_filled_with_what_makes_the_whole_text_likeliest(assets):
     sample = Sample("0", {"text": text}, "0", choices=words)
     engine = smollm2_135m(assets).load("cpu")
     asked = ask(spec, sample, Prompt(render_query(spec, sample)))
-    wholes = [RollingLogLikelihood(text.replace("____", word)) for word in words]
-    (said, *read_whole) = engine.run([asked, *wholes])
+    wholes = LogLikelihood(Prompt("The"), tuple(text.removeprefix("The").replace("____", word) for word in words))
+    said, whole = engine.run([asked, wholes])
     # What stands before the blank is the same in all, and costs the same.
-    expected = [one.values[0] - read_whole[0].values[0] for one in read_whole]
+    expected = [value - whole.values[0] for value in whole.values]
     assert [value - said.values[0] for value in said.values] == pytest.approx(expected, abs=1e-2)
     assert decide(spec, sample, [said]).correct
