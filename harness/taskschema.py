@@ -230,6 +230,16 @@ def _check_kind(task: TaskFileSchema, located: Located) -> None:
         _check_labels(task.labels, located)
     if task.kind == "language-modelling":
         _check_text(located)
+    _check_fields(task, located)
+    for keys in (("contexts",), ("prompt", "context")):
+        if task.data.context is None and _holds(located.data, keys):
+            hint = "set data.context to the column that holds it"
+            raise ConfigError("the data has no context", where=located.where(*keys), hint=hint)
+    if task.metrics and len(set(task.metrics)) < len(task.metrics):
+        raise ConfigError("a metric stands twice", where=located.where("metrics"))
+
+
+def _check_fields(task: TaskFileSchema, located: Located) -> None:
     if task.kind == "dialogue" and "target" in task.data.fields:
         message = "a dialogue's target is the last reply of its turns"
         raise ConfigError(message, where=located.where("data", "fields", "target"), hint="leave it out")
@@ -239,12 +249,6 @@ def _check_kind(task: TaskFileSchema, located: Located) -> None:
     if not set(task.data.inputs()) - {"choices"}:
         hint = "add what templates use, such as text: review"
         raise ConfigError("there is no field but the target", where=located.where("data", "fields"), hint=hint)
-    for keys in (("contexts",), ("prompt", "context")):
-        if task.data.context is None and _holds(located.data, keys):
-            hint = "set data.context to the column that holds it"
-            raise ConfigError("the data has no context", where=located.where(*keys), hint=hint)
-    if task.metrics and len(set(task.metrics)) < len(task.metrics):
-        raise ConfigError("a metric stands twice", where=located.where("metrics"))
 
 
 def _check_text(located: Located) -> None:

@@ -65,9 +65,8 @@ class NodeRegistry:
             content = response.read()
         try:
             versions: dict[str, Any] = json.loads(content)["versions"]
-            given = {
-                one: (str(told["dist"]["tarball"]), told["dist"].get("integrity")) for one, told in versions.items()
-            }
+            dists = {one: told["dist"] for one, told in versions.items()}
+            given = {one: (str(dist["tarball"]), dist.get("integrity") or "") for one, dist in dists.items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise AssetError(f"npm://{piece}: {registry} is no npm registry", hint=_SETTING) from error
         if version not in given:
@@ -77,7 +76,7 @@ class NodeRegistry:
         target = folder / f"{name.removeprefix('@').replace('/', '-')}-{version}.tgz"
         with _opened(address, piece, registry) as response, target.open("wb") as file:
             shutil.copyfileobj(response, file)
-        _check(target, integrity or "", piece)
+        _check(target, integrity, piece)
         return target
 
 

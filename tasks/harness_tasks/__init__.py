@@ -7,7 +7,7 @@ from harness.hookspecs import Register, hookimpl
 # One entry a task, so that listing them reads no files. The summary repeats the file's description.
 INDEX = {
     "bbc-articles": "the text of BBC news articles, to be predicted",
-    "bbc-cloze": "the word left out of a BBC news article, 4 choices",
+    "bbc-cloze": "the word left out of the headline of a BBC news article, 4 choices",
     "bbc-headlines": "headlines of BBC news articles",
     "bbc-news": "topics of BBC news articles, 5 labels",
     "chatterbot-en": "replies in small talk on eighteen subjects (the contexts)",

@@ -24,6 +24,9 @@ class Chatting(ToyModel):
 
     chats = True
 
+    def written(self, prompts):
+        return [str(prompt.messages) for prompt in prompts]
+
 
 CLOZE = """\
 name: gaps
