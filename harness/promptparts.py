@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from harness.answers import ask
 from harness.records import Prompt
-from harness.templates import render_answer, render_query
+from harness.templates import render_answer, render_context, render_query
 
 if TYPE_CHECKING:
     import random
@@ -170,11 +170,16 @@ class Question:
         demonstrations = tuple(question + answer + spec.prompt.separator for question, answer in pairs)
         query = render_query(spec, self.sample)
         if spec.kind == "dialogue" and self.chat != "message":
-            told = tuple((*one.fields["turns"], one.target) for one in self.shown)
-            own = self.sample.fields
-            return Prompt(query, demonstrations, self.head, self.chat, told, own["turns"], own.get("system", ""))
+            told = tuple((*self._turns(one), one.target) for one in self.shown)
+            system = self.sample.fields.get("system", "")
+            return Prompt(query, demonstrations, self.head, self.chat, told, self._turns(self.sample), system)
         turns = tuple((question, answer.strip()) for question, answer in pairs) if self.chat == "turns" else ()
         return Prompt(query, demonstrations, self.head, self.chat, turns)
+
+    def _turns(self, sample: Sample) -> tuple[str, ...]:
+        """A dialogue's turns, the first one behind the context where that is said."""
+        first, *others = sample.fields["turns"]
+        return (render_context(self.spec, sample) + first, *others)
 
     @property
     def request(self) -> Request:

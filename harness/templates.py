@@ -130,7 +130,7 @@ def render_query(spec: TaskSpec, sample: Sample) -> str:
         TemplateError: naming the sample; `where` is the template's key (also in the functions below).
     """
     before = _around_blank(spec, sample)[0].rstrip() if spec.kind == "cloze" else _question(spec, sample)
-    return _context(spec, sample) + before
+    return render_context(spec, sample) + before
 
 
 def render_choices(spec: TaskSpec, sample: Sample) -> tuple[str, ...]:
@@ -187,7 +187,7 @@ def render_answer(spec: TaskSpec, sample: Sample) -> str:
 
 def render_input(spec: TaskSpec, sample: Sample) -> str:
     """The text that a trained classifier or an embedding reads, preceded by the context like the query."""
-    return _context(spec, sample) + _render(spec, "prompt.input", sample.id, sample.fields)
+    return render_context(spec, sample) + _render(spec, "prompt.input", sample.id, sample.fields)
 
 
 HEAD = ("background", "instruction", "keywords")
@@ -221,7 +221,7 @@ def render_domain(spec: TaskSpec, sample: Sample) -> str:
     return _FILLED_IN.split(spec.prompt.template)[-1].rpartition("\n")[2].lstrip()
 
 
-def _context(spec: TaskSpec, sample: Sample) -> str:
+def render_context(spec: TaskSpec, sample: Sample) -> str:
     """The sample's context as it is said; a context that the task does not describe is said by its label."""
     if sample.fields.get(UNSAID):
         return ""

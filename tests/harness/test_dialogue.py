@@ -1,5 +1,6 @@
 """Dialogues: from the file to the messages of a chat, and to lines."""
 
+import dataclasses
 import json
 
 import pytest
@@ -89,6 +90,15 @@ def test_in_a_chat_the_samples_own_turns_are_messages(load, chat):
         ("user", "A cup of sugar."),
     )
     assert asked(load(), 1, chat).prompt.messages[0] == ("system", "Be kind.\n\nYou are a pirate.")
+
+
+def test_a_context_is_said_before_the_first_turn(load):
+    task = load(TALK + "  context: file\nprompt: {}\n")
+    spec = dataclasses.replace(task.spec, prompt=dataclasses.replace(task.spec.prompt, condition="label"))
+    shown, asked = (tuple(task.samples("train")), task.samples("test")[0])
+    prompt = Question(spec, asked, "", shown, frozenset({"Generate"}), 0, "turns").prompt
+    assert [said for _, said in prompt.messages[:3]] == ["train: Hi", "Hello.", "test: Good evening."]
+    assert prompt.query.startswith("test: User: Good evening.")
 
 
 def test_as_one_message_it_is_the_lines(load):
