@@ -110,6 +110,7 @@ if TYPE_CHECKING:
         Usage,
         Written,
     )
+    from harness.sandboxes import Sandbox, Verdict
     from harness.templates import render_answer, render_choices, render_input, render_instruction, render_query
 
 _HOMES = {
@@ -130,6 +131,7 @@ _HOMES = {
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response "
     "RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
+    "sandboxes": "Sandbox Verdict",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
 _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name in names.split()}
@@ -198,6 +200,7 @@ __all__ = [
     "Results",
     "RollingLogLikelihood",
     "Sample",
+    "Sandbox",
     "Scenario",
     "Scorer",
     "Search",
@@ -225,6 +228,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "UsesDeviceMemory",
+    "Verdict",
     "Work",
     "Worker",
     "Workload",

@@ -127,7 +127,7 @@ def _contents(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Itera
 
 def _spacing(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
     """The answer follows the query directly: exactly one of the two should bring the white space between them."""
-    if spec.reads:
+    if spec.reads or spec.code is not None:  # a program's white space is its own
         return
     rows = next(iter(splits.values()))
     query = render_query(spec, rows[0])
