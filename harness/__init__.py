@@ -99,6 +99,8 @@ if TYPE_CHECKING:
         Prediction,
         Prompt,
         PromptSpec,
+        Regress,
+        Regressed,
         Request,
         RequestKind,
         Response,
@@ -129,8 +131,8 @@ _HOMES = {
     "UsesDeviceMemory Work Worker Workload",
     "promptparts": "Calibrator Correction FindsParts Order Pool Question Scorer Search Selector TextEncoder",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
-    "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response "
-    "RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
+    "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Regress Regressed Request RequestKind "
+    "Response RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
     "sandboxes": "Sandbox Verdict",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
@@ -192,6 +194,8 @@ __all__ = [
     "PromptSpec",
     "Question",
     "Register",
+    "Regress",
+    "Regressed",
     "Report",
     "Reporter",
     "Request",

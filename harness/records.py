@@ -18,10 +18,13 @@ from harness.requests import (
     LogLikelihood as LogLikelihood,
     LogLikelihoods as LogLikelihoods,
     Prompt as Prompt,
+    Regress as Regress,
+    Regressed as Regressed,
     Request as Request,
     RequestKind as RequestKind,
     Response as Response,
     RollingLogLikelihood as RollingLogLikelihood,
+    Text as Text,
     Usage as Usage,
     Written as Written,
 )
@@ -33,6 +36,7 @@ from harness.taskspec import (
     ExtractSpec as ExtractSpec,
     GenerationSpec as GenerationSpec,
     Kind as Kind,
+    Learnt as Learnt,
     PromptSpec as PromptSpec,
     Sample as Sample,
     Split as Split,  # noqa: TC001 - offered to others

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +13,7 @@ from harness.errors import ConfigError, TemplateError, nearest
 from harness.records import Candidates, CodeSpec, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
 from harness.taskcandidates import CandidatesSection, check_candidates
-from harness.taskspec import GENERATED
+from harness.taskspec import GENERATED, LABELLED, NUMERIC
 from harness.templates import HEAD, alike, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
@@ -33,6 +33,10 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     "maths": ("exact_match",),
     "code": ("pass_at_1",),
     "language-modelling": ("bits_per_byte", "word_perplexity", "token_perplexity"),
+    "pair": ("accuracy", "macro_f1"),
+    "regression": ("spearman", "mae"),
+    "similarity": ("spearman", "pearson"),
+    "multi-label": ("micro_f1", "macro_f1", "subset_accuracy"),
 }
 """What a task is scored by when its file does not say."""
 
@@ -40,11 +44,13 @@ _REQUIRED: dict[Kind, set[str]] = {
     "multiple-choice": {"target", "choices"},
     "question-answering": {"target", "question"},
     "language-modelling": set(),
+    "pair": {"target", "first", "second"},
+    "similarity": {"target", "first", "second"},
 }
 """Fields that tasks of a kind have; of the others `target`."""
 
 _OF_KIND: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
-    (frozenset({"classification"}), ("labels",)),
+    (LABELLED | {"multi-label"}, ("labels",)),
     (frozenset({"multiple-choice"}), ("prompt", "choice")),
     (GENERATED, ("prompt", "answer")),
     (GENERATED, ("generation",)),
@@ -196,8 +202,8 @@ def specification(task: TaskFileSchema) -> TaskSpec:
         extract = {"type": "number", "take": "last"} | extract
     if task.kind == "code":
         extract = {"pattern": WHOLE} | extract
-    if extract.get("type") == "number":
-        extract = {"pattern": NUMBER} | extract
+    if extract.get("type") == "number" or task.kind in NUMERIC:
+        extract = {"pattern": NUMBER} | extract | {"type": "number"}
     return TaskSpec(
         name=task.name,
         kind=task.kind,
@@ -223,9 +229,11 @@ def specification(task: TaskFileSchema) -> TaskSpec:
 def _check_kind(task: TaskFileSchema, located: Located) -> None:
     for kinds, keys in _OF_KIND:
         if task.kind not in kinds and _holds(located.data, keys):
-            kind = " or ".join(sorted(kinds))
+            kind = " or ".join(kind for kind in get_args(Kind) if kind in kinds)
             raise ConfigError(f"only a {kind} task has this key; this one is {task.kind}", where=located.where(*keys))
-    _check_sections(task, located)
+    _check_answers(task, located)
+    if task.kind == "language-modelling":
+        _check_text(located)
     missing = sorted(_REQUIRED.get(task.kind, {"target"}) - task.data.fields.keys())
     if missing:
         raise ConfigError(f"field {missing[0]!r} is missing", where=located.where("data", "fields"))
@@ -240,6 +248,16 @@ def _check_kind(task: TaskFileSchema, located: Located) -> None:
         raise ConfigError("a metric stands twice", where=located.where("metrics"))
 
 
+def _check_answers(task: TaskFileSchema, located: Located) -> None:
+    if task.kind in LABELLED | {"multi-label"}:
+        _check_labels(task.labels, task.kind, located)
+    if task.kind in NUMERIC and task.extract.type == "text":
+        raise ConfigError(f"the answer of a {task.kind} is a number", where=located.where("extract", "type"))
+    if task.kind == "code" and task.code is None:
+        hint = 'such as program: "{{ question }}{{ answer }}\\n{{ tests }}"'
+        raise ConfigError("a code task says what program is run", where=located.where("code"), hint=hint)
+
+
 def _check_text(located: Located) -> None:
     for keys in _OF_QUESTIONS:
         if _holds(located.data, keys):
@@ -247,22 +265,9 @@ def _check_text(located: Located) -> None:
             raise ConfigError(message, where=located.where(*keys))
 
 
-def _check_sections(task: TaskFileSchema, located: Located) -> None:
-    """What tasks of the kind have to say, and may not say."""
-    if task.kind == "classification":
-        _check_labels(task.labels, located)
-    if task.kind == "language-modelling":
-        _check_text(located)
-    if task.kind == "code" and task.code is None:
-        hint = 'such as program: "{{ question }}{{ answer }}\\n{{ tests }}"'
-        raise ConfigError("a code task says what program is run", where=located.where("code"), hint=hint)
-
-
-def _check_labels(labels: dict[str, str] | None, located: Located) -> None:
+def _check_labels(labels: dict[str, str] | None, kind: Kind, located: Located) -> None:
     if labels is None:
-        raise ConfigError(
-            "a classification task needs labels", where=located.where("labels"), hint="label: how it is said"
-        )
+        raise ConfigError(f"a {kind} task needs labels", where=located.where("labels"), hint="label: how it is said")
     if found := alike(labels):
         label, reason = found
         raise ConfigError(reason, where=located.where("labels", label))

@@ -183,7 +183,7 @@ def test_faults_of_the_file_are_named_with_line_and_key(load, tmp_path, old, new
         (CUT, "  splits: {train: 0.5, test: 0.5}\n", "", "4: data.files", "needs `splits`"),
         (QUIZ, "choices: options, ", "", "5: data.fields", "'choices' is missing"),
         (QUIZ, "question: q, ", "", "5: data.fields", "no field but the target"),
-        (QUIZ, "prompt:", "labels: {a: x, b: y}\nprompt:", "6: labels", "only a classification task"),
+        (QUIZ, "prompt:", "labels: {a: x, b: y}\nprompt:", "6: labels", "only a classification or pair"),
         (SUMS, "extract: {type: number}", "extract: {pattern: '('}", "7: extract.pattern", "no regular expression"),
         (SUMS, "extract:", "generation: {max_tokens: 0}\nextract:", "7: generation.max_tokens", "greater than"),
         (

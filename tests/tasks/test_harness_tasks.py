@@ -34,7 +34,7 @@ def load(plugins):
 
 def test_the_index_the_folders_and_the_files_agree(plugins, load):
     entries = {entry.name: entry for entry in plugins.registry("task") if entry.plugin == "tasks"}
-    assert len(entries) == len(NAMES) == 6
+    assert len(entries) == len(NAMES) == 9
     for name in NAMES:
         spec = load(name).spec
         assert entries[spec.name].resource == ("harness_tasks", f"{name}/task.yaml")
