@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import ConfigError, HarnessError
 from harness.records import Prediction, PromptSpec, TaskSpec
-from harness.taskspec import LABELLED, NUMERIC
+from harness.taskspec import CHOSEN, LABELLED, NUMERIC
 from harness.yamlfile import Located, read_yaml, validate
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class BaselineTrial(_Section):
 
     def spec(self) -> TaskSpec:
         """As much of its task as metrics need."""
-        known = LABELLED | NUMERIC | {"multiple-choice", "multi-label"}
+        known = LABELLED | NUMERIC | CHOSEN | {"multi-label"}
         kind: Kind = self.kind if self.kind in known else "generation"  # type: ignore[assignment]
         return TaskSpec(self.task, kind, PromptSpec(""), dict.fromkeys(self.labels, ""))
 

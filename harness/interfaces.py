@@ -318,7 +318,7 @@ class Executor(Protocol):
 
 
 class Source(Protocol):
-    """A scheme of asset addresses (`pypi://`, `file://`, `hf://`)."""
+    """A scheme of asset addresses (`pypi://`, `npm://`, `file://`, `hf://`)."""
 
     @property
     def keeps(self) -> bool:
