@@ -15,12 +15,11 @@ import numpy as np
 from harness.differences import Paired
 from harness.records import Estimate
 from harness.resampling import LONG, REPLICATES, Counts, Floats, bca, portions
+from harness.weighing import Weighted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Weighted: TypeAlias = Callable[[Floats], Floats]
-"""(r, n) weights of n samples -> (r,) scores; NaN where such a sample has none."""
 OfSums: TypeAlias = Callable[[Floats], Floats]
 """(r, m) sums of samples' statistics -> (r,) scores."""
 
@@ -63,9 +62,14 @@ def weighted_interval(
     return bca(value, draws, left_out, np.ones(number), level)
 
 
+def weighted_sums(statistics: Floats, score: OfSums) -> Weighted:
+    """A score of sums of (n, m) statistics, a row a sample, as a function of weights."""
+    return lambda weights: score(weights @ statistics)
+
+
 def summed_interval(statistics: Floats, score: OfSums, clusters: Counts | None) -> Estimate | None:
     """A score of sums with its interval: `weighted_interval` of (n, m) statistics, a row a sample."""
-    return weighted_interval(lambda weights: score(weights @ statistics), len(statistics), clusters)
+    return weighted_interval(weighted_sums(statistics, score), len(statistics), clusters)
 
 
 def summed_pair(
