@@ -1,9 +1,9 @@
 """What each sample adds to a trial's score, and from that whether two trials differ, by any metric.
 
-The score without a sample tells what the sample adds to it: Tukey's pseudo-values (1958, Ann. Math. Stat. 29:614), whose
-mean is the score. Of a mean they are the numbers that it is the mean of; of BLEU, F1 over a corpus or an area under a
-curve they stand for such numbers. So trials are reduced to a vector each, once, and every two of them are compared by
-the mean of a paired difference, however many there are.
+The score without a sample tells what the sample adds to it: Tukey's pseudo-values (1958, Ann. Math. Stat. 29:614),
+whose mean is the score. Of a mean they are the numbers that it is the mean of; of BLEU, F1 over a corpus or an area
+under a curve they stand for such numbers. So trials are reduced to a vector each, once, and every two of them are
+compared by the mean of a paired difference, however many there are.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def contributions(
     """What each sample adds to a metric.
 
     Args:
-        metric: one that is a `WeighsSamples`; of others `GROUPS` random groups of samples are left out in turn (Shao &
-            Tu 1995, The Jackknife and Bootstrap, 2.3).
+        metric: of one that is no `WeighsSamples`, or can't weigh these, `GROUPS` random groups of samples are left out
+            in turn (Shao & Tu 1995, The Jackknife and Bootstrap, 2.3).
         predictions: of all samples, none of them failed.
         spec: of the task.
         patience_s: seconds that computing a metric which is no `WeighsSamples` may take.
@@ -89,18 +89,24 @@ def contributions(
     Returns:
         None where the predictions have no such score, or it takes too long.
     """
+    if not predictions:
+        return None
+    digest, clusters = samples_of(predictions)
+    score = metric.weighted(predictions, spec) if isinstance(metric, WeighsSamples) else None
+    if score is not None:
+        values = _by_weights(score, len(predictions), clusters)
+    else:
+        values = _by_leaving_out(metric, predictions, spec, clusters, patience_s)
+    return None if values is None else Contributions(digest, len(predictions), values)
+
+
+def samples_of(predictions: Sequence[Prediction]) -> tuple[bytes, Counts | None]:
+    """The digest of samples in `Contributions`, and their clusters."""
     digest, names = hashlib.sha256(), list[str | None]()
     for one in predictions:
         digest.update(f"{len(one.sample_id)} {one.sample_id}{one.cluster!r}".encode("utf-8", "surrogatepass"))
         names.append(one.cluster)
-    if not names:
-        return None
-    clusters = cluster_codes(names)
-    if isinstance(metric, WeighsSamples):
-        values = _by_weights(metric.weighted(predictions, spec), len(names), clusters)
-    else:
-        values = _by_leaving_out(metric, predictions, spec, clusters, patience_s)
-    return None if values is None else Contributions(digest.digest(), len(names), values)
+    return digest.digest(), cluster_codes(names)
 
 
 def units_of(n: int, clusters: Counts | None, most: int = LONG) -> Counts:
@@ -112,9 +118,14 @@ def units_of(n: int, clusters: Counts | None, most: int = LONG) -> Counts:
     return np.asarray(np.random.default_rng(0).permutation(number) % most, dtype=np.int64)[codes]
 
 
-def _by_weights(score: Weighted | None, n: int, clusters: Counts | None) -> Floats | None:
-    if score is None:
-        return None
+def single_scores(score: Weighted, n: int) -> Floats:
+    """(n,) the score of each sample by itself; 0 where that is none."""
+    rows = max(1, HELD // n)
+    found = [score(np.eye(min(rows, n - start), n, k=start)) for start in range(0, n, rows)]
+    return np.nan_to_num(np.concatenate(found), nan=0.0)
+
+
+def _by_weights(score: Weighted, n: int, clusters: Counts | None) -> Floats | None:
     value = float(score(np.ones((1, n)))[0])
     if not math.isfinite(value):
         return None
@@ -184,7 +195,8 @@ def chance(differences: Floats, seeds: int = 1) -> Chance:
 
     error = standard_error(differences)
     above = float(stdtr(number - 1, -mean / error)) if error > 0 else float(mean <= 0)
-    return Chance(min(1.0, 2 * min(above, 1 - above)), above)
+    least = 2.0**-number  # what flipping all signs could give
+    return Chance(max(2 * min(above, 1 - above), 2 * least), max(above, least))
 
 
 def standard_error(values: Floats) -> float:
@@ -220,12 +232,13 @@ def _student(number: int, level: float) -> float:
 
 
 def _drawn_signs(differences: Floats) -> Chance:
-    """The permutation test of the sum, by drawing signs; the same ones for all pairs of a table."""
-    observed, rng = float(differences.sum()), np.random.default_rng(0)
-    slack = 1e-9 * float(np.abs(differences).sum())
+    """The permutation test of the sum, by drawing signs."""
+    sizes = np.abs(differences)
+    kept = differences[sizes > 1e-3 * sizes.max()]  # the others make no difference, and most of a thousand may be such
+    observed, slack, rng = float(kept.sum()), 1e-9 * float(sizes.sum()), np.random.default_rng(0)
     beyond = above = 0
-    for rows in portions(REPLICATES, len(differences)):
-        sums = (2.0 * rng.integers(2, size=(rows, len(differences)), dtype=np.int8) - 1) @ differences
+    for rows in portions(REPLICATES, len(kept)):
+        sums = (2.0 * rng.integers(2, size=(rows, len(kept)), dtype=np.int8) - 1) @ kept
         beyond += int((np.abs(sums) >= abs(observed) - slack).sum())
         above += int((sums >= observed - slack).sum())
     return Chance((1 + beyond) / (1 + REPLICATES), (1 + above) / (1 + REPLICATES))

@@ -15,10 +15,11 @@ import numpy as np
 from harness.differences import Paired
 from harness.records import Estimate
 from harness.resampling import LONG, REPLICATES, Counts, Floats, bca, portions
-from harness.weighing import Weighted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from harness.weighing import Weighted
 
 OfSums: TypeAlias = Callable[[Floats], Floats]
 """(r, m) sums of samples' statistics -> (r,) scores."""
