@@ -43,6 +43,7 @@ from harness.reporters import (
     Reporter as Reporter,
     ShowsEvidence as ShowsEvidence,
 )
+from harness.weighing import WeighsSamples as WeighsSamples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
