@@ -34,7 +34,7 @@ def load(plugins):
 
 def test_the_index_the_folders_and_the_files_agree(plugins, load):
     entries = {entry.name: entry for entry in plugins.registry("task") if entry.plugin == "tasks"}
-    assert len(entries) == len(NAMES) == 12
+    assert len(entries) == len(NAMES) == 16
     for name in NAMES:
         spec = load(name).spec
         assert entries[spec.name].resource == ("harness_tasks", f"{name}/task.yaml")
@@ -61,6 +61,7 @@ ROWS = {
     "chatterbot_trivia": {"train": 52, "validation": 0, "test": 208},
     "gsm8k_100": {"train": 10, "validation": 0, "test": 90},
     "hellaswag_100": {"train": 10, "validation": 0, "test": 90},
+    "humaneval": {"train": 0, "validation": 0, "test": 164},
     "sentiment_domains": {"train": 13992, "validation": 2332, "test": 6996},
     "sms_spam": {"train": 2917, "validation": 486, "test": 1459},
     "truthfulqa_mc1_100": {"train": 10, "validation": 0, "test": 90},
