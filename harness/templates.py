@@ -201,7 +201,7 @@ def render_text(spec: TaskSpec, sample: Sample) -> Text:
     if not spec.paired:
         return render_input(spec, sample)
     first, second = (str(sample.fields[name]) for name in ("first", "second"))
-    return _context(spec, sample) + first, second
+    return render_context(spec, sample) + first, second
 
 
 def render_input(spec: TaskSpec, sample: Sample) -> str:
