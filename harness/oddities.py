@@ -131,7 +131,7 @@ def _empty(given: Examined) -> Iterator[Finding]:
                 advice = "see whether this is the right column"
                 yield given.error(f"field {name!r} is empty in every row of {split}", *at, advice=advice)
             else:
-                advice = f"leave such rows out: data.where: {name} | trim" if name.isidentifier() else None
+                advice = f"leave such rows out by data.where, or see that {name} is the right column"
                 yield given.warning(f"field {name!r} is empty in {_rows(ids)} of {split}", *at, advice=advice)
 
 
