@@ -20,6 +20,9 @@ DRAWN = 500
 FEWEST = 10
 """Rows that are needed to tell a leak from chance."""
 
+TELLING = 12
+"""Characters from which a free answer does not stand in a question by chance, nor among choices that it lists."""
+
 MOST = 0.95
 """The share of rows from which it is no chance."""
 
@@ -63,6 +66,10 @@ def _spoken(given: Examined, split: Split, rows: Sequence[Sample], key: str) -> 
     render = render_query if key == "template" else render_input
     if spec.kind not in {"classification", "multiple-choice", "generation"} or len(rows) < FEWEST:
         return
+    if spec.kind == "generation":
+        rows = [row for row in rows if len(row.target) >= TELLING]
+        if len(rows) < FEWEST:
+            return
     given_away = sum(_gives_away(spec, row, render(spec, row)) for row in rows)
     if given_away < MOST * len(rows):
         return

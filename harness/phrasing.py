@@ -82,7 +82,7 @@ def _labels(given: Examined) -> Iterator[Finding]:
             yield given.error("is said by white space alone", "labels", label, advice="say it in words")
             continue
         for other, longer in labels.items():
-            if longer != said and longer.startswith(said):
+            if longer != said and longer.startswith(said) and not longer[len(said)].isalnum():
                 message = (
                     f"{said!r} is how {longer!r} ({other}) begins: a sum of log-likelihoods can favour the shorter one"
                 )

@@ -241,6 +241,7 @@ DATA = [
     ("quiz", [{"question": "?", "options": ["a", "b"], "answer": "A"}], "test.jsonl:1: answer", "neither the text"),
     ("quiz", [{"question": "?", "options": ["a", "b"], "answer": "b"}], "train.jsonl:1: answer", "is a number, but"),
     ("sums", [{"question": "?", "answer": "four"}], "test.jsonl:1: answer", "'four' is no number"),
+    ("passages", [{"passage": "x", "question": "?", "answers": [{"text": "x"}]}], "test.jsonl:1: answers", "is no text"),
     ("passages", [{"passage": "x", "question": "?", "answers": [None]}], "test.jsonl:1: answers", "is null"),
 ]  # fmt: skip
 
@@ -260,7 +261,7 @@ ODD = [
     # what --strict refuses: task, old, new, rows of the test, place, what is said
     ("reviews", "It is", "It is ", None, "13: prompt.template", "white space at the end of the template"),
     ("reviews", '" good"', '"good"', None, "13: prompt.template", "no white space between"),
-    ("reviews", '" good"', '" badly"', None, "9: labels.bad", "is how ' badly' (good) begins"),
+    ("reviews", '" good"', '" bad not"', None, "9: labels.bad", "is how ' bad not' (good) begins"),
     ("reviews", '"\\n\\n"', '"#"', None, "14: prompt.separator", "no white space between demonstrations"),
     ("reviews", "accuracy, macro_f1", "accuracy, rouge1", None, "15: metrics[1]", "has no value"),
     ("sums", "[exact_match]", "[macro_f1]", None, "15: metrics[0]", "has no value"),
