@@ -111,6 +111,7 @@ if TYPE_CHECKING:
         Written,
     )
     from harness.templates import render_answer, render_choices, render_input, render_instruction, render_query
+    from harness.tokenized import Token, Tokenized, TokenizedAnswer, Tokenizes
 
 _HOMES = {
     "answers": "ask classify decide fills",
@@ -130,6 +131,7 @@ _HOMES = {
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response "
     "RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
+    "tokenized": "Token Tokenized TokenizedAnswer Tokenizes",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
 _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name in names.split()}
@@ -214,6 +216,10 @@ __all__ = [
     "TaskView",
     "TemplateError",
     "TextEncoder",
+    "Token",
+    "Tokenized",
+    "TokenizedAnswer",
+    "Tokenizes",
     "Trainable",
     "TrainableInWays",
     "Trained",
