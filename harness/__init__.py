@@ -110,6 +110,7 @@ if TYPE_CHECKING:
         Usage,
         Written,
     )
+    from harness.sandboxes import Sandbox, Verdict
     from harness.templates import render_answer, render_choices, render_input, render_instruction, render_query
     from harness.tokenized import Token, Tokenized, TokenizedAnswer, Tokenizes
 
@@ -132,6 +133,7 @@ _HOMES = {
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response "
     "RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
     "tokenized": "Token Tokenized TokenizedAnswer Tokenizes",
+    "sandboxes": "Sandbox Verdict",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
 _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name in names.split()}
@@ -200,6 +202,7 @@ __all__ = [
     "Results",
     "RollingLogLikelihood",
     "Sample",
+    "Sandbox",
     "Scenario",
     "Scorer",
     "Search",
@@ -231,6 +234,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "UsesDeviceMemory",
+    "Verdict",
     "Work",
     "Worker",
     "Workload",

@@ -39,6 +39,9 @@ _DIGITS = r"(?:(?:\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
 NUMBER = f"{_CURRENCY}{_SIGN}{_CURRENCY}{_DIGITS}%?"
 """A number in running text: `-3`, `$1,234.50`, `.5`, `10%`. The sign of `7-3` is an operator; `3, 4` are two."""
 
+WHOLE = r"(?s)(.*)"
+"""A text as it is, white space included: a program's is a part of it."""
+
 _NUMBER = re.compile(NUMBER)
 _SPACE = re.compile(r"\s+")
 _DECORATION = re.compile(r"[$\u20ac\u00a3,%+\s]")
@@ -127,6 +130,8 @@ def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Pre
             return _measure(spec, sample, response)
         case [LogLikelihoods() | Classified() | Filled() as response] if not spec.generates:
             return _choose(spec, sample, response)
+        case [Generated() as response] if spec.code is not None:
+            return _programs(spec, sample, response)
         case [Generated() as response] if spec.generates:
             return _extract(spec, sample, response)
     kinds = ", ".join(type(response).__name__ for response in responses) or "nothing"
@@ -174,6 +179,39 @@ def choose(spec: TaskSpec, sample: Sample, scores: tuple[float, ...], usage: Usa
 def _extract(spec: TaskSpec, sample: Sample, response: Generated) -> Prediction:
     """The answer within the texts; it and the target are compared in canonical form."""
     return vote(spec, with_canonical(spec, sample), response, spec.generation.n, partial(find_answer, spec))
+
+
+def _programs(spec: TaskSpec, sample: Sample, response: Generated) -> Prediction:
+    """The programs that were written, letter by letter; nobody has run them yet (`harness.sandboxes.judged`)."""
+    written = (response, *response.more)
+    if len(written) < spec.generation.n:
+        raise ModelError(
+            f"task {spec.name!r}, sample {sample.id!r}: {len(written)} texts where {spec.generation.n} were asked for"
+        )
+    texts = [_program(spec, one.text) for one in written]
+    cut = response.finish == "length" or response.usage.cut_tokens > 0
+    return Prediction(
+        sample.id,
+        sample.target,
+        texts[0],
+        "truncated" if cut else "answered",
+        text=response.text,
+        context=sample.context,
+        usage=response.usage,
+        measured={"texts": texts},
+        judged=False,
+    )
+
+
+def _program(spec: TaskSpec, text: str) -> str:
+    """What `extract.pattern` finds, as it stands there; all of the text where it finds nothing."""
+    found = [
+        (match[1] or "") if match.re.groups else match[0] for match in _pattern(spec.extract.pattern).finditer(text)
+    ]
+    filled = [one for one in found if one.strip()]
+    if not filled:
+        return text
+    return filled[0] if spec.extract.take == "first" else filled[-1]
 
 
 def with_canonical(spec: TaskSpec, sample: Sample) -> Sample:

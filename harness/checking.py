@@ -22,6 +22,7 @@ from harness.templates import (
     render_choices,
     render_input,
     render_instruction,
+    render_program,
     render_query,
     render_rationale,
 )
@@ -83,6 +84,7 @@ def render_all(task: Task, samples: Iterable[Sample]) -> None:
             render_choices(task.spec, sample)
             render_answer(task.spec, sample)
             render_rationale(task.spec, sample)
+            render_program(task.spec, sample, "")
             for spec in specs:
                 render_query(spec, sample)
                 render_input(spec, sample)

@@ -104,7 +104,7 @@ def _guess(table: Table, wanted: Wanted) -> Guess:
     label, answer = label_column(table, wanted), answer_column(table, wanted)
     if wanted.kind in {"classification", None} and label and (wanted.kind or not _is_free(table, answer)):
         return classification(table, wanted, label)
-    if wanted.kind in {"generation", None} and answer:
+    if wanted.kind in {"generation", "maths", None} and answer:
         return generation(table, wanted, answer)
     texts = [name for name, column in table.columns.items() if column.all("text") and name not in named(table, NAMES)]
     if wanted.kind in {"language-modelling", None} and texts and wanted.target is None:

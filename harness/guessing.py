@@ -208,8 +208,11 @@ def generation(table: Table, wanted: Wanted, target: str) -> Guess:
     guess.sections["generation"] = f"{{max_tokens: {limit}, stop: {stop}}}"
     guess.comments["generation"] = f"The longest answer has {column.longest} words; a word takes one token or more."
     if numeric:
-        guess.sections["extract"] = "{type: number, take: last}"
-        guess.comments["extract"] = "The last number of what is written is the answer: 1,234.50 is 1234.5."
+        guess.because += ": the last number of what is written is the answer, 1,234.50 is 1234.5"
+        if wanted.kind == "generation":
+            guess.sections["extract"] = "{type: number, take: last}"
+        else:
+            guess.kind = "maths"
     elif target.lower() == "translation":
         guess.metrics = ("chrf", "bleu")
     elif column.mean_words > 8 or target.lower() in {"summary", "highlights"}:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 DRAWN = 200
 """Rows of each split that are looked at."""
 
-KINDS = frozenset({"classification", "multiple-choice", "generation", "question-answering", "language-modelling"})
+KINDS = frozenset(
+    {"classification", "multiple-choice", "generation", "question-answering", "maths", "language-modelling"}
+)
 """Kinds that this knows how to answer."""
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DRAWN = 200
 """Rows of each split that are looked at: how a task asks is much the same for all."""
 
-ASKED = frozenset({"classification", "generation", "question-answering", "language-modelling"})
+ASKED = frozenset({"classification", "generation", "question-answering", "maths", "code", "language-modelling"})
 """Kinds whose template tells rows apart: elsewhere choices or turns may."""
 
 
@@ -60,7 +60,7 @@ def _constant(given: Examined) -> Iterator[Finding]:
 
 def _spacing(given: Examined, spec: TaskSpec, *at: str | int) -> Iterator[Finding]:
     """The answer follows the query directly: exactly one of the two should bring the white space between them."""
-    if spec.reads or spec.kind == "external":
+    if spec.reads or spec.kind == "external" or spec.code is not None:  # a program's white space is its own
         return
     row = next(iter(given.splits.values()))[0]
     query = render_query(spec, row)

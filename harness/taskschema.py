@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.answers import NUMBER
+from harness.answers import NUMBER, WHOLE
 from harness.errors import ConfigError, TemplateError, nearest
-from harness.records import Candidates, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
+from harness.records import Candidates, CodeSpec, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
 from harness.taskcandidates import CandidatesSection, check_candidates
 from harness.taskspec import GENERATED
@@ -30,6 +30,8 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     "multiple-choice": ("accuracy",),
     "generation": ("exact_match",),
     "question-answering": ("squad_f1", "squad_em"),
+    "maths": ("exact_match",),
+    "code": ("pass_at_1",),
     "language-modelling": ("bits_per_byte", "word_perplexity", "token_perplexity"),
 }
 """What a task is scored by when its file does not say."""
@@ -48,6 +50,7 @@ _OF_KIND: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
     (GENERATED, ("generation",)),
     (GENERATED, ("extract",)),
     (frozenset({"question-answering"}), ("unanswerable",)),
+    (frozenset({"code"}), ("code",)),
 )
 
 
@@ -127,6 +130,14 @@ class ExtractSection(_Section):
     type: Literal["text", "number"] | None = None
 
 
+class CodeSection(_Section):
+    """How generated programs are judged; see `harness.records.CodeSpec`."""
+
+    program: Annotated[str, Field(min_length=1)]
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] | None = None
+    memory_mb: Annotated[int, Field(ge=64)] | None = None
+
+
 class TaskFileSchema(_Section):
     """A task file."""
 
@@ -139,6 +150,7 @@ class TaskFileSchema(_Section):
     prompt: PromptSection
     generation: GenerationSection = GenerationSection()
     extract: ExtractSection = ExtractSection()
+    code: CodeSection | None = None
     metrics: Annotated[list[str], Field(min_length=1)] | None = None
     unanswerable: Annotated[str, Field(pattern=r"\S")] | None = None
     licence: str = ""
@@ -180,7 +192,11 @@ def specification(task: TaskFileSchema) -> TaskSpec:
     prompt: dict[str, Any] = {"input": "\n".join(f"{{{{ {name} }}}}" for name in names)}
     prompt |= task.prompt.model_dump(exclude_none=True, exclude={"candidates"})
     extract = task.extract.model_dump(exclude_none=True)
-    if task.extract.type == "number":
+    if task.kind == "maths":
+        extract = {"type": "number", "take": "last"} | extract
+    if task.kind == "code":
+        extract = {"pattern": WHOLE} | extract
+    if extract.get("type") == "number":
         extract = {"pattern": NUMBER} | extract
     return TaskSpec(
         name=task.name,
@@ -197,6 +213,7 @@ def specification(task: TaskFileSchema) -> TaskSpec:
         licence=task.licence,
         citation=task.citation,
         unanswerable=task.unanswerable or "",
+        code=None if task.code is None else CodeSpec(**task.code.model_dump(exclude_none=True)),
     )
 
 
@@ -208,10 +225,7 @@ def _check_kind(task: TaskFileSchema, located: Located) -> None:
         if task.kind not in kinds and _holds(located.data, keys):
             kind = " or ".join(sorted(kinds))
             raise ConfigError(f"only a {kind} task has this key; this one is {task.kind}", where=located.where(*keys))
-    if task.kind == "classification":
-        _check_labels(task.labels, located)
-    if task.kind == "language-modelling":
-        _check_text(located)
+    _check_sections(task, located)
     missing = sorted(_REQUIRED.get(task.kind, {"target"}) - task.data.fields.keys())
     if missing:
         raise ConfigError(f"field {missing[0]!r} is missing", where=located.where("data", "fields"))
@@ -231,6 +245,17 @@ def _check_text(located: Located) -> None:
         if _holds(located.data, keys):
             message = "a language-modelling task asks nothing: its text is prompt.template alone"
             raise ConfigError(message, where=located.where(*keys))
+
+
+def _check_sections(task: TaskFileSchema, located: Located) -> None:
+    """What tasks of the kind have to say, and may not say."""
+    if task.kind == "classification":
+        _check_labels(task.labels, located)
+    if task.kind == "language-modelling":
+        _check_text(located)
+    if task.kind == "code" and task.code is None:
+        hint = 'such as program: "{{ question }}{{ answer }}\\n{{ tests }}"'
+        raise ConfigError("a code task says what program is run", where=located.where("code"), hint=hint)
 
 
 def _check_labels(labels: dict[str, str] | None, located: Located) -> None:
@@ -277,11 +302,8 @@ def _check_sources(data: DataSection, located: Located) -> None:
         raise wrong("sha256", "names a split that `files` has not")
 
 
-def _check_templates(task: TaskFileSchema, located: Located) -> None:
-    for name in task.data.fields:
-        if not name.isidentifier():
-            message = f"{name!r} can't be a name in templates"
-            raise ConfigError(message, where=located.where("data", "fields", name), hint="use letters, digits and _")
+def _templates(task: TaskFileSchema) -> list[tuple[tuple[str, str], str | None, set[str]]]:
+    """Keys of each template, its text, and the names that it may use."""
     inputs = set(task.data.inputs())
     known = {
         **{part: set[str]() for part in HEAD},
@@ -293,11 +315,21 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
         "domain": inputs,
         "rationale": inputs | {"target"},
     }
-    for key, names in known.items():
-        text = getattr(task.prompt, key)
+    said = [(("prompt", key), getattr(task.prompt, key), names) for key, names in known.items()]
+    if task.code is not None:
+        said.append((("code", "program"), task.code.program, inputs | {"answer"}))
+    return said
+
+
+def _check_templates(task: TaskFileSchema, located: Located) -> None:
+    for name in task.data.fields:
+        if not name.isidentifier():
+            message = f"{name!r} can't be a name in templates"
+            raise ConfigError(message, where=located.where("data", "fields", name), hint="use letters, digits and _")
+    for keys, text, names in _templates(task):
         if text is None:
             continue
-        where = located.where("prompt", key)
+        where = located.where(*keys)
         with _errors_at(where):
             unknown = sorted(undeclared(text) - names)
         if unknown:

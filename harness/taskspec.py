@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind: TypeAlias = Literal["classification", "multiple-choice", "generation", "question-answering", "language-modelling"]
+Kind: TypeAlias = Literal[
+    "classification",
+    "multiple-choice",
+    "generation",
+    "question-answering",
+    "maths",
+    "code",
+    "language-modelling",
+]
 Split: TypeAlias = Literal["train", "validation", "test"]
 Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
 
-GENERATED: frozenset[str] = frozenset({"generation", "question-answering"})
+GENERATED: frozenset[str] = frozenset({"generation", "question-answering", "maths", "code"})
 """Kinds of tasks whose answers are generated text."""
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -112,6 +120,21 @@ class ExtractSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeSpec:
+    """How a generated program is judged: it passes when it comes to its end without an error.
+
+    Attributes:
+        program: a template of the whole program: the sample's fields, and `answer`, the text that was generated.
+        timeout_s: how many seconds it may take.
+        memory_mb: how much memory each of its processes may take, in 2**20 bytes.
+    """
+
+    program: str
+    timeout_s: float = 3.0
+    memory_mb: int = 512
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """All of a task but its rows.
 
@@ -122,6 +145,7 @@ class TaskSpec:
         contexts: context label -> its description, where the task describes them.
         candidates: other ways to ask, where the task names any.
         metrics: names of metrics; the first is the one that ranks.
+        code: how programs are judged (code).
         unanswerable: what is said where nothing answers the question (question-answering).
     """
 
@@ -139,6 +163,7 @@ class TaskSpec:
     licence: str = ""
     citation: str = ""
     unanswerable: str = ""
+    code: CodeSpec | None = None
 
     @property
     def generates(self) -> bool:

@@ -179,6 +179,16 @@ def render_rationale(spec: TaskSpec, sample: Sample) -> str:
     return _render(spec, "prompt.rationale", sample.id, {**sample.fields, "target": sample.target})
 
 
+def render_program(spec: TaskSpec, sample: Sample, answer: str) -> str:
+    """The whole program that judges an answer (code).
+
+    Raises:
+        TemplateError: naming the sample.
+    """
+    text = "" if spec.code is None else spec.code.program
+    return _rendered(spec, text, "code.program", sample.id, {**sample.fields, "answer": answer})
+
+
 def render_domain(spec: TaskSpec, sample: Sample) -> str:
     """A prompt of the task's domain without the sample's question, see `harness.records.PromptSpec`; may be empty."""
     if spec.prompt.domain is not None:
@@ -201,6 +211,10 @@ def _context(spec: TaskSpec, sample: Sample) -> str:
 
 def _render(spec: TaskSpec, key: str, sample_id: str | None, variables: Mapping[str, Any]) -> str:
     text: str = getattr(spec.prompt, key.removeprefix("prompt."))
+    return _rendered(spec, text, key, sample_id, variables)
+
+
+def _rendered(spec: TaskSpec, text: str, key: str, sample_id: str | None, variables: Mapping[str, Any]) -> str:
     try:
         return _compiled(text).render(variables)
     except Exception as error:

@@ -135,6 +135,8 @@ class ChainOfThought:
             return OWN_PROMPTS
         if spec.reads:
             return READ_ALONE
+        if spec.code is not None:
+            return "a program is the whole text, and not an answer at the end of reasoning"
         if "Generate" not in model.answers:
             return "the model can't reason in words: text can't be generated with it"
         return (self._choice().refuses(model) if self.k else None) or refuses_chat(self.chat, model)

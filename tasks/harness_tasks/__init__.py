@@ -9,6 +9,7 @@ INDEX = {
     "bbc-articles": "the text of BBC news articles, to be predicted",
     "bbc-news": "topics of BBC news articles, 5 labels",
     "gsm8k-100": "grade-school maths problems, 100 rows, numeric answers",
+    "humaneval": "Python functions to be written from their docstrings, judged by tests",
     "sentiment-domains": "positive or negative sentences in four domains (the contexts)",
     "sms-spam": "spam among text messages",
 }

@@ -181,7 +181,7 @@ FILES = [
     ("reviews", "  cluster:", "  format: csv\n  cluster:", "5: data.fields.target", "has no column 'label'"),
     ("reviews", "  cluster:", "  splits: {test: 1}\n  cluster:", "6: data.splits", "are not cut"),
     ("reviews", "data:", "data:\n\tx: 1", "4", "spaces, not tabs"),
-    ("reviews", "metrics:", "generation: {max_tokens: 5}\nmetrics:", "15: generation", "only a generation"),
+    ("reviews", "metrics:", "generation: {max_tokens: 5}\nmetrics:", "15: generation", "only a code or generation"),
     ("reviews", "metrics:", "unanswerable: none\nmetrics:", "15: unanswerable", "only a question-answering"),
     ("cut", "0.5, test: 0.5", "0.9, test: 0.5", "5: data.splits", "sum to 1.4"),
     ("cut", "  splits: {train: 0.5, test: 0.5}\n", "", "4: data.files", "needs `splits`"),
@@ -199,6 +199,7 @@ FILES = [
     ("sums", "max_tokens: 8", "max_tokens: many", "10: generation.max_tokens", "valid integer"),
     ("sums", "max_tokens: 8", "n: 3", "10: generation.n", "at temperature 0"),
     ("sums", "target: answer", "target: question", "train.jsonl:1: question", "is no number"),
+    ("sums", "kind: generation", "kind: code", "1: code", "says what program is run"),
     ("passages", ", question: question", "", "5: data.fields", "'question' is missing"),
     ("passages", "unanswerable: nowhere\n", "", "train.jsonl:1: answers", "set unanswerable"),
 ]  # fmt: skip

@@ -148,7 +148,7 @@ def test_numbers_are_found_in_what_is_written(drafted):
         {"question": f"How much are {n} and {n}?", "answer": f"Twice {n} is {2 * n}.\n#### {2 * n}"} for n in range(9)
     ]
     task = drafted("sums.jsonl", sums)
-    assert (task.spec.kind, task.spec.extract.type, task.spec.extract.take) == ("generation", "number", "last")
+    assert (task.spec.kind, task.spec.extract.type, task.spec.extract.take) == ("maths", "number", "last")
     assert {row.fields["question"]: row.target for row in every(task)}["How much are 7 and 7?"] == "14"
     counts = [
         {"id": n, "question": f"What is {n} + 1?", "final_answer": n + 1, "answer": f"It is {n + 1}"} for n in range(9)
