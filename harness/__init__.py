@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     )
     from harness.sandboxes import Sandbox, Verdict
     from harness.templates import render_answer, render_choices, render_input, render_instruction, render_query
+    from harness.tokenized import Token, Tokenized, TokenizedAnswer, Tokenizes
 
 _HOMES = {
     "answers": "ask classify decide fills",
@@ -133,6 +134,7 @@ _HOMES = {
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Regress Regressed Request RequestKind "
     "Response RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
+    "tokenized": "Token Tokenized TokenizedAnswer Tokenizes",
     "sandboxes": "Sandbox Verdict",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
@@ -221,6 +223,10 @@ __all__ = [
     "TaskView",
     "TemplateError",
     "TextEncoder",
+    "Token",
+    "Tokenized",
+    "TokenizedAnswer",
+    "Tokenizes",
     "Trainable",
     "TrainableInWays",
     "Trained",

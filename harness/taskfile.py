@@ -119,6 +119,10 @@ class FileTask:
         """`file:line: a.b` of a key of the task file."""
         return self._located.where(*keys)
 
+    def cut_by(self, split: Split) -> tuple[str, str]:
+        """The keys below `data` that say which rows a split has."""
+        return ("files", split) if self._data.splits is None else ("splits", split)
+
     # --- rows and splits ---------------------------------------------------------------------------
 
     @cached_property
@@ -138,8 +142,7 @@ class FileTask:
             parts = {split: samples[start:end] for start, (split, end) in zip(starts, ends.items(), strict=False)}
         for split, found in parts.items():
             if not found:
-                keys = ("files", split) if data.splits is None else ("splits", split)
-                raise DataError(f"split {split!r} has no rows", where=self.where("data", *keys))
+                raise DataError(f"split {split!r} has no rows", where=self.where("data", *self.cut_by(split)))
         log.info("task %s: %s", self.spec.name, ", ".join(f"{len(found)} {split}" for split, found in parts.items()))
         return parts
 

@@ -150,6 +150,9 @@ class SampleMaker:
         if not given or any(one is None for one in given):
             hint = "set unanswerable to what is said then" if self.spec.kind == "question-answering" else None
             raise self._wrong(row, "has no target" if not given else "has a target that is null", hint=hint)
+        if any(isinstance(one, dict | list) for one in given):
+            hint = "make texts of it by data.derive: right: \"answers | map(attribute='text') | list\""
+            raise self._wrong(row, f"target {given[0]!r:.60} is no text", hint=hint)
         return tuple(dict.fromkeys(self._reference(row, _text(one)) for one in given))
 
     def _several(self, row: Row) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 import gzip
 import json
 import logging
+import subprocess
+import sys
 
 import pyarrow
 import pyarrow.parquet
@@ -240,3 +242,33 @@ def test_html_is_a_row_a_paragraph(read):
         "page",
         2,
     )
+
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from harness.rows import read_rows
+path = Path(sys.argv[1])
+total = sum(len(row.values["text"]) for row in read_rows([(path.name, path)]))
+print(total, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it says what a process has held at most")
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_memory_stays_flat_however_many_rows_a_file_has(suffix, tmp_path):
+    peaks = []
+    for count in (4_000, 200_000):
+        path = tmp_path / f"{count}.{suffix}"
+        texts = [f"{number:06} " + "word " * 40 for number in range(count)]
+        if suffix == "parquet":
+            pyarrow.parquet.write_table(pyarrow.table({"text": texts}), path, row_group_size=4_000)
+        elif suffix == "csv":
+            path.write_text("text\n" + "".join(f"{text}\n" for text in texts))
+        else:
+            path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+        done = subprocess.run([sys.executable, "-c", PEAK, path], capture_output=True, text=True, check=True)
+        total, peak = map(int, done.stdout.split())
+        assert total == sum(map(len, texts))
+        peaks.append(peak / 1024)
+    assert peaks[1] - peaks[0] < 15, f"{peaks} MiB: fifty times the rows are 40 MB of text"

@@ -524,7 +524,7 @@ def test_check_renders_every_candidate_on_every_row_and_warns_of_missing_spaces(
     assert error.value.where.endswith(":16: prompt.candidates.template[1]")
 
     task = load(with_candidates(CANDIDATES.replace("bad?", "bad? ").replace(" great", "great")), REVIEW_ROWS)
-    found = check_task(task)
+    found = [finding.message for finding in check_task(task)]
     assert any("white space at the end of the template and at the start of the answer ' bad'" in one for one in found)
     assert any("no white space between the template and the answer 'great'" in one for one in found)
 
