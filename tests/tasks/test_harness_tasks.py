@@ -66,6 +66,9 @@ ROWS = {
     "sms_spam": {"train": 2917, "validation": 486, "test": 1459},
     "truthfulqa_mc1_100": {"train": 10, "validation": 0, "test": 90},
     "udhr_en_fr": {"train": 10, "validation": 0, "test": 40},
+    "product_matching": {"train": 173, "validation": 43, "test": 217},
+    "sentiment_ratings": {"train": 2520, "validation": 420, "test": 1260},
+    "simlex999": {"train": 400, "validation": 100, "test": 499},
 }
 PAGE = Path(__file__).parents[2] / "docs" / "tasks.md"
 TARGETS = {
