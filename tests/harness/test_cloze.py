@@ -98,7 +98,7 @@ def test_the_task_may_have_one_list_of_choices(load):
     text = CLOZE.replace("  fields", "  derive: {either: \"['sun', 'snow']\"}\n  fields").replace("words", "either")
     task = load(text, rows=ROWS[:1])
     assert task.samples("test")[0].choices == ("sun", "snow")
-    assert [line for line in check_task(task) if "warning" in line] == []
+    assert [found.message for found in check_task(task) if found.level == "warning"] == []
 
 
 def test_a_text_with_a_blank_is_no_chat_and_no_puzzle(load):

@@ -65,7 +65,7 @@ def test_the_last_reply_is_the_target_and_what_stands_before_it_the_prompt(load)
     assert (second.fields["turns"], second.fields["system"]) == (("Hi!\nWho are you?",), "You are a pirate.")
     assert second.target == "Arr, a pirate."
     assert task.spec.metrics == ("chrf", "rougeL")
-    assert [line for line in check_task(task) if "warning" in line] == []
+    assert [found.message for found in check_task(task) if found.level == "warning"] == []
 
 
 def test_without_a_chat_template_turns_are_lines(load):
