@@ -31,6 +31,7 @@ from harness.requests import (
 from harness.taskspec import (
     SPLITS as SPLITS,
     Candidates as Candidates,
+    CodeSpec as CodeSpec,
     Condition as Condition,
     ExtractSpec as ExtractSpec,
     GenerationSpec as GenerationSpec,
@@ -180,6 +181,7 @@ class Experiment:
     Attributes:
         sizes: numbers of labelled rows with which each strategy that learns from so many is crossed; none: as written.
         per_label: whether these are rows of each label.
+        run_code: whether programs that models write may be run.
     """
 
     models: tuple[Component, ...]
@@ -196,6 +198,7 @@ class Experiment:
     baselines: bool = False
     sizes: tuple[int, ...] = ()
     per_label: bool = False
+    run_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,13 @@ GENERATED = (
 """Of generated text: name, target, summary."""
 
 
+PROGRAMS = (
+    ("pass_at_1", "passing:PassAt", "share of problems that one program solves (Wilson, or bootstrap)"),
+    ("pass_at_10", "passing:PassAt10", "share of problems that one of 10 programs solves, unbiased (bootstrap)"),
+    ("pass_at_100", "passing:PassAt100", "share of problems that one of 100 programs solves, unbiased (bootstrap)"),
+)
+"""Of programs: name, target, summary."""
+
 VALUES = (
     ("spearman", "numbers:Spearman", "correlation of the ranks of answers and targets (bootstrap)"),
     ("pearson", "numbers:Pearson", "correlation of answers and targets (bootstrap)"),
@@ -63,5 +70,5 @@ def register_metrics(register: Register) -> None:
         "harness_metrics.likelihood:CrossEntropy",
         summary="nats the right answer was short of certain, mean (bootstrap)",
     )
-    for name, target, summary in (*CHOSEN, *GENERATED, *VALUES, *READ):
+    for name, target, summary in (*CHOSEN, *GENERATED, *PROGRAMS, *VALUES, *READ):
         register(name, f"harness_metrics.{target}", summary=summary)
