@@ -116,7 +116,8 @@ def _classes(labels: Sequence[str]) -> dict[str, Any]:
     if not labels:
         return {}
     numbers = {label: number for number, label in enumerate(labels)}
-    return {"id2label": dict(enumerate(labels)), "label2id": numbers, "problem_type": "single_label_classification"}
+    kind = "single_label_classification" if len(labels) > 1 else "regression"
+    return {"id2label": dict(enumerate(labels)), "label2id": numbers, "problem_type": kind}
 
 
 def _refuse_random_weights(model: PreTrainedModel, missing: Iterable[str], folder: Path) -> None:

@@ -13,7 +13,7 @@ from transformers import EvalPrediction
 from harness.errors import ModelError, TrainingError
 from harness.interfaces import Trainable, TrainableInWays, TrainingJob
 from harness.records import Classify, Embed
-from harness_hf import trainer, training
+from harness_hf import objectives, trainer, training
 from harness_hf.models import EncoderModel, hf, minilm_l6
 from harness_hf.plan import Plan
 
@@ -242,7 +242,7 @@ def test_macro_f1_is_that_of_scikit_learn():
     for size in (1, 5, 40):
         true = torch.tensor([rng.randrange(4) for _ in range(size)])
         logits = torch.randn(size, 5, generator=torch.Generator().manual_seed(size))
-        told = trainer.macro_f1(EvalPrediction(logits.numpy(), true.numpy()))["macro_f1"]
+        told = objectives.macro_f1(EvalPrediction(logits.numpy(), true.numpy()))["macro_f1"]
         assert told == pytest.approx(f1_score(true, logits.argmax(-1), average="macro", zero_division=0))
 
 

@@ -48,7 +48,9 @@ def test_names_lead_to_metrics_that_keep_the_contract():
     entries = [entry for entry in Plugins().registry("metric") if entry.plugin == "metrics"]
     labels = {"accuracy", "macro_f1", "micro_f1", "cross_entropy", "balanced_accuracy", "weighted_f1", "mcc"}
     texts = {"exact_match", "bleu", "chrf", "ter", "rouge1", "rouge2", "rougeL", "squad_em", "squad_f1"}
-    assert {entry.name for entry in entries} == labels | texts | {"brier", "ece", "auroc"} | READ
+    sets = {"samples_f1", "subset_accuracy", "hamming_loss"}
+    values = sets | {"spearman", "pearson", "mae", "rmse", "r2"}
+    assert {entry.name for entry in entries} == labels | texts | {"brier", "ece", "auroc"} | READ | values
     for entry in entries:
         assert entry.summary
         check_metric(entry.load()())

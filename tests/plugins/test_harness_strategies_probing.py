@@ -196,7 +196,7 @@ def test_a_solver_that_does_not_end_is_said(tmp_path):
 def test_it_refuses_what_it_cannot_do():
     assert LinearProbe().refuses(ToyModel(), ToyTask.spec) == "the model gives no embeddings"
     generation = TaskSpec("t", "generation", PromptSpec("{{ text }}"))
-    assert LinearProbe().refuses(FakeEmbedder(), generation) == "only classification is probed, not generation"
+    assert LinearProbe().refuses(FakeEmbedder(), generation) == "only labels and numbers are probed, not generation"
 
 
 def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
