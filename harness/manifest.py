@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.extraction import extract_identity
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -65,9 +67,9 @@ def manifest(identity: Mapping[str, Any], data: TaskData, trial: Trial, *, devic
 def _of_task(spec: TaskSpec) -> dict[str, object]:
     """What a task says of its rows, its prompt part by part."""
     prompt = {f"prompt.{name}": value for name, value in asdict(spec.prompt).items()}
-    told = {"labels": spec.labels, "contexts": spec.contexts, "generation": spec.generation, "extract": spec.extract}
+    told = {"labels": spec.labels, "contexts": spec.contexts, "generation": spec.generation}
     named = {name: value if isinstance(value, dict) else _plain(value) for name, value in told.items()}
-    return {"task": spec.name, "kind": spec.kind, **prompt, **named}
+    return {"task": spec.name, "kind": spec.kind, **prompt, **named, "extract": extract_identity(spec.extract)}
 
 
 def _plain(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a mapping or a dataclass

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from harness.answers import canonical
 from harness.errors import DataError, nearest
+from harness.extraction import canonical
 from harness.packed import Packed
 from harness.records import Sample
 
