@@ -250,6 +250,45 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class SuiteRow:
+    """A model with a strategy over the tasks of a suite.
+
+    Attributes:
+        rank: by the score; None for a control, and for a row that lacks a task.
+        score: the weighted mean over the tasks that it has.
+        tasks: how many of the suite's tasks these are.
+        kinds: the same within each kind of tasks.
+        control: whether it is one that others are measured by.
+    """
+
+    rank: int | None
+    model: str
+    strategy: str
+    score: Estimate
+    tasks: int
+    kinds: Mapping[str, Estimate]
+    control: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteTable:
+    """The rows of a leaderboard averaged over the tasks of a suite.
+
+    Attributes:
+        tasks: those that are in the mean.
+        kinds: of these tasks.
+        rows: ranked ones first.
+        notes: which tasks are not in the mean, and why.
+    """
+
+    suite: str
+    tasks: tuple[str, ...]
+    kinds: tuple[str, ...]
+    rows: tuple[SuiteRow, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Leaderboard:
     """What a report shows.
 
@@ -257,6 +296,7 @@ class Leaderboard:
         environment: subject and finding: machine, devices, versions.
         footnotes: term and what it means, for the columns that are there.
         results: the trials themselves, with their gains.
+        suites: means over the tasks of suites, of those that were asked for.
     """
 
     title: str
@@ -264,3 +304,4 @@ class Leaderboard:
     environment: tuple[tuple[str, str], ...]
     footnotes: tuple[tuple[str, str], ...]
     results: tuple[TrialResult, ...]
+    suites: tuple[SuiteTable, ...] = ()

@@ -17,6 +17,7 @@ from harness.facts import Memory
 from harness.interfaces import Executor, Metric, Model, Reporter, Requires, Scenario, Source, Strategy, Task
 from harness.promptparts import Calibrator, Order, Scorer, Selector
 from harness.records import Component
+from harness.suites import is_suite, read_suite
 from harness.taskdata import TaskData
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from harness.plugins import Plugins
     from harness.records import Prediction
     from harness.registry import Entry
+    from harness.suites import Suite
 
 
 OFFERS: Mapping[str, type] = {
@@ -176,6 +178,20 @@ class Catalogue:
             entries = [self.plugins.registry("metric").get(name) for name in data.spec.metrics]
         return json.dumps([[entry.name, entry.plugin, entry.version] for entry in entries])
 
+    def suite(self, component: Component, *, where: str | None = None) -> Suite:
+        """The suite behind `suite:NAME`, NAME being registered or a suite file's path.
+
+        Raises:
+            ConfigError, UnknownNameError, ParameterError: for what people wrote.
+            PluginError: when its plugin has no such file.
+        """
+        settings(_no_parameters, Component(component.name, None, component.params), kind="suite", where=where)
+        name = component.reference or ""
+        if name.endswith((".yaml", ".yml")):
+            return read_suite(Path(name))
+        entry = self.plugins.registry("suite").get(name, where=where)
+        return read_suite(_inside(entry))
+
     # --- names ---------------------------------------------------------------------------------------
 
     def expand(self, component: Component, *, where: str | None = None) -> list[Component]:
@@ -183,6 +199,8 @@ class Catalogue:
 
         So with the reference of a collection of tasks; a name that stands in a folder of tasks becomes its file.
         """
+        if is_suite(component):
+            return [one for task in self.suite(component, where=where).tasks for one in self.expand(task, where=where)]
         component = self._placed(component)
         if is_file(component) or not any(sign in component.name for sign in "*?["):
             return [component] if component.reference is None else self._members(component, where)
@@ -234,11 +252,7 @@ class Catalogue:
         settings(_no_parameters, component, kind="task", where=where)
         if entry is None or entry.resource is None:
             return self._read_task(Path(component.name), where)
-        package, inner = entry.resource
-        module = importlib.util.find_spec(package)
-        if module is None or module.origin is None:
-            raise PluginError(f"task {entry.name!r}: there is no package {package!r}", where=f"plugin {entry.plugin}")
-        return self._read_task(Path(module.origin).parent / inner, where)
+        return self._read_task(_inside(entry), where)
 
     def _read_task(self, path: Path, where: str | None) -> TaskData:
         from harness.taskfile import load_task
@@ -250,7 +264,23 @@ class Catalogue:
 
 
 def _no_parameters() -> None:
-    """The signature of a task that a file defines."""
+    """The signature of a task or a suite that a file defines."""
+
+
+def _inside(entry: Entry) -> Path:
+    """The file inside a package that a target names.
+
+    Raises:
+        PluginError: when it names none, or there is no such package.
+    """
+    said, where = f"{entry.kind} {entry.name!r}", f"plugin {entry.plugin}"
+    if entry.resource is None:
+        raise PluginError(f"{said}: target {entry.target!r} is not package:path/file.yaml", where=where)
+    package, inner = entry.resource
+    module = importlib.util.find_spec(package)
+    if module is None or module.origin is None:
+        raise PluginError(f"{said}: there is no package {package!r}", where=where)
+    return Path(module.origin).parent / inner
 
 
 def _is_collection(entry: Entry) -> bool:
@@ -297,7 +327,9 @@ def is_file(component: Component) -> bool:
 
 
 def in_folder(component: Component, folder: str | Path) -> Component:
-    """A task component as somebody in this folder wrote it: the path of a file begins there."""
+    """A task component as somebody in this folder wrote it: the path of a file, or of a suite's, begins there."""
+    if is_suite(component) and component.reference and component.reference.endswith((".yaml", ".yml")):
+        return Component(component.name, str(Path(folder) / component.reference), component.params)
     if not is_file(component):
         return component
     return Component(str(Path(folder) / component.name), component.reference, component.params)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from harness.board import Contest, Curve, CurvePoint, Curves, Table
+    from harness.board import Contest, Curve, CurvePoint, Curves, SuiteTable, Table
     from harness.records import CleanScore, Estimate, Prediction, TrialResult
     from harness.store import Store
 
@@ -61,6 +61,15 @@ def tables_json(tables: Sequence[Table]) -> list[dict[str, Any]]:
         | {"rows": [{name: getattr(row, name) for name in of_row} | {"trials": row.keys} for row in table.rows]}
         for table in tables
     ]
+
+
+def suites_json(suites: Sequence[SuiteTable]) -> dict[str, Any]:
+    """Means over suites' tasks as `{"suites": [...]}`.
+
+    Each: `suite`, `tasks`, `kinds`, `notes`, and `rows` with `rank`, `model`, `strategy`, `tasks` (how many it has),
+    `score` and of each kind, in `kinds`, a score: `value`, `low`, `high`.
+    """
+    return {"suites": [dataclasses.asdict(suite) for suite in suites]}
 
 
 def curves_json(tables: Sequence[Table]) -> dict[str, Any]:

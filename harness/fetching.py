@@ -11,6 +11,7 @@ from harness.catalogue import is_file
 from harness.components import parse_component
 from harness.errors import UnknownNameError, UsageError
 from harness.interfaces import Fetchable
+from harness.suites import is_suite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,16 @@ class Fetched:
     path: Path
     bytes: int
     sha256: str
+
+
+def named(catalogue: Catalogue, name: str) -> list[str]:
+    """What a name to fetch means: the tasks of a suite, or itself.
+
+    Raises:
+        HarnessError: when there is no such suite.
+    """
+    component = parse_component(name)
+    return list(map(str, catalogue.suite(component).tasks)) if is_suite(component) else [name]
 
 
 def fetch(catalogue: Catalogue, name: str) -> Fetched:

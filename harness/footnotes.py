@@ -78,6 +78,13 @@ MEANINGS = {
 }
 """Term -> meaning, in the order in which they are shown."""
 
+SUITE_MEANING = (
+    "suite",
+    """the weighted mean of the first score of each of its tasks, as a share of the highest that there can be. The 95%
+        interval tells how far it may move with other samples of the same tasks; other tasks would move it too""",
+)
+"""Shown with a suite's means."""
+
 
 def explain(tables: Sequence[Table]) -> Iterator[tuple[str, str]]:
     """The terms that the tables have, with their meanings."""

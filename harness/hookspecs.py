@@ -58,6 +58,11 @@ def register_tasks(register: Register) -> None:
 
 
 @hookspec
+def register_suites(register: Register) -> None:
+    """Add suites, groups of tasks. A target is a suite file inside the package: `package:path/suite.yaml`."""
+
+
+@hookspec
 def register_strategies(register: Register) -> None:
     """Add strategies. A target is called with parameters and gives a `harness.Strategy`."""
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 import dataclasses
 from math import inf, isnan
 from statistics import fmean, stdev
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harness.board import ContextRow, ContextTable, Gain, Leaderboard, Row, Speed, Table, Worst
 from harness.budgets import differing, largest
 from harness.curves import curves_of
-from harness.footnotes import explain
+from harness.footnotes import SUITE_MEANING, explain
 from harness.pairing import Pairing
 from harness.records import Costs, Coverage, Estimate, Outcome, TrialResult, TrialStatus
 from harness.samplesize import minimum_detectable_difference
 from harness.significance import tested
+from harness.suitetables import suite_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from harness.suites import Suite
 
 __all__ = ["LOSSES", "Leaderboard", "build"]
 
@@ -44,6 +48,8 @@ def build(
     *,
     title: str = "",
     losses: Collection[str] = LOSSES,
+    suites: Sequence[Suite] = (),
+    tops: Mapping[str, float] = MappingProxyType({}),
 ) -> Leaderboard:
     """Average, rank and compare trials.
 
@@ -53,6 +59,8 @@ def build(
             finished trials and baselines.
         title: the report's.
         losses: metrics of which less is better.
+        suites: those whose means are shown as well.
+        tops: metric -> its highest value, of those that have one other than 1.
     """
     pairing = Pairing(outcomes)
     gained = _gained(results, pairing)
@@ -61,7 +69,10 @@ def build(
         trial = result.trial
         groups.setdefault((str(trial.task), trial.split, trial.samples), []).append(result)
     tables = tuple(_table(group, pairing, frozenset(losses)) for group in groups.values())
-    return Leaderboard(title, tables, _environment(gained), tuple(explain(tables)), gained)
+    kinds = {str(result.trial.task): result.manifest["kind"] for result in gained if "kind" in result.manifest}
+    averaged = tuple(suite_table(suite, tables, kinds=kinds, tops=tops) for suite in suites)
+    footnotes = (*explain(tables), *(SUITE_MEANING for _ in averaged[:1]))
+    return Leaderboard(title, tables, _environment(gained), footnotes, gained, averaged)
 
 
 def _gained(results: Sequence[TrialResult], pairing: Pairing) -> tuple[TrialResult, ...]:

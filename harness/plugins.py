@@ -29,6 +29,7 @@ GROUP = "harness"
 KINDS = (
     "model",
     "task",
+    "suite",
     "strategy",
     "selector",
     "order",

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.interfaces import ShowsEvidence
+from harness.interfaces import HasTop, ShowsEvidence
 from harness.leaderboard import build
 
 if TYPE_CHECKING:
@@ -18,19 +18,27 @@ if TYPE_CHECKING:
     from harness.interfaces import Evidence, Report, Reporter
     from harness.records import TrialResult
     from harness.store import Store
+    from harness.suites import Suite
 
 log = logging.getLogger(__name__)
 
 
 def leaderboard_of(
-    results: Sequence[TrialResult], store: Store, catalogue: Catalogue, *, title: str = ""
+    results: Sequence[TrialResult],
+    store: Store,
+    catalogue: Catalogue,
+    *,
+    title: str = "",
+    suites: Sequence[Suite] = (),
 ) -> Leaderboard:
-    """Rank and compare results; the registered metrics say which way is up."""
+    """Rank and compare results; the registered metrics say which way is up, and how high that goes."""
     registered = catalogue.plugins.registry("metric")
     names = {name for result in results for name in result.metrics if name in registered}
-    losses = {name for name, metric in catalogue.metrics(sorted(names)).items() if not metric.higher_is_better}
+    metrics = catalogue.metrics(sorted(names))
+    losses = {name for name, metric in metrics.items() if not metric.higher_is_better}
     losses |= {name for result in results for name in result.trial.losses}
-    return build(results, store.outcomes, title=title, losses=losses)
+    tops = {name: metric.top for name, metric in metrics.items() if isinstance(metric, HasTop)}
+    return build(results, store.outcomes, title=title, losses=losses, suites=suites, tops=tops)
 
 
 def rendered(board: Leaderboard, reporter: Reporter, evidence: Evidence) -> Report:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, names: tuple[str, ...], form: str) -> None:
     """Fetch models and tasks, so that later runs need no network; prints where other tools can load them from."""
-    from harness.fetching import fetch
+    from harness.fetching import fetch, named
 
     with plugins_at_work():
-        fetched = [fetch(session.catalogue, name) for name in names]
+        fetched = [fetch(session.catalogue, one) for name in names for one in named(session.catalogue, name)]
     if form == "json":
         click.echo(
             json.dumps(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 KINDS = {
     "models": "model",
     "tasks": "task",
+    "suites": "suite",
     "strategies": "strategy",
     "selectors": "selector",
     "orders": "order",

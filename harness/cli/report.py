@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write files there."
 )
 @click.option("--title", default="", help="Heading of the report.")
+@click.option(
+    "--suite", "suites", multiple=True, metavar="NAME", help="Add the means over a suite's tasks; may be repeated."
+)
 @options.tasks_path
 @click.pass_obj
 def command(  # noqa: PLR0913 - an option each
@@ -36,6 +39,7 @@ def command(  # noqa: PLR0913 - an option each
     forms: str,
     output: Path | None,
     title: str,
+    suites: tuple[str, ...],
 ) -> None:
     """Report the newest result of each (model, task, strategy, seed) in the store; -m, -t and -s choose by glob."""
     names = [name.strip() for name in forms.split(",") if name.strip()]
@@ -45,13 +49,16 @@ def command(  # noqa: PLR0913 - an option each
     if len(names) != 1 and output is None:
         raise UsageError("several formats need a folder", hint="add -o DIR")
     from harness.evidence import StoredEvidence
+    from harness.records import Component
     from harness.reporting import leaderboard_of, rendered, write_files
+    from harness.suites import SUITE
 
+    averaged = [session.catalogue.suite(Component(SUITE, name)) for name in suites]
     with session.store(store, must_exist=True) as opened:
         results = opened.results(models=models, tasks=tasks, strategies=strategies)
         if not results and (models or tasks or strategies):
             raise UsageError("no stored trial matches", hint="harness report without -m, -t and -s shows what there is")
-        board = leaderboard_of(results, opened, session.catalogue, title=title)
+        board = leaderboard_of(results, opened, session.catalogue, title=title, suites=averaged)
         evidence = StoredEvidence(opened, session.catalogue)
         if output is not None:
             write_files(board, reporters, output, evidence)

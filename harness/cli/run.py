@@ -54,6 +54,7 @@ def command(
     from harness.config import Choices, settle
     from harness.evidence import StoredEvidence
     from harness.reporting import leaderboard_of, write_files
+    from harness.suites import is_suite
 
     keep_memory()
     spare_modules()
@@ -64,7 +65,9 @@ def command(
         written = [session.catalogue.reporter(name) for name in settled.report.formats] if settled.report else []
         with session.store(store) as opened:
             results = run_watched(settled.experiment, session.catalogue, opened, rerun=rerun, quiet=session.quiet)
-            board = leaderboard_of(results, opened, session.catalogue, title=settled.experiment.name)
+            suites = [session.catalogue.suite(task) for task in settled.experiment.tasks if is_suite(task)]
+            title = settled.experiment.name
+            board = leaderboard_of(results, opened, session.catalogue, title=title, suites=suites)
             if settled.report:
                 write_files(board, written, Path(settled.report.folder), StoredEvidence(opened, session.catalogue))
     click.echo(printed.render(board).text.rstrip("\n"))

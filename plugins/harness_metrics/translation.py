@@ -70,6 +70,7 @@ class Bleu(_OfCorpus):
     """BLEU of the corpus (Papineni et al. 2002), 0 to 100: nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp."""
 
     name = "bleu"
+    top = 100.0
 
     def counter(self) -> Any:  # noqa: ANN401 - sacrebleu's metric
         """Case kept, tokenizer 13a."""
@@ -94,6 +95,7 @@ class Chrf(_OfCorpus):
     """chrF2 of the corpus (Popovic 2015), 0 to 100: nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no."""
 
     name = "chrf"
+    top = 100.0
 
     def counter(self) -> Any:  # noqa: ANN401 - sacrebleu's metric
         """Six orders of characters, no words."""

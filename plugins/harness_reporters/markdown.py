@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from tabulate import tabulate
 
 from harness.interfaces import Report
-from harness_reporters import cells, curvecells
+from harness_reporters import cells, curvecells, suitecells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.board import ContextTable, Curves, Table
+    from harness.board import ContextTable, Curves, SuiteTable, Table
     from harness.leaderboard import Leaderboard
 
 SPECIAL = re.compile(
@@ -37,6 +37,7 @@ class Markdown:
         blocks += [block for table in board.tables for block in _table(table)]
         if not board.tables:
             blocks.append("There are no trials yet.")
+        blocks += [block for suite in board.suites for block in _suite(suite)]
         if board.footnotes:
             blocks += ["## How to read this", pipes(["term", "meaning"], board.footnotes)]
         if board.environment:
@@ -63,6 +64,15 @@ def _table(table: Table) -> Iterator[str]:
     notes = [(note, ", ".join(map(cells.label, rows))) for note, rows in cells.notes(table).items()]
     if notes:
         yield pipes(["note", "on"], notes)
+
+
+def _suite(suite: SuiteTable) -> Iterator[str]:
+    yield f"## {escaped(suitecells.heading(suite))}"
+    headings, rows, numeric = suitecells.grid(suite)
+    if rows:
+        yield pipes(headings, rows, numeric)
+    if suite.notes:
+        yield "\n".join(f"- {escaped(note)}" for note in suitecells.notes(suite))
 
 
 def _contexts(contexts: ContextTable) -> Iterator[str]:

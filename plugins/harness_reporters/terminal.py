@@ -17,14 +17,14 @@ from rich.text import Text
 
 from harness.board import THIN, TIED
 from harness.interfaces import Report
-from harness_reporters import cells, curvecells
+from harness_reporters import cells, curvecells, suitecells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import RenderableType
 
-    from harness.board import ContextTable, Curves, Row, Table
+    from harness.board import ContextTable, Curves, Row, SuiteTable, Table
     from harness.leaderboard import Leaderboard
     from harness_reporters.cells import Column
 
@@ -75,6 +75,8 @@ def _board(board: Leaderboard, width: int) -> Iterator[RenderableType]:
         yield Text("There are no trials yet.")
     for table in board.tables:
         yield from _table(table, width)
+    for suite in board.suites:
+        yield from _suite(suite)
     if board.environment:
         found = "; ".join(f"{subject} {finding}" for subject, finding in board.environment)
         yield Text(cells.visible(found), "dim")
@@ -117,6 +119,16 @@ def _table(table: Table, width: int) -> Iterator[RenderableType]:
         yield Text.assemble("not ranked: ", (f"{model} · {strategies}", "bold"), f": {why}")
     for note, noted in cells.notes(table).items():
         yield Text(f"note: {', '.join(map(cells.label, noted))}: {note}", "dim")
+    yield Text("")
+
+
+def _suite(suite: SuiteTable) -> Iterator[RenderableType]:
+    yield Text(suitecells.heading(suite), "bold")
+    headings, rows, numeric = suitecells.grid(suite)
+    if rows:
+        yield _grid(headings, rows, numeric, ["bold" if row.rank == 1 else "" for row in suite.rows])
+    for note in suitecells.notes(suite):
+        yield Text(f"note: {note}", "dim")
     yield Text("")
 
 

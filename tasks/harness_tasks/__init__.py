@@ -13,9 +13,21 @@ INDEX = {
     "sms-spam": "spam among text messages",
 }
 
+SUITES = {
+    "quick": "one small task of each kind, for minutes on a laptop",
+    "standard": "every task that comes with the harness",
+}
+
 
 @hookimpl
 def register_tasks(register: Register) -> None:
     """Add the tasks of this package."""
     for name, summary in INDEX.items():
         register(name, f"harness_tasks:{name.replace('-', '_')}/task.yaml", summary=summary)
+
+
+@hookimpl
+def register_suites(register: Register) -> None:
+    """Add the suites of these tasks."""
+    for name, summary in SUITES.items():
+        register(name, f"harness_tasks:suites/{name}.yaml", summary=summary)
