@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.extraction import extract_identity
+from harness.scoredby import models_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,9 @@ LONGEST = 300
 
 GIT_S = 10
 """How long git may take to answer."""
+
+RESCORED = "rescored from"
+"""The field of a trial that was made of another one's texts: that one's key."""
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +63,7 @@ def manifest(identity: Mapping[str, Any], data: TaskData, trial: Trial, *, devic
         **_of_task(data.spec),
         **data.files(),
         "metrics": metrics,
+        **models_in(metrics),
         **{f"plugin {name}": version for name, version in trial.plugins.items()},
     }
     return {name: _shown(value) for name, value in fields.items()}

@@ -14,6 +14,7 @@ from harness.machine import here
 from harness.manifest import revision
 from harness.messages import TrialEnded
 from harness.planning import plan
+from harness.scoredby import asked_in
 from harness.scoring import coverage, score
 from harness.worker import TrialWorker
 
@@ -132,8 +133,10 @@ def remaining(job: Job, experiment: Experiment, catalogue: Catalogue, store: Sto
         return None
     progress = store.progress(job.trial.key)
     missing = tuple(scenario for scenario in experiment.scenarios if str(scenario) not in progress.scenarios)
-    if progress.status == "finished" and store.scored_by(job.trial.key) != catalogue.metrics_version(job.task):
-        finish(job, catalogue, store)
+    if progress.status == "finished":
+        stored = store.scored_by(job.trial.key)
+        if stored != catalogue.metrics_version(job.task, catalogue.known_metrics(asked_in(stored))):
+            finish(job, catalogue, store)
     if progress.status == "finished" and not missing:
         return None
     return dataclasses.replace(
@@ -145,13 +148,22 @@ def remaining(job: Job, experiment: Experiment, catalogue: Catalogue, store: Sto
     )
 
 
-def finish(job: Job, catalogue: Catalogue, store: Store) -> None:
-    """Score a trial whose samples are all stored; a metric that fails costs this trial, not the run."""
+def finish(job: Job, catalogue: Catalogue, store: Store, asked: Sequence[str] = ()) -> None:
+    """Score a trial whose samples are all stored; a metric that fails costs this trial, not the run.
+
+    Args:
+        job: the trial's.
+        catalogue: makes the metrics.
+        store: where it is.
+        asked: names of metrics beside the task's and those that it has been scored by before.
+    """
     data = catalogue.task(job.task)
+    before = catalogue.known_metrics(asked_in(store.scored_by(job.trial.key)))
+    asked = tuple(dict.fromkeys((*before, *asked)))
     predictions = store.predictions(job.trial.key)
     covered = coverage(predictions)
     try:
-        metrics, contexts = score(predictions, data.spec, catalogue.metrics_of(data, predictions))
+        metrics, contexts = score(predictions, data.spec, catalogue.metrics_of(data, predictions, asked))
     except Exception as error:
         reason = f"a metric failed: {type(error).__name__}: {error}"
         log.warning("%s: %s (--debug shows where)", describe(job), reason)
@@ -166,7 +178,7 @@ def finish(job: Job, catalogue: Catalogue, store: Store) -> None:
         coverage=covered,
         metrics=metrics,
         contexts=contexts,
-        scored_by=catalogue.metrics_version(job.task),
+        scored_by=catalogue.metrics_version(job.task, asked),
     )
 
 

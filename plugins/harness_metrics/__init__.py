@@ -27,6 +27,27 @@ GENERATED = (
 """Of generated text: name, target, summary."""
 
 
+PARAMETRISED = (
+    ("f1", "perlabel:F1", "F1 of one label (label=spam) or averaged (average=macro, micro, weighted) (bootstrap)"),
+    ("precision", "perlabel:Precision", "share of right ones among answers, likewise (bootstrap)"),
+    ("recall", "perlabel:Recall", "share of targets that were found, likewise (bootstrap)"),
+    ("per_class_f1", "perlabel:PerClassF1", "f1,label=... for each label of the task"),
+    ("per_class_precision", "perlabel:PerClassPrecision", "precision,label=... for each label of the task"),
+    ("per_class_recall", "perlabel:PerClassRecall", "recall,label=... for each label of the task"),
+    (
+        "top_k_accuracy",
+        "matching:TopKAccuracy",
+        "share of right answers among the k best scored (Wilson)",
+    ),
+    ("text_match", "matching:TextMatch", "share of answers that are a reference, but for what is ignored (bootstrap)"),
+    (
+        "numeric_match",
+        "matching:NumericMatch",
+        "share of answers whose number is a reference's, nearly (bootstrap)",
+    ),
+)
+"""With parameters: name, target, summary."""
+
 READ = (
     ("bits_per_byte", "perplexity:BitsPerByte", "bits that a byte of the texts takes (bootstrap)"),
     ("word_perplexity", "perplexity:WordPerplexity", "exp of the nats a word of the texts, by white space (bootstrap)"),
@@ -51,5 +72,5 @@ def register_metrics(register: Register) -> None:
         "harness_metrics.likelihood:CrossEntropy",
         summary="nats the right answer was short of certain, mean (bootstrap)",
     )
-    for name, target, summary in (*CHOSEN, *GENERATED, *READ):
+    for name, target, summary in (*CHOSEN, *GENERATED, *READ, *PARAMETRISED):
         register(name, f"harness_metrics.{target}", summary=summary)

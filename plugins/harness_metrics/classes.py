@@ -12,14 +12,14 @@ from harness.statistics import answer_codes, confusion_interval, label_codes, ma
 from harness_metrics.weighting import summed_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from harness.differences import Paired
     from harness.records import Prediction, TaskSpec
     from harness.resampling import Counts, Floats
 
 
-class _OfMarginals:
+class OfMarginals:
     """A score of how often each label is right, wanted and answered, with a bootstrap interval."""
 
     higher_is_better = True
@@ -28,16 +28,21 @@ class _OfMarginals:
         """(..., k) each -> (...)."""
         raise NotImplementedError
 
+    def scorer(self, spec: TaskSpec) -> Callable[[Floats, Floats, Floats], Floats]:
+        """`score`, or what it is for this task."""
+        del spec
+        return self.score
+
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The score; None for a task without labels."""
         if not spec.labels:
             return None
         gold, answered, clusters = _codes(predictions, spec)
         k = len(spec.labels)
-        cells = gold * (k + 1) + answered
+        cells, of_marginals = gold * (k + 1) + answered, self.scorer(spec)
 
         def score(matrix: Counts) -> Floats:
-            return self.score(*marginals(matrix))
+            return of_marginals(*marginals(matrix))
 
         if clusters is not None:
             found = clustered_confusion(cells, clusters, k, score)
@@ -53,15 +58,15 @@ class _OfMarginals:
         if not spec.labels:
             return None
         (gold, first, clusters), (_, second, _) = _codes(a, spec), _codes(b, spec)
-        k = len(spec.labels)
+        k, of_marginals = len(spec.labels), self.scorer(spec)
 
         def score(sums: Floats) -> Floats:
-            return self.score(sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :])
+            return of_marginals(sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :])
 
         return summed_pair(_marked(gold, first, k), _marked(gold, second, k), score, clusters, level=level)
 
 
-class BalancedAccuracy(_OfMarginals):
+class BalancedAccuracy(OfMarginals):
     """The mean share of right answers over the labels that occur, as scikit-learn's `balanced_accuracy_score`."""
 
     def score(self, hits: Floats, gold: Floats, answered: Floats) -> Floats:
@@ -71,7 +76,7 @@ class BalancedAccuracy(_OfMarginals):
         return np.asarray(recall.sum(axis=-1) / (gold > 0).sum(axis=-1))
 
 
-class WeightedF1(_OfMarginals):
+class WeightedF1(OfMarginals):
     """The mean of labels' F1, each as often as the label occurs, as scikit-learn's `f1_score(average="weighted")`."""
 
     def score(self, hits: Floats, gold: Floats, answered: Floats) -> Floats:
@@ -81,7 +86,7 @@ class WeightedF1(_OfMarginals):
         return np.asarray((f1 * gold).sum(axis=-1) / gold.sum(axis=-1))
 
 
-class MatthewsCorrelation(_OfMarginals):
+class MatthewsCorrelation(OfMarginals):
     """Matthews' correlation of labels and answers (Gorodkin 2004 for several labels), -1 to 1.
 
     As scikit-learn's `matthews_corrcoef`, where no answer is an answer of its own; 0 where all labels or all answers
