@@ -208,7 +208,7 @@ class Catalogue:
         version: list[Any] = [name, entry.plugin, entry.version]
         metric = self.metrics([name])[name]
         if isinstance(metric, AsksModels):
-            version.append({str(model): self.models.fingerprint(model) for model in metric.models})
+            version.append({str(model): self.models.fingerprint(model) for model in metric.models} | dict(metric.told))
         return version
 
     @cached_property

@@ -46,6 +46,10 @@ class AsksModels(Protocol):
     def models(self) -> tuple[Component, ...]:
         """Those that it asks."""
 
+    @property
+    def told(self) -> Mapping[str, str]:
+        """What else than its name and they decides a score, name -> digest: a file that a parameter names."""
+
 
 @runtime_checkable
 class ReadsSamples(Protocol):

@@ -1,4 +1,4 @@
-"""The metrics that come with the harness: accuracy, exact match, F1 and cross-entropy, each with its 95% interval."""
+"""The metrics that come with the harness, each with its 95% interval; parameters stand behind their names."""
 
 from __future__ import annotations
 
@@ -56,6 +56,24 @@ READ = (
 """Of texts that are predicted: name, target, summary."""
 
 
+ASKING = (
+    (
+        "embedding_similarity",
+        "similarity:EmbeddingSimilarity",
+        "cosine of a model's vectors of answer and reference",
+    ),
+    ("judge", "judge:Judge", "mean rating of answers by a model, 1 to scale (bootstrap)"),
+    ("judge_preference", "judge:JudgePreference", "how often a model prefers answer to reference, in both orders"),
+    ("judge_agreement", "judge:JudgeAgreement", "kappa or alpha of a judge's ratings and right answers (bootstrap)"),
+    (
+        "judge_consistency",
+        "judge:JudgeConsistency",
+        "kappa or alpha of its preferences in both orders (bootstrap)",
+    ),
+)
+"""That ask models: name, target, summary."""
+
+
 @hookimpl
 def register_metrics(register: Register) -> None:
     """Add the metrics."""
@@ -72,5 +90,5 @@ def register_metrics(register: Register) -> None:
         "harness_metrics.likelihood:CrossEntropy",
         summary="nats the right answer was short of certain, mean (bootstrap)",
     )
-    for name, target, summary in (*CHOSEN, *GENERATED, *READ, *PARAMETRISED):
+    for name, target, summary in (*CHOSEN, *GENERATED, *READ, *PARAMETRISED, *ASKING):
         register(name, f"harness_metrics.{target}", summary=summary)
