@@ -253,13 +253,8 @@ def test_likeness_is_that_of_plain_transformers(catalogue, folder):
 @pytest.mark.model
 def test_a_small_model_judges_and_the_agreement_says_how_badly(catalogue, folder):
     real = Catalogue(catalogue.plugins, Assets(catalogue.plugins.registry("source")))
-    found = scores(
-        real,
-        folder,
-        "judge,model=smollm2-135m",
-        "judge_consistency,model=smollm2-135m",
-        "judge_agreement,model=smollm2-135m",
-    )
+    names = [f"{name},model=smollm2-135m" for name in ("judge", "judge_consistency", "judge_agreement")]
+    found = scores(real, folder, *names)
     assert 1 <= found.metrics[names[0]].value <= 5
     told = [found.metrics.get(name) for name in names[1:]]
     assert all(one is None or one.value < 0.8 for one in told)
