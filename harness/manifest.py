@@ -69,6 +69,11 @@ def manifest(identity: Mapping[str, Any], data: TaskData, trial: Trial, *, devic
     return {name: _shown(value) for name, value in fields.items()}
 
 
+def of_task(spec: TaskSpec) -> dict[str, str]:
+    """What a manifest says of a task's specification."""
+    return {name: _shown(value) for name, value in _of_task(spec).items()}
+
+
 def _of_task(spec: TaskSpec) -> dict[str, object]:
     """What a task says of its rows, its prompt part by part."""
     prompt = {f"prompt.{name}": value for name, value in asdict(spec.prompt).items()}

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from harness.bridging import MeasuresItself, asks_itself
 from harness.errors import HarnessError
-from harness.manifest import RESCORED
+from harness.manifest import RESCORED, of_task
 from harness.messages import ChunkScored
-from harness.origin import experiment_of
+from harness.origin import experiment_of, task_of
 from harness.planning import plan
 from harness.preview import adapted_dry
 from harness.records import Generate, Generated
-from harness.runner import environment, finish
+from harness.runner import environment, finish, score_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,31 +105,40 @@ def _rescored(
 ) -> Rescored:
     if result.status not in {"finished", "partial"}:
         raise _RefusedError(f"it is {result.status}: there are no answers to score")
-    experiment = _experiment(result, store, catalogue, task)
+    component = task_of(result.trial, store) if task is None else task
+    spec = catalogue.task(component).spec
+    if task is not None and spec.name != result.trial.task.name:
+        raise _RefusedError(f"the task file defines {spec.name}, not {result.trial.task}")
+    if spec.generates and result.manifest.get("extract") != of_task(spec)["extract"]:
+        return _found_anew(result, component, store, catalogue, asked)
+    try:
+        score_trial(result.trial, component, catalogue, store, asked)
+    except HarnessError:
+        raise
+    except Exception as error:
+        log.debug("where:", exc_info=error)
+        raise _RefusedError(f"a metric failed: {type(error).__name__}: {error}") from error
+    (after,) = store.results(keys=[result.trial.key])
+    return Rescored(result, "metrics", after)
+
+
+# --- answers found in another way ------------------------------------------------------------------------
+
+
+def _found_anew(
+    result: TrialResult, task: Component, store: Store, catalogue: Catalogue, asked: Sequence[str]
+) -> Rescored:
+    name = f"rescoring of {result.trial.key[:12]}"
+    experiment = dataclasses.replace(experiment_of(result.trial, store, name=name), tasks=(task,))
     (job,) = plan(experiment, catalogue)
     if job.trial.refusal:
         raise _RefusedError(f"it can't be planned any more: {job.trial.refusal}")
-    done: Done = "metrics" if job.trial.key == result.trial.key else "extraction"
-    changed = _derived(result, job, experiment, store, catalogue) if done == "extraction" else 0
+    changed = _derived(result, job, experiment, store, catalogue)
     finish(job, catalogue, store, asked)
     (after,) = store.results(keys=[job.trial.key])
     if after.status == "failed":
         raise _RefusedError(after.reason)
-    return Rescored(result, done, after, changed=changed)
-
-
-def _experiment(result: TrialResult, store: Store, catalogue: Catalogue, task: Component | None) -> Experiment:
-    """What plans the trial as it would be run now."""
-    experiment = experiment_of(result.trial, store, name=f"rescoring of {result.trial.key[:12]}")
-    if task is not None:
-        named = catalogue.task(task).spec.name
-        if named != result.trial.task.name:
-            raise _RefusedError(f"the task file defines {named}, not {result.trial.task}")
-        return dataclasses.replace(experiment, tasks=(task,))
-    return experiment
-
-
-# --- answers found in another way ------------------------------------------------------------------------
+    return Rescored(result, "extraction", after, changed=changed)
 
 
 def _derived(result: TrialResult, job: Job, experiment: Experiment, store: Store, catalogue: Catalogue) -> int:

@@ -7,7 +7,7 @@ import pytest
 from harness.assets import Assets
 from harness.catalogue import Catalogue
 from harness.cli.rescore import metric_names
-from harness.errors import ParameterError, UnknownNameError
+from harness.errors import ModelError, ParameterError, UnknownNameError
 from harness.plugins import PluginChoice, Plugins
 from harness.records import Component, Experiment
 from harness.replay import prepare, replay
@@ -15,6 +15,7 @@ from harness.rescoring import rescore
 from harness.runner import run_experiment
 from harness.store import Store
 from harness.testing import ToyModel
+from harness_metrics.matching import NumericMatch
 
 TASK = """\
 name: sums
@@ -127,6 +128,33 @@ def test_further_metrics_stay_with_the_trial(folder, faulty_parts, store, monkey
     assert run(folder, faulty_parts, store).metrics == found.after.metrics
     edited(folder, FIRST + "metrics: [squad_f1]\n")
     assert list(run(folder, faulty_parts, store).metrics) == ["squad_f1", "numeric_match,absolute=1"]
+
+
+def test_metrics_need_neither_the_model_nor_the_prompt_of_then(folder, faulty_parts, store, monkeypatch):
+    before = run(folder, faulty_parts, store)
+    (folder / "task.yaml").write_text(TASK.replace("{{ question }}", "Q: {{ question }}") + FIRST)
+
+    def gone(self):
+        raise ModelError("its weights are gone")
+
+    monkeypatch.setattr(ToyModel, "fingerprint", gone)
+    (found,) = rescore([before], store, afresh(folder, faulty_parts), asked=("squad_em",))
+    assert list(found.after.metrics) == ["exact_match", "squad_em"]
+    edited(folder, LAST)
+    (found,) = rescore([before], store, afresh(folder, faulty_parts))
+    assert found.reason == "its weights are gone"
+
+
+def test_a_metric_that_fails_leaves_the_trial_as_it_was(folder, faulty_parts, store, monkeypatch):
+    before = run(folder, faulty_parts, store)
+
+    def fail(self, found, spec):
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(NumericMatch, "values", fail)
+    (found,) = rescore([before], store, afresh(folder, faulty_parts), asked=("numeric_match",))
+    assert (found.done, found.reason) == ("refused", "a metric failed: ZeroDivisionError: a fault")
+    assert store.results(keys=[before.trial.key])[0].metrics == before.metrics
 
 
 def test_a_file_elsewhere_may_correct_the_task(folder, faulty_parts, store):

@@ -128,7 +128,7 @@ def scores(catalogue, folder, *metrics):
     listed = "".join(f"  - {name}\n" for name in metrics)
     (folder / "task.yaml").write_text(TASK.replace("metrics: [exact_match]\n", f"metrics:\n{listed}"))
     experiment = Experiment((Component("toy"),), (Component("task.yaml"),), (Component("zero-shot"),))
-    fresh = Catalogue(catalogue.plugins, catalogue.assets)
+    fresh = Catalogue(catalogue.plugins, catalogue.assets, made=catalogue.made)
     with Store(str(folder / "results.db")) as store:
         (result,) = run_experiment(experiment, fresh, store)
     assert result.status == "finished", result.reason
@@ -237,7 +237,7 @@ def test_likeness_is_that_of_plain_transformers(catalogue, folder):
     assets = Assets(catalogue.plugins.registry("source"))
     real = Catalogue(catalogue.plugins, assets, made=folder / "made")
     found = scores(real, folder, "embedding_similarity").metrics["embedding_similarity"]
-    where = str(real.model(Component("minilm-l6")).path())
+    where = str(real.model(Component("minilm-l6")).fetch())
     tokenizer, model = AutoTokenizer.from_pretrained(where), AutoModel.from_pretrained(where).eval()
 
     def vector(text):
@@ -252,7 +252,7 @@ def test_likeness_is_that_of_plain_transformers(catalogue, folder):
 
 @pytest.mark.model
 def test_a_small_model_judges_and_the_agreement_says_how_badly(catalogue, folder):
-    real = Catalogue(catalogue.plugins, Assets(catalogue.plugins.registry("source")))
+    real = Catalogue(catalogue.plugins, Assets(catalogue.plugins.registry("source")), made=folder / "made")
     names = [f"{name},model=smollm2-135m" for name in ("judge", "judge_consistency", "judge_agreement")]
     found = scores(real, folder, *names)
     assert 1 <= found.metrics[names[0]].value <= 5
