@@ -12,10 +12,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from harness.auditing import audit
 from harness.bridging import MeasuresItself, asks_itself
 from harness.errors import HarnessError
 from harness.manifest import RESCORED, of_task
-from harness.messages import ChunkScored
+from harness.messages import ChunkScored, Job
 from harness.origin import experiment_of, task_of
 from harness.planning import plan
 from harness.preview import adapted_dry
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
     from harness.catalogue import Catalogue
     from harness.interfaces import Adapted
-    from harness.messages import Job
-    from harness.records import Component, Experiment, Prediction, Sample, TrialResult
+    from harness.records import Component, Experiment, Prediction, Sample, Trial, TrialResult
     from harness.store import Store
     from harness.taskdata import TaskData
 
@@ -53,6 +53,7 @@ class Rescored:
         after: with the scores of now; None where it was refused.
         reason: why it was.
         changed: how many answers are others than before.
+        lacking: names of metrics that these answers have no value of.
     """
 
     before: TrialResult
@@ -60,6 +61,7 @@ class Rescored:
     after: TrialResult | None = None
     reason: str = ""
     changed: int = 0
+    lacking: tuple[str, ...] = ()
 
 
 class _RefusedError(Exception):
@@ -118,8 +120,25 @@ def _rescored(
     except Exception as error:
         log.debug("where:", exc_info=error)
         raise _RefusedError(f"a metric failed: {type(error).__name__}: {error}") from error
-    (after,) = store.results(keys=[result.trial.key])
-    return Rescored(result, "metrics", after)
+    return _done(result, "metrics", result.trial, component, store=store, catalogue=catalogue, asked=asked)
+
+
+def _done(  # noqa: PLR0913 - all that is known by now
+    before: TrialResult,
+    done: Done,
+    trial: Trial,
+    task: Component,
+    *,
+    store: Store,
+    catalogue: Catalogue,
+    asked: Sequence[str],
+) -> Rescored:
+    """The trial as it is stored now; where there was a score without repeated samples there is one again."""
+    if before.clean is not None:
+        audit([Job(trial, task, "auto")], catalogue, store, always=True)
+    (after,) = store.results(keys=[trial.key])
+    names = catalogue.metrics_of(catalogue.task(task), asked=asked)
+    return Rescored(before, done, after, lacking=tuple(name for name in names if name not in after.metrics))
 
 
 # --- answers found in another way ------------------------------------------------------------------------
@@ -135,10 +154,10 @@ def _found_anew(
         raise _RefusedError(f"it can't be planned any more: {job.trial.refusal}")
     changed = _derived(result, job, experiment, store, catalogue)
     finish(job, catalogue, store, asked)
-    (after,) = store.results(keys=[job.trial.key])
-    if after.status == "failed":
-        raise _RefusedError(after.reason)
-    return Rescored(result, "extraction", after, changed=changed)
+    found = _done(result, "extraction", job.trial, task, store=store, catalogue=catalogue, asked=asked)
+    if found.after is not None and found.after.status == "failed":
+        raise _RefusedError(found.after.reason)
+    return dataclasses.replace(found, changed=changed)
 
 
 def _derived(result: TrialResult, job: Job, experiment: Experiment, store: Store, catalogue: Catalogue) -> int:

@@ -104,7 +104,8 @@ def _lines(one: Rescored) -> list[str]:
     names = dict.fromkeys((*one.after.metrics, *one.before.metrics))
     width = max(map(len, names), default=0)
     scores = [f"  {name:<{width}}  {_score(one.before, name)} -> {_score(one.after, name)}" for name in names]
-    return [f"{head}: {what}", *(scores or ["  no metric has a value"])]
+    lacking = [f"  {name}: these answers have no value of it" for name in one.lacking]
+    return [f"{head}: {what}", *scores, *lacking]
 
 
 def _score(result: TrialResult, name: str) -> str:
@@ -124,6 +125,7 @@ def _plain(one: Rescored) -> dict[str, object]:
         "before": trial.key,
         "now": None if after is None else after.trial.key,
         "changed": one.changed,
+        "lacking": list(one.lacking),
         "metrics": {
             name: {"before": _value(one.before, name), "now": None if after is None else _value(after, name)}
             for name in dict.fromkeys((*(after.metrics if after else ()), *one.before.metrics))

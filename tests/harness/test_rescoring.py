@@ -205,6 +205,21 @@ def test_a_strategy_decides_in_its_own_way(folder, faulty_parts, store):
         assert list(other.predictions(ran.trial.key)) == list(store.predictions(found.after.trial.key))
 
 
+def test_a_metric_without_a_value_is_told(folder, faulty_parts, store):
+    before = run(folder, faulty_parts, store)
+    (found,) = rescore([before], store, afresh(folder, faulty_parts), asked=("mcc", "squad_em"))
+    assert found.lacking == ("mcc",)
+
+
+def test_a_score_without_repeated_samples_is_made_again(catalogue, tmp_path):
+    experiment = Experiment((Component("tfidf-lr"),), (Component("toy"),), (Component("finetune"),))
+    with Store(str(tmp_path / "toy.db")) as store:
+        (before,) = run_experiment(experiment, catalogue, store)
+        assert before.clean is not None
+        (found,) = rescore([before], store, catalogue, asked=("mcc",))
+    assert found.after.clean == before.clean
+
+
 def test_metrics_that_are_not_there_are_told_before_anything_is_done(folder, faulty_parts, store):
     before = run(folder, faulty_parts, store)
     with pytest.raises(UnknownNameError):
