@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from harness.plugins import Plugins
     from harness.records import Prediction
     from harness.registry import Entry
-from harness.suites import Suite
+    from harness.suites import Suite
+
 
 OFFERS: Mapping[str, type] = {
     "model": Model,
