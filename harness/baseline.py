@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import ConfigError, HarnessError
 from harness.records import Prediction, PromptSpec, TaskSpec
+from harness.taskspec import LABELLED, NUMERIC
 from harness.yamlfile import Located, read_yaml, validate
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class BaselineTrial(_Section):
 
     def spec(self) -> TaskSpec:
         """As much of its task as metrics need."""
-        kind: Kind = "generation" if self.kind not in {"classification", "multiple-choice"} else self.kind  # type: ignore[assignment]
+        known = LABELLED | NUMERIC | {"multiple-choice", "multi-label"}
+        kind: Kind = self.kind if self.kind in known else "generation"  # type: ignore[assignment]
         return TaskSpec(self.task, kind, PromptSpec(""), dict.fromkeys(self.labels, ""))
 
     def predictions(self) -> list[Prediction]:

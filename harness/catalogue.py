@@ -18,6 +18,7 @@ from harness.interfaces import Executor, Metric, Model, Reporter, Scenario, Sour
 from harness.metricparts import AsksModels, fitting
 from harness.promptparts import Calibrator, Order, Scorer, Selector
 from harness.records import Component
+from harness.sandboxes import Sandbox
 from harness.scoredby import scored_by
 from harness.suites import is_suite, read_suite
 from harness.taskdata import TaskData
@@ -46,6 +47,7 @@ OFFERS: Mapping[str, type] = {
     "scenario": Scenario,
     "reporter": Reporter,
     "source": Source,
+    "sandbox": Sandbox,
 }
 """Kind -> what each part of it has to offer."""
 
@@ -74,6 +76,7 @@ class Catalogue:
         self.made = assets.root if made is None else made
         self._tasks: dict[str, TaskData] = {}
         self._metrics: dict[str, Metric] = {}
+        self._sandbox: Sandbox | None = None
         self._prompt_parts: dict[tuple[str, str], Any] = {}
 
     # --- parts -------------------------------------------------------------------------------------
@@ -106,6 +109,24 @@ class Catalogue:
         """Make a reporter, with its parameters behind its name if it has any; raises as `model`."""
         reporter: Reporter = self._build("reporter", parse_component(name), where)
         return reporter
+
+    def sandbox(self) -> Sandbox:
+        """The first registered sandbox that can be used here, made once.
+
+        Raises:
+            PluginError: when there is none, with the reasons.
+        """
+        if self._sandbox is None:
+            reasons = []
+            for entry in self.plugins.registry("sandbox"):
+                made: Sandbox = make(entry, Component(entry.name), where=None, provided=self._provided)
+                refusal = made.refuses()
+                if refusal is None:
+                    self._sandbox = made
+                    return made
+                reasons.append(refusal)
+            raise PluginError(f"programs can't be run safely here: {'; '.join(reasons) or 'there is no sandbox'}")
+        return self._sandbox
 
     def metrics(self, names: Sequence[str], *, where: str | None = None) -> dict[str, Metric]:
         """Metrics by their names with parameters (`f1,label=spam`), in the order given; raises as `model`."""
@@ -191,17 +212,15 @@ class Catalogue:
         return _versions(entries)
 
     def metrics_version(self, component: Component, asked: Sequence[str] = ()) -> str:
-        """Which metrics of a task at which versions: scores made by others are computed again from the predictions.
+        """Which metrics of a task, and further ones, at which versions: see `harness.scoredby`.
 
-        Args:
-            component: the task.
-            asked: names of further metrics; see `harness.scoredby`.
+        Scores made by others are computed again from the predictions.
         """
-        data = self.task(component)
+        data, further = self.task(component), list(map(self._metric_version, asked))
         if isinstance(data.task, MeasuresItself):
             entry = self._entry("task", component)
-            return scored_by([[entry.name, entry.plugin, entry.version]], list(map(self._metric_version, asked)))
-        return scored_by(list(map(self._metric_version, data.spec.metrics)), list(map(self._metric_version, asked)))
+            return scored_by([[entry.name, entry.plugin, entry.version]], further)
+        return scored_by(list(map(self._metric_version, data.spec.metrics)), further)
 
     def _metric_version(self, name: str) -> list[Any]:
         """Name, plugin and version of a metric, and the fingerprints of models that it asks, if any."""

@@ -21,6 +21,7 @@ from harness.templates import (
     render_rationale,
     shown_fields,
 )
+from harness.values import labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -120,18 +121,18 @@ def _asked_otherwise(spec: TaskSpec) -> Iterator[TaskSpec]:
 
 def _contents(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
     for split, rows in splits.items():
-        counts = Counter(row.target for row in rows)
+        counts = Counter(label for row in rows for label in labels_of(spec, row))
         labels = ", ".join(f"{label} {counts[label]}" for label in spec.labels)
         yield f"{split}: {len(rows)} rows" + (f" ({labels})" if labels else "")
 
 
 def _spacing(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
     """The answer follows the query directly: exactly one of the two should bring the white space between them."""
-    if spec.reads:
+    if spec.reads or spec.code is not None:  # a program's white space is its own
         return
     rows = next(iter(splits.values()))
     query = render_query(spec, rows[0])
-    answers = dict(spec.labels) if spec.labels else {rows[0].target: render_answer(spec, rows[0])}
+    answers = dict(spec.labels) if spec.labelled else {rows[0].target: render_answer(spec, rows[0])}
     for name, said in answers.items():
         if query[-1:].isspace() and said[:1].isspace():
             yield f"white space at the end of the template and at the start of the answer {said!r} ({name})"
@@ -140,7 +141,7 @@ def _spacing(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterat
 
 
 def _labels(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
-    found = {split: {row.target for row in rows} for split, rows in splits.items()}
+    found = {split: {label for row in rows for label in labels_of(spec, row)} for split, rows in splits.items()}
     for label in spec.labels:
         lacking = [split for split in splits if label not in found[split]]
         if lacking:

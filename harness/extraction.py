@@ -35,6 +35,9 @@ _DIGITS = r"(?:(?:\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
 NUMBER = f"{_CURRENCY}{_SIGN}{_CURRENCY}{_DIGITS}%?"
 """A number in running text: `-3`, `$1,234.50`, `.5`, `10%`. The sign of `7-3` is an operator; `3, 4` are two."""
 
+WHOLE = r"(?s)(.*)"
+"""A text as it is, white space included: a program's is a part of it."""
+
 _NUMBER = re.compile(NUMBER)
 _DECORATION = re.compile(r"[$\u20ac\u00a3,%+\s]")
 
@@ -217,19 +220,20 @@ def verbatim(spec: TaskSpec, prediction: Prediction) -> str:
     """
     if prediction.prediction is None:
         return ""
-    written = _found(spec.extract, prediction.text or "")
-    return next((found for found, answer in written if answer == prediction.prediction), prediction.prediction)
+    told = _found(spec.extract, prediction.text or "")
+    return next((found for found, answer in told if answer == prediction.prediction), prediction.prediction)
 
 
 def _found(extract: ExtractSpec, text: str) -> Iterator[tuple[str, str]]:
     """What is found, as it is written and in canonical form: each match of the pattern, or what the pipeline gives."""
-    for found in _written(extract, text):
+    for found in written(extract, text):
         answer = canonical(found, extract.type)
         if answer:
             yield found, answer
 
 
-def _written(extract: ExtractSpec, text: str) -> Iterator[str]:
+def written(extract: ExtractSpec, text: str) -> Iterator[str]:
+    """What is found, as it stands in the text: each match of the pattern, or what the pipeline gives."""
     if not extract.steps:
         for match in _pattern(extract.pattern).finditer(text):
             yield (match[1] or "") if match.re.groups else match[0]
@@ -255,9 +259,9 @@ def canonical(text: str, type_: Literal["text", "number"]) -> str | None:
     """
     if type_ == "text":
         return " ".join(text.casefold().split())
-    written = text.strip().rstrip(".")
-    if not _NUMBER.fullmatch(written):
+    shown = text.strip().rstrip(".")
+    if not _NUMBER.fullmatch(shown):
         return None
-    said = f"{Decimal(_DECORATION.sub('', written).replace(MINUS, '-')):f}"
+    said = f"{Decimal(_DECORATION.sub('', shown).replace(MINUS, '-')):f}"
     said = said.rstrip("0").rstrip(".") if "." in said else said
     return "0" if said == "-0" else said

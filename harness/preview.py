@@ -12,7 +12,7 @@ from harness.declared import reads
 from harness.errors import ModelError, UsageError
 from harness.interfaces import Chats, CountsTokens, Setting, Trained, TrainingJob
 from harness.records import Classify, FillMask, Generate, LogLikelihood, RequestKind
-from harness.requests import TEXTS
+from harness.requests import TEXTS, as_one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -198,7 +198,7 @@ class _Reader:
 
     def _texts(self, request: Request) -> tuple[str, ...]:
         if isinstance(request, TEXTS):
-            return (request.text,)
+            return (as_one(request.text),)
         text = self._written[request.prompt]
         match request:
             case LogLikelihood():
@@ -220,7 +220,8 @@ class _Reader:
         counts = self._counts
         if isinstance(request, TEXTS):
             answers = request.labels if isinstance(request, Classify) else ()
-            return ShownRequest(kind, request.text, 0, counts.get(request.text), answers, (None,) * len(answers))
+            whole = as_one(request.text)
+            return ShownRequest(kind, whole, 0, counts.get(whole), answers, (None,) * len(answers))
         prompt = request.prompt
         text, shown, tokens = self._written[prompt], len(prompt.demonstrations), self._tokens(prompt)
         if isinstance(request, LogLikelihood):

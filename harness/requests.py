@@ -7,6 +7,13 @@ from typing import Literal, TypeAlias
 
 Chat: TypeAlias = Literal["auto", "none", "message", "turns"]
 Role: TypeAlias = Literal["system", "user", "assistant"]
+Text: TypeAlias = str | tuple[str, str]
+"""A text, or two that are read together as a pair."""
+
+
+def as_one(text: Text) -> str:
+    """A text for those that read no pairs: the two, a line each."""
+    return text if isinstance(text, str) else "\n".join(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +106,22 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Classify:
-    """Which of the labels has this text? Asked of a trained engine; answered by `Classified`."""
+    """Which of the labels has this text? Asked of a trained engine; answered by `Classified`.
 
-    text: str
+    Attributes:
+        several: whether each label is judged by itself, so that a text can have any number of them.
+    """
+
+    text: Text
     labels: tuple[str, ...]
+    several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Regress:
+    """Which number has this text? Asked of a trained engine; answered by `Regressed`."""
+
+    text: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +144,13 @@ class FillMask:
     after: str = ""
 
 
-TEXTS = (Classify, Embed, RollingLogLikelihood)
+TEXTS = (Classify, Regress, Embed, RollingLogLikelihood)
 """Requests about a text as it is, not about what follows a prompt."""
 
-Request: TypeAlias = LogLikelihood | RollingLogLikelihood | Generate | Classify | Embed | FillMask
-RequestKind: TypeAlias = Literal["LogLikelihood", "RollingLogLikelihood", "Generate", "Classify", "Embed", "FillMask"]
+Request: TypeAlias = LogLikelihood | RollingLogLikelihood | Generate | Classify | Regress | Embed | FillMask
+RequestKind: TypeAlias = Literal[
+    "LogLikelihood", "RollingLogLikelihood", "Generate", "Classify", "Regress", "Embed", "FillMask"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +203,17 @@ class Generated(Written):
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """One log-probability a label (they sum to 1 after exp), in the request's order."""
+    """One log-probability a label, in the request's order; they sum to 1 after exp unless `several` was asked for."""
 
     log_probs: tuple[float, ...]
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Regressed:
+    """The text's number."""
+
+    value: float
     usage: Usage = Usage()
 
 
@@ -212,4 +241,4 @@ class Filled:
     tokens: tuple[int, ...] = ()
 
 
-Response: TypeAlias = LogLikelihoods | Generated | Classified | Embedded | Filled
+Response: TypeAlias = LogLikelihoods | Generated | Classified | Regressed | Embedded | Filled

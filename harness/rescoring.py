@@ -211,6 +211,8 @@ def _decider(result: TrialResult, job: Job, data: TaskData, catalogue: Catalogue
     trial = job.trial
     if asks_itself(data.task) is not None or isinstance(data.task, MeasuresItself):
         raise _RefusedError("its task judges answers by itself")
+    if data.spec.code is not None:
+        raise _RefusedError("programs found anew have to be run: harness run does that")
     if result.costs.model_calls:
         raise _RefusedError("it asked its model while it adapted: what it chose may depend on how answers are found")
     if result.costs.train_s:

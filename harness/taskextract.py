@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.components import build, settings
 from harness.errors import ConfigError, ParameterError, nearest
-from harness.extraction import NUMBER, STEPS
+from harness.extraction import NUMBER, STEPS, WHOLE
 from harness.records import Component, ExtractSpec, Step
+from harness.taskspec import NUMERIC
 
 if TYPE_CHECKING:
+    from harness.taskspec import Kind
     from harness.yamlfile import Located
 
 
@@ -31,14 +33,28 @@ class ExtractSection(BaseModel):
     type: Literal["text", "number"] | None = None
     steps: Annotated[list[str | dict[str, Any]], Field(min_length=1)] | None = None
 
-    def spec(self) -> ExtractSpec:
-        """As strategies and metrics see it; what ends with the step `number` gives numbers, unless it is told."""
+    def spec(self, kind: Kind) -> ExtractSpec:
+        """As strategies and metrics see it.
+
+        Args:
+            kind: of the task; the answers of some are numbers, of maths the last one. So are those of a pipeline that
+                ends in one, unless it is told otherwise.
+        """
         told = self.model_dump(exclude_none=True, exclude={"steps"})
-        if self.steps is None:
-            return ExtractSpec(**({"pattern": NUMBER} if self.type == "number" else {}) | told)
-        steps = tuple(read_step(step) for step in self.steps)
-        kind: dict[str, Any] = {"type": "number"} if steps[-1].name == "number" else {}
-        return ExtractSpec(**kind | told, steps=steps)
+        numeric: dict[str, Any] = {"type": "number"}
+        if kind in NUMERIC:
+            told |= numeric
+        if self.steps is not None:
+            steps = tuple(read_step(step) for step in self.steps)
+            ends = numeric if kind == "maths" or steps[-1].name == "number" else {}
+            return ExtractSpec(**ends | told, steps=steps)
+        if kind == "maths":
+            told = {"take": "last"} | numeric | told
+        if kind == "code":
+            told = {"pattern": WHOLE} | told
+        if told.get("type") == "number":
+            told = {"pattern": NUMBER} | told
+        return ExtractSpec(**told)
 
 
 def check_extract(section: ExtractSection, located: Located) -> None:

@@ -188,7 +188,7 @@ class FileTask:
         data = self._data
         by = data.stratify
         if by is None:
-            by = ["target"] if self.spec.kind == "classification" else []
+            by = ["target"] if self.spec.labelled else []
         shown = shown_fields(self.spec)
         columns = [data.fields.get(name, name) for name in ([by] if isinstance(by, str) else by)]
         strata = [

@@ -15,6 +15,7 @@ from harness.errors import DataError, nearest
 from harness.extraction import canonical
 from harness.packed import Packed
 from harness.records import Sample
+from harness.values import read_number, written_labels, written_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -125,8 +126,12 @@ class SampleMaker:
             return self._numbers(rows)
         if self.spec.reads:
             return repeat("", len(rows))
-        if self.spec.kind == "classification":
+        if self.spec.labelled:
             return (self._label(row, _text(self._target(row))) for row in rows)
+        if self.spec.numeric:
+            return map(self._number, rows)
+        if self.spec.kind == "multi-label":
+            return map(self._labels, rows)
         return (self._references(row)[0] for row in rows)
 
     def _references(self, row: Row) -> tuple[str, ...]:
@@ -141,7 +146,7 @@ class SampleMaker:
         return tuple(dict.fromkeys(self._reference(row, _text(one)) for one in given))
 
     def _several(self, row: Row) -> tuple[str, ...]:
-        found = self._references(row) if self.spec.generates else ()
+        found = self._references(row) if self.spec.generates and self.spec.learnt is None else ()
         return found if len(found) > 1 else ()
 
     def _target(self, row: Row) -> Any:  # noqa: ANN401 - whatever the data holds
@@ -156,6 +161,22 @@ class SampleMaker:
                 row, f"label {target!r} is not declared in labels", hint=nearest(target, self.spec.labels)
             )
         return target
+
+    def _labels(self, row: Row) -> str:
+        """The row's labels, each declared."""
+        value = self._target(row)
+        if not isinstance(value, list | tuple):
+            hint = "data.derive makes one of a text: labels: \"tags.split(';')\""
+            raise self._wrong(row, f"target {value!r} is no list of labels", hint=hint)
+        return written_labels({self._label(row, _text(one)) for one in value}, self.spec.labels)
+
+    def _number(self, row: Row) -> str:
+        """The row's number."""
+        value = self._target(row)
+        number = None if isinstance(value, bool) else read_number(_text(value))
+        if number is None:
+            raise self._wrong(row, f"target {value!r} is no finite number")
+        return written_number(number)
 
     def _reference(self, row: Row, target: str) -> str:
         """The reference answer; a number in the same form as the answers that are compared with it."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import ConfigError, TemplateError, nearest
-from harness.records import Candidates, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
+from harness.records import Candidates, CodeSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
 from harness.taskcandidates import CandidatesSection, check_candidates
 from harness.taskextract import ExtractSection, check_extract
-from harness.taskspec import GENERATED
+from harness.taskspec import GENERATED, LABELLED, NUMERIC
 from harness.templates import HEAD, alike, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
@@ -29,7 +29,13 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     "multiple-choice": ("accuracy",),
     "generation": ("exact_match",),
     "question-answering": ("squad_f1", "squad_em"),
+    "maths": ("exact_match",),
+    "code": ("pass_at_1",),
     "language-modelling": ("bits_per_byte", "word_perplexity", "token_perplexity"),
+    "pair": ("accuracy", "macro_f1"),
+    "regression": ("spearman", "mae"),
+    "similarity": ("spearman", "pearson"),
+    "multi-label": ("micro_f1", "macro_f1", "subset_accuracy"),
 }
 """What a task is scored by when its file does not say."""
 
@@ -37,16 +43,19 @@ _REQUIRED: dict[Kind, set[str]] = {
     "multiple-choice": {"target", "choices"},
     "question-answering": {"target", "question"},
     "language-modelling": set(),
+    "pair": {"target", "first", "second"},
+    "similarity": {"target", "first", "second"},
 }
 """Fields that tasks of a kind have; of the others `target`."""
 
 _OF_KIND: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
-    (frozenset({"classification"}), ("labels",)),
+    (LABELLED | {"multi-label"}, ("labels",)),
     (frozenset({"multiple-choice"}), ("prompt", "choice")),
     (GENERATED, ("prompt", "answer")),
     (GENERATED, ("generation",)),
     (GENERATED, ("extract",)),
     (frozenset({"question-answering"}), ("unanswerable",)),
+    (frozenset({"code"}), ("code",)),
 )
 
 
@@ -118,6 +127,14 @@ class GenerationSection(_Section):
     n: Annotated[int, Field(ge=1)] | None = None
 
 
+class CodeSection(_Section):
+    """How generated programs are judged; see `harness.records.CodeSpec`."""
+
+    program: Annotated[str, Field(min_length=1)]
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] | None = None
+    memory_mb: Annotated[int, Field(ge=64)] | None = None
+
+
 class TaskFileSchema(_Section):
     """A task file."""
 
@@ -130,6 +147,7 @@ class TaskFileSchema(_Section):
     prompt: PromptSection
     generation: GenerationSection = GenerationSection()
     extract: ExtractSection = ExtractSection()
+    code: CodeSection | None = None
     metrics: Annotated[list[str], Field(min_length=1)] | None = None
     unanswerable: Annotated[str, Field(pattern=r"\S")] | None = None
     licence: str = ""
@@ -179,13 +197,14 @@ def specification(task: TaskFileSchema) -> TaskSpec:
         metrics=tuple(task.metrics or METRICS[task.kind]),
         description=task.description,
         generation=GenerationSpec(**task.generation.model_dump(exclude_none=True)),
-        extract=task.extract.spec(),
+        extract=task.extract.spec(task.kind),
         has_context=task.data.context is not None,
         contexts=task.contexts,
         candidates=task.prompt.candidates.candidates() if task.prompt.candidates else Candidates(),
         licence=task.licence,
         citation=task.citation,
         unanswerable=task.unanswerable or "",
+        code=None if task.code is None else CodeSpec(**task.code.model_dump(exclude_none=True)),
     )
 
 
@@ -195,10 +214,9 @@ def specification(task: TaskFileSchema) -> TaskSpec:
 def _check_kind(task: TaskFileSchema, located: Located) -> None:
     for kinds, keys in _OF_KIND:
         if task.kind not in kinds and _holds(located.data, keys):
-            kind = " or ".join(sorted(kinds))
+            kind = " or ".join(kind for kind in get_args(Kind) if kind in kinds)
             raise ConfigError(f"only a {kind} task has this key; this one is {task.kind}", where=located.where(*keys))
-    if task.kind == "classification":
-        _check_labels(task.labels, located)
+    _check_answers(task, located)
     if task.kind == "language-modelling":
         _check_text(located)
     missing = sorted(_REQUIRED.get(task.kind, {"target"}) - task.data.fields.keys())
@@ -215,6 +233,16 @@ def _check_kind(task: TaskFileSchema, located: Located) -> None:
         raise ConfigError("a metric stands twice", where=located.where("metrics"))
 
 
+def _check_answers(task: TaskFileSchema, located: Located) -> None:
+    if task.kind in LABELLED | {"multi-label"}:
+        _check_labels(task.labels, task.kind, located)
+    if task.kind in NUMERIC and task.extract.type == "text":
+        raise ConfigError(f"the answer of a {task.kind} is a number", where=located.where("extract", "type"))
+    if task.kind == "code" and task.code is None:
+        hint = 'such as program: "{{ question }}{{ answer }}\\n{{ tests }}"'
+        raise ConfigError("a code task says what program is run", where=located.where("code"), hint=hint)
+
+
 def _check_text(located: Located) -> None:
     for keys in _OF_QUESTIONS:
         if _holds(located.data, keys):
@@ -222,11 +250,9 @@ def _check_text(located: Located) -> None:
             raise ConfigError(message, where=located.where(*keys))
 
 
-def _check_labels(labels: dict[str, str] | None, located: Located) -> None:
+def _check_labels(labels: dict[str, str] | None, kind: Kind, located: Located) -> None:
     if labels is None:
-        raise ConfigError(
-            "a classification task needs labels", where=located.where("labels"), hint="label: how it is said"
-        )
+        raise ConfigError(f"a {kind} task needs labels", where=located.where("labels"), hint="label: how it is said")
     if found := alike(labels):
         label, reason = found
         raise ConfigError(reason, where=located.where("labels", label))
@@ -266,11 +292,8 @@ def _check_sources(data: DataSection, located: Located) -> None:
         raise wrong("sha256", "names a split that `files` has not")
 
 
-def _check_templates(task: TaskFileSchema, located: Located) -> None:
-    for name in task.data.fields:
-        if not name.isidentifier():
-            message = f"{name!r} can't be a name in templates"
-            raise ConfigError(message, where=located.where("data", "fields", name), hint="use letters, digits and _")
+def _templates(task: TaskFileSchema) -> list[tuple[tuple[str, str], str | None, set[str]]]:
+    """Keys of each template, its text, and the names that it may use."""
     inputs = set(task.data.inputs())
     known = {
         **{part: set[str]() for part in HEAD},
@@ -282,11 +305,21 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
         "domain": inputs,
         "rationale": inputs | {"target"},
     }
-    for key, names in known.items():
-        text = getattr(task.prompt, key)
+    said = [(("prompt", key), getattr(task.prompt, key), names) for key, names in known.items()]
+    if task.code is not None:
+        said.append((("code", "program"), task.code.program, inputs | {"answer"}))
+    return said
+
+
+def _check_templates(task: TaskFileSchema, located: Located) -> None:
+    for name in task.data.fields:
+        if not name.isidentifier():
+            message = f"{name!r} can't be a name in templates"
+            raise ConfigError(message, where=located.where("data", "fields", name), hint="use letters, digits and _")
+    for keys, text, names in _templates(task):
         if text is None:
             continue
-        where = located.where("prompt", key)
+        where = located.where(*keys)
         with _errors_at(where):
             unknown = sorted(undeclared(text) - names)
         if unknown:

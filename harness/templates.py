@@ -13,13 +13,14 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from harness.errors import TemplateError
+from harness.values import NONE, read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from jinja2.runtime import Context
 
-    from harness.records import Sample, TaskSpec
+    from harness.records import Sample, TaskSpec, Text
 
 _WORD = re.compile(r"\S+")
 _FILLED_IN = re.compile(r"\}\}|%\}|#\}")
@@ -130,7 +131,7 @@ def render_query(spec: TaskSpec, sample: Sample) -> str:
 
 def render_choices(spec: TaskSpec, sample: Sample) -> tuple[str, ...]:
     """What may follow the query, in the order of labels or choices; empty for generation."""
-    if spec.kind == "classification":
+    if spec.labelled:
         return tuple(spec.labels.values())
     return tuple(
         _render(spec, "prompt.choice", sample.id, {**sample.fields, "choice": choice}) for choice in sample.choices
@@ -139,7 +140,7 @@ def render_choices(spec: TaskSpec, sample: Sample) -> tuple[str, ...]:
 
 def render_answer(spec: TaskSpec, sample: Sample) -> str:
     """What follows the query in a demonstration: the right answer as a model would say it."""
-    if spec.kind == "classification":
+    if spec.labelled:
         if sample.target not in spec.labels:
             raise TemplateError(
                 f"task {spec.name!r}: nothing says the label {sample.target!r} of sample {sample.id!r}", where="labels"
@@ -147,7 +148,25 @@ def render_answer(spec: TaskSpec, sample: Sample) -> str:
         return spec.labels[sample.target]
     if spec.kind == "multiple-choice":
         return render_choices(spec, sample)[int(sample.target)]
-    return _render(spec, "prompt.answer", sample.id, {**sample.fields, "target": sample.target})
+    target = said_labels(spec, sample.target) if spec.kind == "multi-label" else sample.target
+    return _render(spec, "prompt.answer", sample.id, {**sample.fields, "target": target})
+
+
+def said_labels(spec: TaskSpec, target: str) -> str:
+    """A set of labels as a model would say it: with commas between them."""
+    return ", ".join(spec.labels[label].strip() for label in read_labels(target)) or NONE
+
+
+def render_text(spec: TaskSpec, sample: Sample) -> Text:
+    """What a trained model reads: the input, or the two texts of a pair as they are, the context before the first.
+
+    Raises:
+        TemplateError: when the input does not render.
+    """
+    if not spec.paired:
+        return render_input(spec, sample)
+    first, second = (str(sample.fields[name]) for name in ("first", "second"))
+    return _context(spec, sample) + first, second
 
 
 def render_input(spec: TaskSpec, sample: Sample) -> str:
@@ -179,6 +198,16 @@ def render_rationale(spec: TaskSpec, sample: Sample) -> str:
     return _render(spec, "prompt.rationale", sample.id, {**sample.fields, "target": sample.target})
 
 
+def render_program(spec: TaskSpec, sample: Sample, answer: str) -> str:
+    """The whole program that judges an answer (code).
+
+    Raises:
+        TemplateError: naming the sample.
+    """
+    text = "" if spec.code is None else spec.code.program
+    return _rendered(spec, text, "code.program", sample.id, {**sample.fields, "answer": answer})
+
+
 def render_domain(spec: TaskSpec, sample: Sample) -> str:
     """A prompt of the task's domain without the sample's question, see `harness.records.PromptSpec`; may be empty."""
     if spec.prompt.domain is not None:
@@ -199,7 +228,7 @@ def _context(spec: TaskSpec, sample: Sample) -> str:
     return _render(spec, "prompt.context", sample.id, {**sample.fields, "context": context})
 
 
-def render_text(text: str, variables: Mapping[str, Any], what: str) -> str:
+def render_template(text: str, variables: Mapping[str, Any], what: str) -> str:
     """A template that no task holds, such as a judge's rubric.
 
     Raises:
@@ -213,6 +242,10 @@ def render_text(text: str, variables: Mapping[str, Any], what: str) -> str:
 
 def _render(spec: TaskSpec, key: str, sample_id: str | None, variables: Mapping[str, Any]) -> str:
     text: str = getattr(spec.prompt, key.removeprefix("prompt."))
+    return _rendered(spec, text, key, sample_id, variables)
+
+
+def _rendered(spec: TaskSpec, text: str, key: str, sample_id: str | None, variables: Mapping[str, Any]) -> str:
     try:
         return _compiled(text).render(variables)
     except Exception as error:

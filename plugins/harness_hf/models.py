@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.interfaces import Engine, Pretrained, PretrainingJob, Trained, TrainingJob
-    from harness.records import Prompt, RequestKind
+    from harness.records import Learnt, Prompt, RequestKind
 
 for _library in ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "gguf", "huggingface_hub"):
     if find_spec(_library) is None:  # said now, with the extra to install, and not when a run is under way
@@ -65,6 +65,7 @@ class CheckpointModel:
     settings: Settings = field(default_factory=Settings)
 
     hyperparameters: ClassVar[frozenset[str]] = frozenset(one.name for one in fields(Plan))
+    learns: ClassVar[frozenset[Learnt]] = frozenset({"label", "labels", "number"})
     own_methods: ClassVar[frozenset[str]] = frozenset()
     """Ways to train that are not those of every checkpoint."""
 

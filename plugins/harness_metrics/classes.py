@@ -35,7 +35,7 @@ class OfMarginals:
 
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The score; None for a task without labels."""
-        if not spec.labels:
+        if not spec.labels or spec.learnt == "labels":
             return None
         gold, answered, clusters = _codes(predictions, spec)
         k = len(spec.labels)
@@ -55,7 +55,7 @@ class OfMarginals:
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
         """The permutation test of the two scores; None for a task without labels."""
-        if not spec.labels:
+        if not spec.labels or spec.learnt == "labels":
             return None
         (gold, first, clusters), (_, second, _) = _codes(a, spec), _codes(b, spec)
         k, of_marginals = len(spec.labels), self.scorer(spec)

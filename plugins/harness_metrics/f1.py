@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.clusters import cluster_codes, clustered_confusion
 from harness.differences import paired_f1
 from harness.statistics import answer_codes, confusion, confusion_interval, label_codes, macro_f1, micro_f1
+from harness_metrics import labelsets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class MacroF1:
-    """The mean of the declared labels' F1, with a bootstrap interval.
+    """The mean of the declared labels' F1, with a bootstrap interval; of sets of labels too.
 
     As scikit-learn's `f1_score(average="macro", labels=declared, zero_division=0)`: a label that is neither a target
     nor an answer has an F1 of 0; a missing answer, or one that is no label, is a miss of its target.
@@ -27,12 +28,16 @@ class MacroF1:
 
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The score; None for a task without labels."""
+        if spec.learnt == "labels":
+            return labelsets.MACRO_F1.compute(predictions, spec)
         return _f1(predictions, spec, macro_f1)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
         """The permutation test of the two scores; None for a task without labels."""
+        if spec.learnt == "labels":
+            return labelsets.MACRO_F1.compare(a, b, spec, level)
         return _compared(a, b, spec, "macro", level)
 
 
@@ -43,12 +48,16 @@ class MicroF1:
 
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The score; None for a task without labels."""
+        if spec.learnt == "labels":
+            return labelsets.MICRO_F1.compute(predictions, spec)
         return _f1(predictions, spec, micro_f1)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
         """The permutation test of the two scores; None for a task without labels."""
+        if spec.learnt == "labels":
+            return labelsets.MICRO_F1.compare(a, b, spec, level)
         return _compared(a, b, spec, "micro", level)
 
 

@@ -23,7 +23,7 @@ from harness.extraction import verbatim
 from harness.metricparts import ModelsOfMetrics, NoModels
 from harness.records import Generate, Generated, LogLikelihood, LogLikelihoods, Prompt
 from harness.statistics import bootstrap_mean
-from harness.templates import render_query, render_text, undeclared
+from harness.templates import render_query, render_template, undeclared
 from harness_metrics.agreement import Statistic, agreement
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class _Judged:
 
     def _choices(self, told: Sequence[Mapping[str, Any]], words: Sequence[str]) -> list[int | None]:
         """For each rubric that is filled in so, the place of the word that the judge says; None where it says none."""
-        prompts = [Prompt(render_text(self._rubric, one, "a judge's rubric")) for one in told]
+        prompts = [Prompt(render_template(self._rubric, one, "a judge's rubric")) for one in told]
         if "LogLikelihood" in self._asked.answers(self._model):
             said = tuple(f" {word}" for word in words)
             responses = self._asked.ask(self._model, [LogLikelihood(prompt, said) for prompt in prompts])

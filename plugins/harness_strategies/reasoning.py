@@ -135,6 +135,10 @@ class ChainOfThought:
             return OWN_PROMPTS
         if spec.reads:
             return READ_ALONE
+        if spec.code is not None:
+            return "a program is the whole text, and not an answer at the end of reasoning"
+        if spec.kind == "multi-label":
+            return "reasoning ends in one answer, not in several labels"
         if "Generate" not in model.answers:
             return "the model can't reason in words: text can't be generated with it"
         return (self._choice().refuses(model) if self.k else None) or refuses_chat(self.chat, model)
@@ -202,7 +206,7 @@ class Reasoning:
     def _told(self) -> list[str]:
         """What the head says beside the task's own: which labels there are, and how to end."""
         told, lines = self.strategy, []
-        if told.options == "yes" and self.spec.kind == "classification":
+        if told.options == "yes" and self.spec.labelled:
             lines.append(f"Possible answers: {', '.join(said.strip() for said in self.spec.labels.values())}.")
         if not told.k:
             lines.append(f'Think step by step, then end with "{told.marker} ...".')
@@ -222,13 +226,12 @@ class Reasoning:
 
     def _solution(self, sample: Sample) -> str:
         """Rationale, marker and answer."""
-        match self.spec.kind:
-            case "classification":
-                said = render_answer(self.spec, sample).strip()
-            case "multiple-choice":
-                said = f"({_letter(int(sample.target))})"
-            case _:
-                said = sample.target
+        if self.spec.labelled:
+            said = render_answer(self.spec, sample).strip()
+        elif self.spec.kind == "multiple-choice":
+            said = f"({_letter(int(sample.target))})"
+        else:
+            said = sample.target
         rationale = render_rationale(self.spec, sample).strip()
         ended = rationale if not rationale or rationale[-1] in ".!?" else f"{rationale}."
         return _joined(ended, f"{self.strategy.marker} {said}.")

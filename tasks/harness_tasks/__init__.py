@@ -9,7 +9,11 @@ INDEX = {
     "bbc-articles": "the text of BBC news articles, to be predicted",
     "bbc-news": "topics of BBC news articles, 5 labels",
     "gsm8k-100": "grade-school maths problems, 100 rows, numeric answers",
+    "humaneval": "Python functions to be written from their docstrings, judged by tests",
+    "sentiment-ratings": "how positive tweets are, the mean human rating from -4 to 4",
     "sentiment-domains": "positive or negative sentences in four domains (the contexts)",
+    "product-matching": "whether two offers of shops are of the same product, 433 pairs",
+    "simlex999": "how similar two English words are, 999 pairs rated from 0 to 10",
     "sms-spam": "spam among text messages",
 }
 

@@ -374,7 +374,7 @@ def test_the_exit_statuses_are_those_of_the_errors():
 
 def test_exactly_the_environment_variables_that_are_read_are_documented():
     sources = "\n".join(path.read_text() for root in OURS for path in (ROOT / root).rglob("*.py"))
-    told = re.findall(r'reader\.components\("(\w+)"|self\._told\("(\w+)"', sources)
+    told = re.findall(r'reader\.components\("(\w+)"|(?:self\._told|reader\.yes)\("(\w+)"', sources)
     dynamic = {f"HARNESS_{(one or other).upper()}" for one, other in told}
     documented = {name for row in table(section("reference.md", "## Environment")) for name in code(row[0])}
     assert documented == set(ENVIRONMENT.findall(sources)) | dynamic

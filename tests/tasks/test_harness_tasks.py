@@ -34,7 +34,7 @@ def load(plugins):
 
 def test_the_index_the_folders_and_the_files_agree(plugins, load):
     entries = {entry.name: entry for entry in plugins.registry("task") if entry.plugin == "tasks"}
-    assert len(entries) == len(NAMES) == 5
+    assert len(entries) == len(NAMES) == 9
     for name in NAMES:
         spec = load(name).spec
         assert entries[spec.name].resource == ("harness_tasks", f"{name}/task.yaml")
@@ -56,6 +56,7 @@ ROWS = {
     "bbc_articles": {"train": 0, "validation": 0, "test": 223},
     "bbc_news": {"train": 1335, "validation": 222, "test": 668},
     "gsm8k_100": {"train": 10, "validation": 0, "test": 90},
+    "humaneval": {"train": 0, "validation": 0, "test": 164},
     "sentiment_domains": {"train": 13992, "validation": 2332, "test": 6996},
     "sms_spam": {"train": 2917, "validation": 486, "test": 1459},
 }
