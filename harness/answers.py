@@ -28,7 +28,7 @@ from harness.records import (
     RollingLogLikelihood,
 )
 from harness.seeds import derived
-from harness.templates import render_choices, render_query, render_text
+from harness.templates import render_after, render_choices, render_fillings, render_query, render_text
 from harness.values import NONE, decide_labels, decide_number, decide_similarity, written_labels
 
 if TYPE_CHECKING:
@@ -67,14 +67,16 @@ def ask(
         sample: whose choices are scored.
         prompt: what the choice or answer follows.
         seed: of sampling.
-        answers: the kinds that the model answers: one that `fills` scores each choice in a blank at the prompt's end.
+        answers: the kinds that the model answers: one that `fills` scores each choice in a blank: at the prompt's
+            end, or where the text has it (cloze).
 
     Raises:
         TemplateError: when a choice does not render.
     """
     if not spec.generates:
-        choices = said_choices(spec, sample, prompt.chat)
-        return FillMask(prompt, choices) if fills(answers) else LogLikelihood(prompt, choices)
+        if fills(answers):
+            return FillMask(prompt, _as_said(render_fillings(spec, sample), prompt.chat), render_after(spec, sample))
+        return LogLikelihood(prompt, said_choices(spec, sample, prompt.chat))
     limits = spec.generation
     drawn = derived(seed, sample.id) if limits.temperature > 0 else seed
     return Generate(prompt, limits.max_tokens, limits.stop, limits.temperature, drawn, limits.top_p, limits.n)
@@ -86,7 +88,10 @@ def said_choices(spec: TaskSpec, sample: Sample, chat: Chat = "auto") -> tuple[s
     Raises:
         TemplateError: when a choice does not render.
     """
-    choices = render_choices(spec, sample)
+    return _as_said(render_choices(spec, sample), chat)
+
+
+def _as_said(choices: tuple[str, ...], chat: Chat) -> tuple[str, ...]:
     return tuple(choice.strip() for choice in choices) if chat == "turns" else choices
 
 
@@ -138,10 +143,8 @@ def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Pre
             return decide_labels(spec, sample, response)
         case [LogLikelihoods() | Classified() | Filled() as response] if not spec.generates:
             return _choose(spec, sample, response)
-        case [Generated() as response] if spec.code is not None:
-            return _programs(spec, sample, response)
         case [Generated() as response] if spec.generates:
-            return _extract(spec, sample, response)
+            return (_extract if spec.code is None else _programs)(spec, sample, response)
     kinds = ", ".join(type(response).__name__ for response in responses) or "nothing"
     raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {kinds} is no answer to a {spec.kind} question")
 

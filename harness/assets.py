@@ -60,8 +60,9 @@ class Assets:
 
     Addresses:
         `pypi://NAME==VERSION/inner/path`: a file or folder inside a wheel, or with `?sdist` at the end inside the
-        source distribution. `hf://[datasets/]ORG/NAME[@REVISION]/path`: of a Hugging Face repository. `file:///path`,
-        or just a path: of this machine; relative ones start from `base`.
+        source distribution. `npm://NAME@VERSION/package/inner/path`: of a package of the npm registry.
+        `hf://[datasets/]ORG/NAME[@REVISION]/path`: of a Hugging Face repository. `file:///path`, or just a path: of
+        this machine; relative ones start from `base`.
 
         `!/` goes into an archive: `data.tar.gz!/folder/x.csv`. A path may be a glob (see `harness.globs`). A folder
         means all files below it.

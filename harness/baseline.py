@@ -9,19 +9,23 @@ import base64
 import json
 import math
 import zlib
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.contributions import Contributions, samples_of
 from harness.errors import ConfigError, HarnessError
+from harness.interfaces import ComparesPairs
 from harness.records import Prediction, PromptSpec, TaskSpec
-from harness.taskspec import LABELLED, NUMERIC
 from harness.yamlfile import Located, read_yaml, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from harness.interfaces import Metric
     from harness.messages import ChunkTiming
     from harness.records import Kind, TrialResult
 
@@ -50,7 +54,9 @@ class BaselineTrial(_Section):
         machine: what of its provenance times depend on.
         p50_ms: median time of one sample at a time, to be read by people.
         chunks: samples and seconds of each timed chunk.
-        answers: packed; see `unpacked`.
+        answers: packed; see `predictions`.
+        contributions: metric -> what each sample adds to it, packed, of metrics that need more than the answers:
+            those of texts, say, which are not in the file.
     """
 
     model: str
@@ -68,6 +74,7 @@ class BaselineTrial(_Section):
     p50_ms: float | None = None
     chunks: list[tuple[int, float]] = []
     answers: str
+    contributions: dict[str, str] = {}
 
     @property
     def name(self) -> str:
@@ -75,10 +82,8 @@ class BaselineTrial(_Section):
         return f"{self.model}/{self.strategy}/{self.task}/{self.seed}"
 
     def spec(self) -> TaskSpec:
-        """As much of its task as metrics need."""
-        known = LABELLED | NUMERIC | {"multiple-choice", "multi-label"}
-        kind: Kind = self.kind if self.kind in known else "generation"  # type: ignore[assignment]
-        return TaskSpec(self.task, kind, PromptSpec(""), dict.fromkeys(self.labels, ""))
+        """As much of its task as metrics of answers need."""
+        return TaskSpec(self.task, cast("Kind", self.kind), PromptSpec(""), dict.fromkeys(self.labels, ""))
 
     def predictions(self) -> list[Prediction]:
         """What it said.
@@ -86,12 +91,29 @@ class BaselineTrial(_Section):
         Raises:
             ConfigError: when the file is damaged.
         """
-        try:
+        with self._sound():
             rows = json.loads(zlib.decompress(base64.b64decode(self.answers, validate=True)))
             return [
                 Prediction(id_, target, said, scores=tuple(scores), cluster=cluster, latency_ms=ms)
                 for id_, target, said, scores, cluster, ms in rows
             ]
+
+    def added(self, metric: str, predictions: Sequence[Prediction]) -> Contributions | None:
+        """What its samples add to a metric, where that is kept; `predictions` are its own.
+
+        Raises:
+            ConfigError: when the file is damaged.
+        """
+        if metric not in self.contributions:
+            return None
+        with self._sound():
+            values = json.loads(zlib.decompress(base64.b64decode(self.contributions[metric], validate=True)))
+            return Contributions(samples_of(predictions)[0], len(predictions), np.array(values, dtype=np.float64))
+
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        try:
+            yield
         except (ValueError, TypeError, zlib.error) as error:
             raise ConfigError(
                 f"the answers of {self.name} are damaged: {error}", hint="write the baseline anew"
@@ -117,7 +139,13 @@ class Baseline(_Section):
 
 
 def baseline_trial(
-    result: TrialResult, predictions: Sequence[Prediction], timings: Sequence[ChunkTiming], spec: TaskSpec
+    result: TrialResult,
+    predictions: Sequence[Prediction],
+    timings: Sequence[ChunkTiming],
+    spec: TaskSpec,
+    *,
+    metrics: Mapping[str, Metric],
+    added: Callable[[str], Contributions | None],
 ) -> BaselineTrial:
     """What stands in the file of a finished trial.
 
@@ -126,10 +154,12 @@ def baseline_trial(
         predictions: all that it said.
         timings: of its chunks.
         spec: of its task.
+        metrics: name -> metric, of those that are registered.
+        added: what its samples add to a metric.
     """
     trial = result.trial
     times = [one.latency_ms for one in predictions if one.latency_ms is not None]
-    return BaselineTrial(
+    made = BaselineTrial(
         model=str(trial.model),
         strategy=str(trial.strategy),
         task=str(trial.task),
@@ -144,8 +174,22 @@ def baseline_trial(
         machine={name: result.provenance[name] for name in MACHINE if name in result.provenance},
         p50_ms=sorted(times)[len(times) // 2] if times else None,
         chunks=[(one.samples, one.seconds) for one in timings],
-        answers=_packed(predictions),
+        answers=_packed([_row(one) for one in predictions if one.status != "failed"]),
     )
+    answered, kept = [one for one in predictions if one.status != "failed"], made.predictions()
+    found = {
+        name: added(name)
+        for name, metric in metrics.items()
+        if name in made.metrics and not _is_enough(metric, answered, kept, made.spec())
+    }
+    packed = {name: _packed([_digits(value, 9) for value in one.values]) for name, one in found.items() if one}
+    return made.model_copy(update={"contributions": packed})
+
+
+def _is_enough(metric: Metric, said: Sequence[Prediction], kept: Sequence[Prediction], spec: TaskSpec) -> bool:
+    """Whether trials can be compared by a metric with what is kept of their answers."""
+    paired = metric.compare(said, kept, spec) if isinstance(metric, ComparesPairs) and said else None
+    return paired is not None and abs(paired.difference.value) < 1e-6
 
 
 def write_baseline(baseline: Baseline, path: Path) -> None:
@@ -185,8 +229,7 @@ def _json(path: Path) -> Located:
         raise ConfigError(f"is not JSON: {error}", where=place) from error
 
 
-def _packed(predictions: Sequence[Prediction]) -> str:
-    rows = [_row(one) for one in predictions if one.status != "failed"]
+def _packed(rows: Sequence[Any]) -> str:
     content = json.dumps(rows, ensure_ascii=True, separators=(",", ":")).encode()
     return base64.b64encode(zlib.compress(content, 9)).decode()
 

@@ -29,7 +29,7 @@ class Worst:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """How much more of the samples a row has right than one of its baselines, paired on the same samples."""
+    """How much better a row is than one of its baselines by the table's first metric, paired on the same samples."""
 
     over: str
     difference: Estimate
@@ -78,14 +78,14 @@ class Row:
     Attributes:
         rank: by the table's first metric, 1 is best, equal values share one; None for what is not finished.
         ranks: the best and the worst rank that it may have, by tests of all pairs of ranked rows
-            (`harness.ranking.rank_intervals`); None where right answers don't rank, and where nothing was compared.
+            (`harness.ranking.rank_intervals`); None where nothing was compared.
         keys: the trials' keys, seed by seed.
         n: how many samples each seed was to answer.
         coverage: counts over all seeds.
         metrics: means over seeds; an interval's bounds are the means of the seeds' bounds.
         seed_sd: metric -> standard deviation over seeds, where there are several.
-        p_value: of the hypothesis that the best row answers no more samples right (`Pairing.versus`, Holm over the
-            table).
+        p_value: of the hypothesis that the best row is no better by the table's first metric (`Pairing.versus_by`,
+            Holm over the table).
         tied_with_best: whether that hypothesis stands (p >= 0.05); False for the best row itself.
         p_majority: of the hypothesis that the majority answers no fewer samples right, one-sided (`Table.majority`);
             None where there are no right answers to count, and for the majority itself.
@@ -223,9 +223,9 @@ class Table:
         metrics: the columns; the first ranks.
         losses: those of which less is better.
         rows: ranked ones first.
-        discordance: the share of samples on which the two best rows disagree about being right (with several seeds
-            the mean squared difference of their shares of right answers).
-        detectable: the smallest difference in accuracy that such a table can tell from chance (80% power).
+        discordance: the share of samples on which the two best rows disagree about being right (with several seeds, and
+            by other metrics, the mean squared difference of what a sample adds to their scores).
+        detectable: the smallest difference in the first metric that such a table can tell from chance (80% power).
         budgets: those of the ranked rows, where they are not all alike (`harness.budgets.differing`).
         settling: about how many samples would tell the two best rows apart, if they differ as much as they seem to
             (80% power); None where they are told apart already, or don't differ at all.

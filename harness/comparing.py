@@ -7,9 +7,12 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.bridging import MeasuresItself
+from harness.contributions import contributions, paired_contributions, single_scores
 from harness.errors import HarnessError, UsageError
-from harness.interfaces import ComparesPairs
+from harness.interfaces import ComparesPairs, WeighsSamples
 from harness.origin import task_of
 from harness.packed import Selected
 from harness.pairing import RIGHT_ANSWERS, Pairing
@@ -24,10 +27,14 @@ if TYPE_CHECKING:
 
     from harness.catalogue import Catalogue
     from harness.interfaces import Evidence, Metric
+    from harness.pairing import Versus
     from harness.records import Estimate, Prediction, Request, Trial, TrialResult
     from harness.store import Store
 
 log = logging.getLogger(__name__)
+
+PATIENCE_S = 5.0
+"""As in `harness.contributions`: here somebody waits for these two trials alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ class Difference:
     Attributes:
         context: None over all samples.
         n: how many samples.
-        difference: the first one's score minus the second one's; None where the metric can't be compared.
+        difference: the first one's score minus the second one's; None where nothing tells how sure that is.
         p_value: two-sided; of contexts, corrected for their number by Holm's method.
         loss: whether less is better.
     """
@@ -68,25 +75,33 @@ class Comparison:
 
     Attributes:
         n: samples that both answered.
+        by: the metric that ranks.
         metrics: over all samples, in the task's order.
         contexts: the same within each context.
         both: samples that both have right; likewise `only_a`, `only_b` and `neither`.
-        flips_a: the first of those that only the first one has right.
-        flips_b: the first of those that only the second one has right.
-        settling: about how many samples would settle which has more right answers, where these don't.
-        detectable: the smallest difference in right answers that so many samples can tell from chance.
+        better_a: how many samples the first one does better on by the metric that ranks; None where that can't be
+            told.
+        better_b: likewise of the second one.
+        flips_a: some of the samples that the first one does better on: those on which it does so by most, or, where
+            right answers rank or nothing else can be told, the first that only it has right.
+        flips_b: the same of the second one.
+        settling: about how many samples would settle which is better by the metric that ranks, where these don't.
+        detectable: the smallest difference in that metric that so many samples can tell from chance.
         notes: what could not be told.
     """
 
     a: Trial
     b: Trial
     n: int
+    by: str
     metrics: tuple[Difference, ...]
     contexts: tuple[Difference, ...]
     both: int
     only_a: int
     only_b: int
     neither: int
+    better_a: int | None
+    better_b: int | None
     flips_a: tuple[Flip, ...]
     flips_b: tuple[Flip, ...]
     settling: int | None
@@ -103,7 +118,7 @@ def compare(
         a: the first.
         b: the second.
         evidence: what both said, and had been asked.
-        metrics: name -> metric; those that are no `ComparesPairs` are shown without a test.
+        metrics: name -> metric. One that is no `ComparesPairs` is tested by what samples add to it, over all samples.
         spec: of the task.
         flips: how many flipped samples are shown of each direction.
 
@@ -113,27 +128,34 @@ def compare(
     first, second = _paired(a, b, evidence)
     spec = _fitting(spec, first)
     names = [name for name in a.metrics if name in b.metrics and name in metrics]
-    overall = [_difference(name, metrics[name], first, second, spec) for name in names]
+    overall = [_difference(name, metrics[name], first, second, spec, overall=True) for name in names]
     right = [(one.correct, other.correct) for one, other in zip(first, second, strict=True)]
     only_a = [place for place, (one, other) in enumerate(right) if one and not other]
     only_b = [place for place, (one, other) in enumerate(right) if other and not one]
     notes: dict[str, None] = {}
     prompts = _Prompts(evidence, notes)
-    settling, detectable = _power(a, b, first, second, names)
+    by = names[0] if names else ""
+    ahead = (only_a, only_b) if by in RIGHT_ANSWERS else _ahead(metrics.get(by), first, second, spec)
+    flipped_a, flipped_b = ahead or (only_a, only_b)
+    found = _versus(by, metrics, {a.trial.key: first, b.trial.key: second}, spec)
+    unsettled = found is not None and found.p_value >= 0.05
     return Comparison(
         a=a.trial,
         b=b.trial,
         n=len(first),
+        by=by,
         metrics=tuple(overall),
         contexts=tuple(_within(first, second, {name: metrics[name] for name in names}, spec)),
         both=sum(one and other for one, other in right),
         only_a=len(only_a),
         only_b=len(only_b),
         neither=sum(not one and not other for one, other in right),
-        flips_a=tuple(prompts.flip(a.trial, b.trial, first[place], second[place]) for place in only_a[:flips]),
-        flips_b=tuple(prompts.flip(a.trial, b.trial, first[place], second[place]) for place in only_b[:flips]),
-        settling=settling,
-        detectable=detectable,
+        better_a=len(ahead[0]) if ahead else None,
+        better_b=len(ahead[1]) if ahead else None,
+        flips_a=tuple(prompts.flip(a.trial, b.trial, first[place], second[place]) for place in flipped_a[:flips]),
+        flips_b=tuple(prompts.flip(a.trial, b.trial, first[place], second[place]) for place in flipped_b[:flips]),
+        settling=samples_to_settle(found.difference, found.discordance) if found and unsettled else None,
+        detectable=minimum_detectable_difference(len(first), found.discordance) if found else None,
         notes=tuple(notes),
     )
 
@@ -229,9 +251,19 @@ def _nameless(task: str) -> TaskSpec:
 
 
 def _difference(
-    name: str, metric: Metric, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec
+    name: str,
+    metric: Metric,
+    a: Sequence[Prediction],
+    b: Sequence[Prediction],
+    spec: TaskSpec,
+    *,
+    overall: bool = False,
 ) -> Difference:
+    """By one metric; one that has to be computed anew for a test is tested over all samples alone."""
     paired = metric.compare(a, b, spec) if isinstance(metric, ComparesPairs) else None
+    if paired is None and (overall or isinstance(metric, WeighsSamples)):
+        first, second = (contributions(metric, side, spec, patience_s=PATIENCE_S) for side in (a, b))
+        paired = paired_contributions(first, second) if first is not None and second is not None else None
     return Difference(
         metric=name,
         n=len(a),
@@ -271,19 +303,32 @@ def _corrected(differences: Sequence[Difference], contexts: Sequence[str]) -> li
     ]
 
 
-def _power(
-    a: TrialResult, b: TrialResult, first: Sequence[Prediction], second: Sequence[Prediction], names: Sequence[str]
-) -> tuple[int | None, float | None]:
-    """How many samples would settle it, and the smallest difference that these tell from chance."""
-    if not any(name in RIGHT_ANSWERS for name in names):
-        return None, None
-    said = {a.trial.key: first, b.trial.key: second}
-    pairing = Pairing(lambda key: (Outcome(o.sample_id, o.correct, o.target, o.cluster) for o in said[key]))
-    found = pairing.versus([a.trial.key], [b.trial.key])
-    if found is None or not found.discordance:
-        return None, None
-    settling = samples_to_settle(found.difference, found.discordance) if found.p_value >= 0.05 else None
-    return settling, minimum_detectable_difference(len(first), found.discordance)
+def _versus(
+    by: str, metrics: Mapping[str, Metric], said: Mapping[str, Sequence[Prediction]], spec: TaskSpec
+) -> Versus | None:
+    """How two trials differ by the metric that ranks; None where they don't, or that can't be told.
+
+    `said` has the predictions of the first and of the second, by key.
+    """
+    pairing = Pairing(
+        lambda key: (Outcome(o.sample_id, o.correct, o.target, o.cluster) for o in said[key]),
+        lambda key, name: contributions(metrics[name], said[key], spec) if name in metrics else None,
+    )
+    found = pairing.versus_by(by, *([key] for key in said))
+    return found if found is not None and found.discordance else None
+
+
+def _ahead(
+    metric: Metric | None, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec
+) -> tuple[list[int], list[int]] | None:
+    """The samples on which each does better by a metric that weighs samples, those with most between them first."""
+    scores = [metric.weighted(side, spec) if isinstance(metric, WeighsSamples) else None for side in (a, b)]
+    if metric is None or scores[0] is None or scores[1] is None:
+        return None
+    better = 1 if metric.higher_is_better else -1
+    alone = better * (single_scores(scores[0], len(a)) - single_scores(scores[1], len(b)))
+    order = np.argsort(-np.abs(alone), kind="stable")
+    return [int(place) for place in order if alone[place] > 0], [int(place) for place in order if alone[place] < 0]
 
 
 # --- flipped samples -------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
+from harness.pairing import RIGHT_ANSWERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -59,12 +61,15 @@ def as_json(comparison: Comparison) -> str:
         "a": _named(comparison.a),
         "b": _named(comparison.b),
         "n": comparison.n,
+        "by": comparison.by,
         "metrics": [dataclasses.asdict(one) for one in comparison.metrics],
         "contexts": [dataclasses.asdict(one) for one in comparison.contexts],
         "both": comparison.both,
         "only_a": comparison.only_a,
         "only_b": comparison.only_b,
         "neither": comparison.neither,
+        "better_a": comparison.better_a,
+        "better_b": comparison.better_b,
         "settling": comparison.settling,
         "detectable": comparison.detectable,
         "flips": [_flip_json("a", one) for one in comparison.flips_a]
@@ -82,15 +87,19 @@ def _trial(trial: Trial) -> str:
 
 
 def _headline(comparison: Comparison) -> str:
+    counted, by = comparison.by in RIGHT_ANSWERS, comparison.by
     said = (
         f"{comparison.n:,} samples: both right {comparison.both:,}, only A {comparison.only_a:,}, "
         f"only B {comparison.only_b:,}, neither {comparison.neither:,}."
     )
+    if not counted and comparison.better_a is not None:
+        said = f"{comparison.n:,} samples: A better by {by} on {comparison.better_a:,}, B on {comparison.better_b:,}."
     if comparison.settling is not None:
         said += f" About {comparison.settling:,} samples would settle which is better."
-    if comparison.detectable is not None and comparison.detectable < 1:
+    if comparison.detectable is not None and (comparison.detectable < 1 or not counted):
+        scores = "accuracies" if counted else f"scores of {by}"
         said += (
-            f" {comparison.n:,} samples can't tell accuracies less than {comparison.detectable:.3f} apart from chance."
+            f" {comparison.n:,} samples can't tell {scores} less than {comparison.detectable:.3f} apart from chance."
         )
     return said
 
@@ -114,13 +123,15 @@ def _table(differences: Sequence[Difference], *, contexts: bool = False) -> tupl
 
 
 def _directions(comparison: Comparison) -> Iterator[tuple[str, Sequence[Flip]]]:
-    for name, flips, number in (
-        ("A", comparison.flips_a, comparison.only_a),
-        ("B", comparison.flips_b, comparison.only_b),
+    by = comparison.by if comparison.better_a is not None and comparison.by not in RIGHT_ANSWERS else ""
+    for name, flips, better, only in (
+        ("A", comparison.flips_a, comparison.better_a, comparison.only_a),
+        ("B", comparison.flips_b, comparison.better_b, comparison.only_b),
     ):
         if flips:
-            shown = "" if len(flips) == number else f", {len(flips)} shown"
-            yield f"only {name} is right: {number:,} of {comparison.n:,}{shown}", flips
+            title, number = (f"{name} is better by {by}", better or 0) if by else (f"only {name} is right", only)
+            shown = "" if len(flips) == number else f", {len(flips)} shown{', the farthest apart' if by else ''}"
+            yield f"{title}: {number:,} of {comparison.n:,}{shown}", flips
 
 
 def _flip(flip: Flip) -> str:

@@ -20,16 +20,17 @@ MEANINGS = {
     "ranks": """the ranks that a row may have, by the tests of p for all pairs of ranked rows, corrected for the
         number of pairs: it stands behind those that are significantly better and before those that are significantly
         worse. With 95% confidence all these intervals are right""",
-    "p": """how likely so large a difference to the best row would be if there were none: exact McNemar test on the same
-        samples (with several seeds a permutation test of each sample's share of right answers over those that both
-        have, with clusters Student's test by the clustered standard error), corrected for the number of rows by Holm's
+    "p": """how likely so large a difference to the best row would be if there were none, on the same samples. Where
+        right answers rank: exact McNemar test (with several seeds a permutation test of each sample's share of right
+        answers over those that both have, with clusters Student's test by the clustered standard error); by other
+        scores a paired test of what each sample, or cluster, adds to them. Corrected for the number of rows by Holm's
         method""",
     TIED: "can't be told from the best row (p ≥ 0.05)",
     "no better than the majority": """nothing tells the row from always giving one answer: that of the model `majority`
         where it is in the table, else the commonest one among the scored samples (one-sided test on the same samples,
         p ≥ 0.05, not corrected for the number of rows)""",
-    "gain": """the share of samples answered right minus that of the baseline (what the strategy is to be compared
-        with), on the same samples, with its 95% interval""",
+    "gain": """how much better than its baseline (what the strategy is to be compared with) a row is by the first score,
+        on the same samples, with the 95% interval of that difference""",
     "further gains": "the same over the strategy's other baselines, controls among them",
     "control": """no contender, so it has no rank: what others are measured by, such as the same strategy given wrong
         contexts""",

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from harness.baseline import (
     write_baseline,
 )
 from harness.comparing import specification
+from harness.contributed import StoredContributions
 from harness.errors import ConfigError, UsageError
 from harness.gating import Rules, Today, gate
 from harness.selecting import trial_name
@@ -105,12 +107,15 @@ def write_from_store(
     ]
     if not results:
         raise UsageError("no finished trial matches", hint="harness report shows what there is")
+    added, registered = StoredContributions(store, catalogue), catalogue.plugins.registry("metric")
     trials = [
         baseline_trial(
             result,
             store.predictions(result.trial.key),
             store.progress(result.trial.key).timings,
             specification(result.trial, store, catalogue),
+            metrics=catalogue.metrics([name for name in result.metrics if name in registered]),
+            added=partial(added, result.trial.key),
         )
         for result in results
     ]
@@ -158,8 +163,9 @@ def check_store(
     unknown = sorted(found.keys() - {one.name for one in baseline.trials})
     if unknown:
         log.info("not in the baseline: %s", ", ".join(unknown))
+    added = StoredContributions(store, catalogue)
     today = {
-        name: Today(found[name], store.predictions(key), store.progress(key).timings)
+        name: Today(found[name], store.predictions(key), store.progress(key).timings, partial(added, key))
         for name in wanted
         if name in found and (key := found[name].trial.key)
     }

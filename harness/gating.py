@@ -10,13 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from harness.interfaces import ComparesPairs
+from harness.contributions import Contributions, paired_contributions
+from harness.interfaces import ComparesPairs, HasTop
 from harness.slowdown import FEWEST_CHUNKS, FEWEST_SAMPLES, Ratio, median_ratio, ratio_of_paces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from harness.baseline import BaselineTrial
+    from harness.differences import Paired
     from harness.interfaces import Metric
     from harness.messages import ChunkTiming
     from harness.records import Estimate, Prediction, TrialResult
@@ -61,18 +63,20 @@ class Rules:
     latency_tolerance: float | None
     allow_missing: bool = False
 
-    def of(self, metric: str) -> float:
-        """The tolerance of a metric."""
-        return self.tolerance.get(metric, self.tolerance.get("default", 0.0))
+    def of(self, name: str, metric: Metric) -> float:
+        """The tolerance of a metric; the default one is a share of the highest score that there can be."""
+        top = metric.top if isinstance(metric, HasTop) else 1.0
+        return self.tolerance.get(name, top * self.tolerance.get("default", 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """A trial of the store: what it scored, said and took."""
+    """A trial of the store: what it scored, said and took, and what its samples add to a metric."""
 
     result: TrialResult
     predictions: Sequence[Prediction]
     timings: Sequence[ChunkTiming]
+    added: Callable[[str], Contributions | None] = lambda _: None
 
 
 def gate(
@@ -135,19 +139,33 @@ def _scores(
 ) -> Iterator[Check]:
     for name, value in trial.metrics.items():
         metric, now = metrics.get(name), found.result.metrics.get(name)
-        paired = None
-        if isinstance(metric, ComparesPairs) and now is not None:
-            paired = metric.compare(found.predictions, before, trial.spec(), level)
+        paired = None if now is None else _paired(name, metric, trial, found, before, level)
         if metric is None or now is None or paired is None:
             yield Check(trial.name, name, "not compared", "there is no paired test of it", value)
             continue
-        tolerance, change = rules.of(name), paired.difference
+        tolerance, change = rules.of(name, metric), paired.difference
         worse = change.high < -tolerance if metric.higher_is_better else change.low > tolerance
         said = (
             f"{value:.4f} -> {now.value:.4f}: {change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}], "
             f"tolerance {tolerance:g}"
         )
         yield Check(trial.name, name, "failed" if worse else "passed", said, value, now.value, change, tolerance)
+
+
+def _paired(
+    name: str,
+    metric: Metric | None,
+    trial: BaselineTrial,
+    found: Today,
+    before: Sequence[Prediction],
+    level: float,
+) -> Paired | None:
+    """Today's minus the baseline's: by what samples add to the metric, where the baseline has that, or by answers."""
+    then = trial.added(name, before)
+    if then is not None:
+        now = found.added(name)
+        return None if now is None else paired_contributions(now, then, level=level)
+    return metric.compare(found.predictions, before, trial.spec(), level) if isinstance(metric, ComparesPairs) else None
 
 
 # --- times -----------------------------------------------------------------------------------------------

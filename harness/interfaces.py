@@ -43,6 +43,7 @@ from harness.reporters import (
     Reporter as Reporter,
     ShowsEvidence as ShowsEvidence,
 )
+from harness.weighing import WeighsSamples as WeighsSamples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -318,7 +319,7 @@ class Executor(Protocol):
 
 
 class Source(Protocol):
-    """A scheme of asset addresses (`pypi://`, `file://`, `hf://`)."""
+    """A scheme of asset addresses (`pypi://`, `npm://`, `file://`, `hf://`)."""
 
     @property
     def keeps(self) -> bool:

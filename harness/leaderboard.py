@@ -25,6 +25,7 @@ from harness.suitetables import suite_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from harness.pairing import Contributed
     from harness.suites import Suite
 
 __all__ = ["LOSSES", "Leaderboard", "build"]
@@ -42,7 +43,7 @@ Seeds = list[TrialResult]
 """One row's trials, one a seed."""
 
 
-def build(
+def build(  # noqa: PLR0913 - all but the first two by keyword
     results: Sequence[TrialResult],
     outcomes: Callable[[str], Iterable[Outcome]],
     *,
@@ -50,6 +51,7 @@ def build(
     losses: Collection[str] = LOSSES,
     suites: Sequence[Suite] = (),
     tops: Mapping[str, float] = MappingProxyType({}),
+    contributed: Contributed | None = None,
 ) -> Leaderboard:
     """Average, rank and compare trials.
 
@@ -61,8 +63,10 @@ def build(
         losses: metrics of which less is better.
         suites: those whose means are shown as well.
         tops: metric -> its highest value, of those that have one other than 1.
+        contributed: what samples add to metrics that are no share of right answers; without it rows are not compared by
+            these.
     """
-    pairing = Pairing(outcomes)
+    pairing = Pairing(outcomes, contributed)
     gained = _gained(results, pairing)
     groups: dict[tuple[str, str, str], list[TrialResult]] = {}
     for result in gained:
@@ -112,7 +116,8 @@ def _table(results: Sequence[TrialResult], pairing: Pairing, losses: frozenset[s
     seeds_of = {seeds[0].trial.key: seeds for seeds in _by_row(results)}
     rows = [_row(seeds, metrics, losses) for seeds in seeds_of.values()]
     ranked = _ranked([row for row in rows if row.status == "finished"], metrics, losses)
-    found = tested(ranked, metrics[0] if metrics else "", pairing)
+    by = metrics[0] if metrics else ""
+    found = tested(ranked, by, pairing, loss=by in losses)
     others = sorted((row for row in rows if row.status != "finished"), key=lambda row: UNRANKED.index(row.status))
     detectable = minimum_detectable_difference(first.n, found.discordance) if found.discordance else None
     return Table(
@@ -129,7 +134,7 @@ def _table(results: Sequence[TrialResult], pairing: Pairing, losses: frozenset[s
         settling=found.settling,
         majority=found.majority,
         budgets=differing(row.budget for row in ranked if row.rank is not None),
-        curves=curves_of(results, pairing, metrics[0] if metrics else ""),
+        curves=curves_of(results, pairing, by),
     )
 
 

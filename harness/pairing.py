@@ -1,24 +1,29 @@
-"""Two trials on the same samples: gains over baselines, and tests of one against another."""
+"""Two trials on the same samples: gains over baselines, and tests of one against another, by the metric that ranks."""
 
 from __future__ import annotations
 
 import hashlib
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from harness.clusters import cluster_codes, clustered_p, clustered_se
+from harness.contributions import Contributions, chance, paired_contributions, standard_error
 from harness.differences import Paired, exact_sign_flip, paired_accuracy
-from harness.records import Outcome
+from harness.records import Estimate, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from harness.records import Estimate, TrialResult
+    from harness.records import TrialResult
+
+Contributed: TypeAlias = Callable[[str, str], Contributions | None]
+"""Key and metric -> what the samples of that trial add to its score, where that can be told."""
 
 RIGHT_ANSWERS = ("accuracy", "exact_match")
 """Metrics that are the share of right answers: a gain has the name of the one that its trial has."""
@@ -43,13 +48,13 @@ class Right(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Versus:
-    """How the right answers of one row differ from those of another.
+    """How one row differs from another: in right answers, or in another metric.
 
     Attributes:
-        difference: the first one's share minus the second one's.
-        discordance: the mean squared difference of a sample's shares of right answers over the seeds: with one seed
-            the share of samples on which the two disagree. With clusters, what it would be if independent samples told
-            as much.
+        difference: the first one's score minus the second one's.
+        discordance: the mean squared difference of what a sample adds to the two scores, means over the seeds; of right
+            answers with one seed that is the share of samples on which the two disagree. With clusters, what it would
+            be if independent samples told as much.
         p_value: of the hypothesis that they do not differ, against both sides.
         p_better: the same, against the first being better.
     """
@@ -61,15 +66,18 @@ class Versus:
 
 
 class Pairing:
-    """Compares trials by which samples they have right, a byte a sample; each trial is asked for once.
+    """Compares trials by which samples they have right, a byte a sample, or by other metrics; each is asked for once.
 
     Args:
         outcomes: key -> the samples that a trial answered, in the data's order.
+        contributed: for metrics that are no share of right answers; without it nothing is compared by these.
     """
 
-    def __init__(self, outcomes: Callable[[str], Iterable[Outcome]]) -> None:
+    def __init__(self, outcomes: Callable[[str], Iterable[Outcome]], contributed: Contributed | None = None) -> None:
         self._outcomes = outcomes
+        self._contributed = contributed
         self._known: dict[str, Right] = {}
+        self._added: dict[tuple[str, str], Contributions | None] = {}
 
     def right(self, key: str) -> Right:
         """Which samples a trial has right."""
@@ -83,6 +91,25 @@ class Pairing:
         if not len(first.right) or first.samples != second.samples:
             return None
         return paired_accuracy(first.right, second.right, clusters=first.clusters)
+
+    def added(self, key: str, metric: str) -> Contributions | None:
+        """What the samples of a trial add to a metric that is no share of right answers."""
+        if (key, metric) not in self._added:
+            self._added[key, metric] = None if self._contributed is None else self._contributed(key, metric)
+        return self._added[key, metric]
+
+    def versus_by(self, metric: str, a: Sequence[str], b: Sequence[str]) -> Versus | None:
+        """How two rows differ in a metric: `versus` where that is a share of right answers.
+
+        By others what each sample adds to the two scores is compared, means over the seeds (`harness.contributions`).
+        """
+        if metric in RIGHT_ANSWERS:
+            return self.versus(a, b)
+        found = [(self.added(one, metric), self.added(other, metric)) for one, other in zip(a, b, strict=True)]
+        pairs = [(one, other) for one, other in found if one is not None and other is not None]
+        if not pairs or len(pairs) < len(found) or len({one.samples for pair in pairs for one in pair}) > 1:
+            return None
+        return _versus_added([one.values - other.values for one, other in pairs], pairs[0][0].n)
 
     def versus(self, a: Sequence[str], b: Sequence[str]) -> Versus | None:
         """How two rows differ, over the seeds that both have; None unless all answered the same samples.
@@ -112,12 +139,25 @@ class Pairing:
         return float(found.mean()) if len(found) else None
 
     def gains(self, result: TrialResult) -> Mapping[str, Mapping[str, Estimate]]:
-        """A finished trial's gain in right answers over each of its baselines that has answered the same samples."""
+        """How much better a finished trial is than each of its baselines that has answered the same samples.
+
+        By the metric that ranks, the first one; where nothing tells what samples add to that, in right answers.
+        """
         if result.status != "finished":
             return {}
-        name = next((name for name in RIGHT_ANSWERS if name in result.metrics), RIGHT_ANSWERS[0])
-        compared = {over: self.compare(result.trial.key, key) for over, key in result.trial.baselines.items()}
-        return {over: {name: paired.difference} for over, paired in compared.items() if paired is not None}
+        by, key = next(iter(result.metrics), ""), result.trial.key
+        if by in RIGHT_ANSWERS or self._contributed is None:
+            name = next((name for name in RIGHT_ANSWERS if name in result.metrics), RIGHT_ANSWERS[0])
+            compared = {over: self.compare(key, other) for over, other in result.trial.baselines.items()}
+            return {over: {name: paired.difference} for over, paired in compared.items() if paired is not None}
+        found: dict[str, Mapping[str, Estimate]] = {}
+        for over, other in result.trial.baselines.items():
+            first, second = self.added(key, by), self.added(other, by)
+            paired = paired_contributions(first, second) if first is not None and second is not None else None
+            if paired is not None:
+                gain = paired.difference
+                found[over] = {by: _turned(gain) if by in result.trial.losses else gain}
+        return found
 
 
 def _read(outcomes: Iterable[Outcome]) -> Right:
@@ -136,6 +176,18 @@ def _read(outcomes: Iterable[Outcome]) -> Right:
         codes = np.frombuffer(targets, dtype=np.int64)
         commonest = codes == np.bincount(codes).argmax()
     return Right(samples.digest(), np.frombuffer(right, dtype=np.bool_), commonest, cluster_codes(clusters))
+
+
+def _turned(difference: Estimate) -> Estimate:
+    return Estimate(-difference.value, -difference.high, -difference.low)
+
+
+def _versus_added(differences: Sequence[NDArray[np.float64]], n: int) -> Versus:
+    """Of differences of contributions, seed by seed, to scores of n samples."""
+    mean = np.mean(differences, axis=0)
+    value, error = float(mean.mean()), standard_error(mean)
+    found = chance(mean, len(differences))
+    return Versus(value, n * error**2 + value**2 if mean.any() else 0.0, found.two_sided, found.above)
 
 
 def _versus(pairs: Sequence[tuple[Right, NDArray[np.bool_]]]) -> Versus | None:

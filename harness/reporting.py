@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from harness.contributed import StoredContributions
 from harness.errors import HarnessError
 from harness.interfaces import HasTop, ShowsEvidence
 from harness.leaderboard import build
@@ -37,7 +38,15 @@ def leaderboard_of(
     losses = {name for name, metric in metrics.items() if not metric.higher_is_better}
     losses |= {name for result in results for name in result.trial.losses}
     tops = {name: metric.top for name, metric in metrics.items() if isinstance(metric, HasTop)}
-    return build(results, store.outcomes, title=title, losses=losses, suites=suites, tops=tops)
+    return build(
+        results,
+        store.outcomes,
+        title=title,
+        losses=losses,
+        suites=suites,
+        tops=tops,
+        contributed=StoredContributions(store, catalogue),
+    )
 
 
 def rendered(board: Leaderboard, reporter: Reporter, evidence: Evidence) -> Report:

@@ -26,14 +26,19 @@ class Prompt:
         chat: whether a model reads it in its chat template: `auto` as the model is set, `none` not, `message` as one
             message of a user, `turns` with each demonstration as a question and its answer. An engine without a chat
             template refuses the last two.
-        exchanges: the demonstrations as question and answer, where they are turns; as many as demonstrations.
+        exchanges: the demonstrations as turns, the last one of each the assistant's; as many as demonstrations.
+        turns: the question's own turns where it is a dialogue, the last one the user's: then the chat has them in the
+            place of the query, if `chat` is `turns`, or `auto` of a model that is asked in its template.
+        system: what such a dialogue says of the assistant; in a chat it stands with the instruction.
     """
 
     query: str
     demonstrations: tuple[str, ...] = ()
     instruction: str = ""
     chat: Chat = "auto"
-    exchanges: tuple[tuple[str, str], ...] = ()
+    exchanges: tuple[tuple[str, ...], ...] = ()
+    turns: tuple[str, ...] = ()
+    system: str = ""
 
     @property
     def text(self) -> str:
@@ -43,11 +48,17 @@ class Prompt:
     @property
     def messages(self) -> tuple[tuple[Role, str], ...]:
         """Who says what in a chat; white space around the instruction is no part of a turn."""
-        if self.chat != "turns":
+        if not self.in_turns:
             return (("user", self.text),)
-        head: tuple[tuple[Role, str], ...] = (("system", self.instruction.strip()),) if self.instruction.strip() else ()
-        said = tuple(turn for question, answer in self.exchanges for turn in _exchange(question, answer))
-        return (*head, *said, ("user", self.query))
+        head = "\n\n".join(part for part in (self.instruction.strip(), self.system.strip()) if part)
+        said = tuple(turn for exchange in self.exchanges for turn in _by_turns(exchange, "assistant", "user"))
+        own = _by_turns(self.turns or (self.query,), "user", "assistant")
+        return ((("system", head),) if head else ()) + said + own
+
+    @property
+    def in_turns(self) -> bool:
+        """Whether a chat has demonstrations, or the question's own turns, each as a message."""
+        return self.chat == "turns" or (self.chat == "auto" and bool(self.turns))
 
     def without(self, dropped: int) -> Prompt:
         """The prompt without its first demonstrations."""
@@ -56,8 +67,9 @@ class Prompt:
         return replace(self, demonstrations=self.demonstrations[dropped:], exchanges=self.exchanges[dropped:])
 
 
-def _exchange(question: str, answer: str) -> tuple[tuple[Role, str], tuple[Role, str]]:
-    return ("user", question), ("assistant", answer)
+def _by_turns(turns: tuple[str, ...], last: Role, other: Role) -> tuple[tuple[Role, str], ...]:
+    """Turns with who says them, of two in alternation."""
+    return tuple((last if (len(turns) - at) % 2 else other, turn) for at, turn in enumerate(turns))
 
 
 @dataclass(frozen=True, slots=True)

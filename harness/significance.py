@@ -33,33 +33,37 @@ class Tested:
     majority: float | None = None
 
 
-def tested(rows: Sequence[Row], by: str, pairing: Pairing) -> Tested:
+def tested(rows: Sequence[Row], by: str, pairing: Pairing, *, loss: bool) -> Tested:
     """Test rows, of which those with a rank stand first, the best before the others.
 
     Args:
         rows: finished ones.
-        by: the metric that ranks. Tests are of right answers: where it counts others, ranks have no intervals.
-        pairing: knows which samples each trial has right.
+        by: the metric that ranks and that tests are of.
+        pairing: knows which samples each trial has right, and what they add to other metrics.
+        loss: whether less of it is better.
     """
     number = sum(row.rank is not None for row in rows)
-    counted = by in RIGHT_ANSWERS
-    wanted = combinations(range(number), 2) if counted else ((0, j) for j in range(1, number))
-    pairs = {(i, j): found for i, j in wanted if (found := _versus(rows[i], rows[j], pairing)) is not None}
-    after = _against_best(rows, pairs)
-    if counted:
-        after = _with_ranks(after, number, pairs)
+    pairs = {
+        (i, j): found
+        for i, j in combinations(range(number), 2)
+        if (found := _versus(rows[i], rows[j], by, pairing)) is not None
+    }
+    after = _with_ranks(_against_best(rows, pairs), number, pairs, loss=loss)
     best = pairs.get((0, 1))
     settling = None
-    if counted and best is not None and best.p_value >= SIGNIFICANT:
+    if best is not None and best.p_value >= SIGNIFICANT:
         settling = samples_to_settle(best.difference, best.discordance)
     after, majority = _against_majority(after, pairing)
     return Tested(after, best.discordance if best else None, settling, majority)
 
 
-def _versus(a: Row, b: Row, pairing: Pairing) -> Versus | None:
+def _versus(a: Row, b: Row, by: str, pairing: Pairing) -> Versus | None:
     """Over the seeds that both rows have."""
     common = [seed for seed in b.seeds if seed in a.seeds]
-    return pairing.versus(*([row.keys[row.seeds.index(seed)] for seed in common] for row in (a, b))) if common else None
+    if not common:
+        return None
+    first, second = ([row.keys[row.seeds.index(seed)] for seed in common] for row in (a, b))
+    return pairing.versus_by(by, first, second)
 
 
 def _against_best(rows: Sequence[Row], pairs: dict[tuple[int, int], Versus]) -> list[Row]:
@@ -74,9 +78,10 @@ def _against_best(rows: Sequence[Row], pairs: dict[tuple[int, int], Versus]) -> 
     ]
 
 
-def _with_ranks(rows: Sequence[Row], number: int, pairs: dict[tuple[int, int], Versus]) -> list[Row]:
+def _with_ranks(rows: Sequence[Row], number: int, pairs: dict[tuple[int, int], Versus], *, loss: bool) -> list[Row]:
     """The first rows with the ranks that they may have; the one that they have is always among these."""
-    tests = {pair: (found.difference, found.p_value) for pair, found in pairs.items()}
+    better = -1 if loss else 1
+    tests = {pair: (better * found.difference, found.p_value) for pair, found in pairs.items()}
     intervals = rank_intervals(tests, number) if tests else []
     ranked = [
         dataclasses.replace(row, ranks=(min(low, row.rank or low), max(high, row.rank or high)))

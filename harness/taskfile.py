@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, HarnessError, TemplateError
 from harness.packed import Packed, Selected
+from harness.reshaping import exploded, pivoted
 from harness.rows import Row, read_rows
 from harness.sampling import cut, duplicate_key
 from harness.tasksamples import SampleMaker
@@ -162,13 +163,18 @@ class FileTask:
             raise
 
     def _rows(self, address: str, split: Split | None) -> Iterator[Row]:
-        """The rows of one address, with the derived columns, without those that `where` leaves out."""
+        """The rows of one address, with the derived columns, without those that `where` leaves out, put together."""
+        rows = self._kept(address, split)
+        return rows if self._data.pivot is None else pivoted(rows, self._data.pivot, source=address)
+
+    def _kept(self, address: str, split: Split | None) -> Iterator[Row]:
         files = self._fetched(address, split)
         above = posixpath.commonpath([posixpath.dirname(file.name) for file in files])
         named = [(posixpath.relpath(file.name, above or "."), file.path) for file in files]
         derived = [(column, compile_expression(text)) for column, text in self._data.derive.items()]
         kept = None if self._data.where is None else compile_expression(self._data.where)
-        for row in read_rows(named, format=self._data.format, columns=self._data.columns, source=address):
+        rows = read_rows(named, format=self._data.format, columns=self._data.columns, source=address)
+        for row in rows if self._data.explode is None else exploded(rows, self._data.explode):
             values = dict(row.values)
             for column, expression in derived:
                 values[column] = self._evaluated(expression, values, row, "derive", column)

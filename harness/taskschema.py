@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.dialogue import asked_in_lines
 from harness.errors import ConfigError, TemplateError, nearest
 from harness.records import Candidates, CodeSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
-from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
+from harness.reshaping import PivotSection  # noqa: TC001 - pydantic evaluates it
+from harness.rows import Format  # noqa: TC001 - likewise
 from harness.taskcandidates import CandidatesSection, check_candidates
 from harness.taskextract import ExtractSection, check_extract
-from harness.taskspec import GENERATED, LABELLED, NUMERIC
+from harness.taskspec import CHOSEN, GENERATED, LABELLED, NUMERIC
 from harness.templates import HEAD, alike, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
@@ -36,6 +39,8 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     "regression": ("spearman", "mae"),
     "similarity": ("spearman", "pearson"),
     "multi-label": ("micro_f1", "macro_f1", "subset_accuracy"),
+    "dialogue": ("chrf", "rougeL"),
+    "cloze": ("accuracy",),
 }
 """What a task is scored by when its file does not say."""
 
@@ -45,12 +50,16 @@ _REQUIRED: dict[Kind, set[str]] = {
     "language-modelling": set(),
     "pair": {"target", "first", "second"},
     "similarity": {"target", "first", "second"},
+    "dialogue": {"turns"},
+    "cloze": {"target", "choices"},
 }
 """Fields that tasks of a kind have; of the others `target`."""
 
 _OF_KIND: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
     (LABELLED | {"multi-label"}, ("labels",)),
-    (frozenset({"multiple-choice"}), ("prompt", "choice")),
+    (CHOSEN, ("prompt", "choice")),
+    (CHOSEN, ("data", "shuffle_choices")),
+    (frozenset({"cloze"}), ("prompt", "blank")),
     (GENERATED, ("prompt", "answer")),
     (GENERATED, ("generation",)),
     (GENERATED, ("extract",)),
@@ -71,12 +80,16 @@ class DataSection(_Section):
         format: of the files; told by their suffix where it is not given.
         columns: names of the columns of CSV and TSV files without a header, or of the one column of `lines`.
         sha256: of the download; for each split where `files` has one for each.
+        explode: the column that holds lists: each item becomes a row, before anything is derived.
         derive: new columns, each an expression over the others, in the order written.
         where: an expression; rows for which it is false are left out.
+        pivot: how rows that belong together become one, once columns are derived and rows left out.
         splits: how the rows of one address are cut into splits: their shares.
         seed: of that cut.
         stratify: columns or fields whose values are spread over the splits in proportion; `target` of a
             classification unless told. Rows with the same input never stand in two splits.
+        shuffle_choices: whether each row's choices are put into an order drawn for its id: for data whose right choice
+            always stands in the same place.
         fields: name in templates -> column. `target` is the answer, `choices` a list of choices, `id` the row's name.
         context: the column that holds each sample's context.
         cluster: the column that says which samples are likely to be right or wrong together; it may be the context's.
@@ -86,11 +99,14 @@ class DataSection(_Section):
     format: Format | None = None
     columns: list[str] = []
     sha256: Sha256 | dict[Split, Sha256] | None = None
+    explode: str | None = None
     derive: dict[str, str] = {}
     where: str | None = None
+    pivot: PivotSection | None = None
     splits: Annotated[dict[Split, Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] | None = None
     seed: int = 0
     stratify: str | list[str] | None = None
+    shuffle_choices: bool = False
     fields: dict[str, str]
     context: str | None = None
     cluster: str | None = None
@@ -114,6 +130,7 @@ class PromptSection(_Section):
     context: str | None = None
     domain: str | None = None
     rationale: str | None = None
+    blank: Annotated[str, Field(pattern=r"\S")] | None = None
     candidates: CandidatesSection | None = None
 
 
@@ -171,6 +188,7 @@ def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
         ConfigError: with file, line and key.
     """
     located = read_yaml(path)
+    located = replace(located, data=asked_in_lines(located.data))
     task = validate(located, TaskFileSchema)
     _check_kind(task, located)
     _check_generation(task.generation, located)
@@ -219,12 +237,7 @@ def _check_kind(task: TaskFileSchema, located: Located) -> None:
     _check_answers(task, located)
     if task.kind == "language-modelling":
         _check_text(located)
-    missing = sorted(_REQUIRED.get(task.kind, {"target"}) - task.data.fields.keys())
-    if missing:
-        raise ConfigError(f"field {missing[0]!r} is missing", where=located.where("data", "fields"))
-    if not set(task.data.inputs()) - {"choices"}:
-        hint = "add what templates use, such as text: review"
-        raise ConfigError("there is no field but the target", where=located.where("data", "fields"), hint=hint)
+    _check_fields(task, located)
     for keys in (("contexts",), ("prompt", "context")):
         if task.data.context is None and _holds(located.data, keys):
             hint = "set data.context to the column that holds it"
@@ -241,6 +254,18 @@ def _check_answers(task: TaskFileSchema, located: Located) -> None:
     if task.kind == "code" and task.code is None:
         hint = 'such as program: "{{ question }}{{ answer }}\\n{{ tests }}"'
         raise ConfigError("a code task says what program is run", where=located.where("code"), hint=hint)
+
+
+def _check_fields(task: TaskFileSchema, located: Located) -> None:
+    if task.kind == "dialogue" and "target" in task.data.fields:
+        message = "a dialogue's target is the last reply of its turns"
+        raise ConfigError(message, where=located.where("data", "fields", "target"), hint="leave it out")
+    missing = sorted(_REQUIRED.get(task.kind, {"target"}) - task.data.fields.keys())
+    if missing:
+        raise ConfigError(f"field {missing[0]!r} is missing", where=located.where("data", "fields"))
+    if not set(task.data.inputs()) - {"choices"}:
+        hint = "add what templates use, such as text: review"
+        raise ConfigError("there is no field but the target", where=located.where("data", "fields"), hint=hint)
 
 
 def _check_text(located: Located) -> None:
@@ -294,7 +319,7 @@ def _check_sources(data: DataSection, located: Located) -> None:
 
 def _templates(task: TaskFileSchema) -> list[tuple[tuple[str, str], str | None, set[str]]]:
     """Keys of each template, its text, and the names that it may use."""
-    inputs = set(task.data.inputs())
+    inputs = set(task.data.inputs()) | ({"system"} if task.kind == "dialogue" else set())
     known = {
         **{part: set[str]() for part in HEAD},
         "template": inputs,

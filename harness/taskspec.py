@@ -20,6 +20,8 @@ Kind: TypeAlias = Literal[
     "regression",
     "similarity",
     "multi-label",
+    "dialogue",
+    "cloze",
 ]
 Learnt: TypeAlias = Literal["label", "labels", "number"]
 """What a model can be trained to say of a text: one of the labels, any of them, a number."""
@@ -27,7 +29,7 @@ Split: TypeAlias = Literal["train", "validation", "test"]
 Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
 
 GENERATED: frozenset[str] = frozenset(
-    {"generation", "question-answering", "maths", "code", "regression", "similarity", "multi-label"}
+    {"generation", "question-answering", "maths", "code", "dialogue", "regression", "similarity", "multi-label"}
 )
 """Kinds of tasks whose answers are generated text where a model is prompted."""
 LABELLED: frozenset[str] = frozenset({"classification", "pair"})
@@ -36,6 +38,8 @@ PAIRED: frozenset[str] = frozenset({"pair", "similarity"})
 """Kinds of tasks that are about two texts, the fields `first` and `second`."""
 NUMERIC: frozenset[str] = frozenset({"regression", "similarity"})
 """Kinds of tasks whose targets are numbers."""
+CHOSEN: frozenset[str] = frozenset({"multiple-choice", "cloze"})
+"""Kinds of tasks whose answers are among the row's own choices."""
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -49,7 +53,7 @@ class Sample:
         target: the label, the number of the right choice ("0", "1", ...) or the reference answer; empty where a text is
             to be predicted. Numbers and sets of labels are written as `harness.values` writes them.
         context: the group, domain or situation the row comes from.
-        choices: the possible answers of a multiple-choice row.
+        choices: the possible answers of a row of multiple choice or with a blank.
         cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
         references: every right answer to be generated, as the data writes them, where there are several.
     """
@@ -65,13 +69,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class PromptSpec:
-    """How a task's rows become text. All strings but `separator` are Jinja2 templates.
+    """How a task's rows become text. All strings but `separator` and `blank` are Jinja2 templates.
 
     Attributes:
         template: the question of one row; the verbalized answer follows it directly.
         instruction: what is to be done; it stands before everything, followed by the separator.
         separator: between demonstrations.
-        choice: how a choice is said after the question (multiple-choice).
+        choice: how a choice is said after the question, or in the blank (multiple-choice, cloze).
         answer: how a demonstration's answer is said (generation); `{{ target }}` unless told.
         input: the text that a trained classifier or an embedding reads.
         context: what is put before template and input when a strategy conditions on the context.
@@ -82,6 +86,7 @@ class PromptSpec:
         background: what has to be known for the task; before the instruction, followed by the separator.
         keywords: words that matter for the task; behind the instruction, followed by the separator.
         rationale: the reasoning that leads to a row's answer, shown before it in demonstrations of chains of thought.
+        blank: what stands in the template's text, once, where a choice belongs (cloze).
     """
 
     template: str
@@ -96,6 +101,7 @@ class PromptSpec:
     background: str = ""
     keywords: str = ""
     rationale: str = ""
+    blank: str = "____"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +223,11 @@ class TaskSpec:
         if self.numeric:
             return "number"
         return "labels" if self.kind == "multi-label" else None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether its answers are among each row's own choices."""
+        return self.kind in CHOSEN
 
     @property
     def reads(self) -> bool:

@@ -12,6 +12,7 @@ from jinja2 import meta
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from harness.dialogue import lines
 from harness.errors import TemplateError
 from harness.values import NONE, read_labels
 
@@ -56,6 +57,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
     # Autoescaping is for HTML; prompts must reach the model as they are written.
     environment = _Sandbox(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     environment.filters["words"] = words
+    environment.filters["lines"] = lines
     # A prompt that changes from one rendering to the next can't be compared, keyed or shown.
     del environment.filters["random"], environment.globals["lipsum"]
     return environment
@@ -123,19 +125,52 @@ def unsaid(sample: Sample) -> Sample:
 def render_query(spec: TaskSpec, sample: Sample) -> str:
     """The question, preceded by the sample's context where `prompt.condition` asks for it.
 
+    Of a text with a blank (cloze) what stands before the blank, without white space at its end.
+
     Raises:
         TemplateError: naming the sample; `where` is the template's key (also in the functions below).
     """
-    return _context(spec, sample) + _render(spec, "prompt.template", sample.id, sample.fields)
+    before = _around_blank(spec, sample)[0].rstrip() if spec.kind == "cloze" else _question(spec, sample)
+    return _context(spec, sample) + before
 
 
 def render_choices(spec: TaskSpec, sample: Sample) -> tuple[str, ...]:
-    """What may follow the query, in the order of labels or choices; empty for generation."""
+    """What may follow the query, in the order of labels or choices; empty for generation.
+
+    Of a text with a blank each choice and what stands behind the blank: query and choice are the whole text.
+    """
+    after = render_after(spec, sample)
+    return tuple(filling + after for filling in render_fillings(spec, sample))
+
+
+def render_fillings(spec: TaskSpec, sample: Sample) -> tuple[str, ...]:
+    """The choices alone; in a blank with the white space that stands before it."""
     if spec.labelled:
         return tuple(spec.labels.values())
-    return tuple(
+    said = tuple(
         _render(spec, "prompt.choice", sample.id, {**sample.fields, "choice": choice}) for choice in sample.choices
     )
+    if spec.kind != "cloze":
+        return said
+    before = _around_blank(spec, sample)[0]
+    return tuple(before[len(before.rstrip()) :] + one.strip() for one in said)
+
+
+def render_after(spec: TaskSpec, sample: Sample) -> str:
+    """What stands behind the blank; nothing where the task has none."""
+    return _around_blank(spec, sample)[1] if spec.kind == "cloze" else ""
+
+
+def _around_blank(spec: TaskSpec, sample: Sample) -> tuple[str, str]:
+    pieces = _question(spec, sample).split(spec.prompt.blank)
+    if len(pieces) != 2:
+        found = f"the blank {spec.prompt.blank!r} stands {len(pieces) - 1} times, not once"
+        raise TemplateError(f"task {spec.name!r}: {found}, in sample {sample.id!r}", where="prompt.template")
+    return pieces[0], pieces[1]
+
+
+def _question(spec: TaskSpec, sample: Sample) -> str:
+    return _render(spec, "prompt.template", sample.id, sample.fields)
 
 
 def render_answer(spec: TaskSpec, sample: Sample) -> str:
@@ -146,7 +181,7 @@ def render_answer(spec: TaskSpec, sample: Sample) -> str:
                 f"task {spec.name!r}: nothing says the label {sample.target!r} of sample {sample.id!r}", where="labels"
             )
         return spec.labels[sample.target]
-    if spec.kind == "multiple-choice":
+    if spec.chooses:
         return render_choices(spec, sample)[int(sample.target)]
     target = said_labels(spec, sample.target) if spec.kind == "multi-label" else sample.target
     return _render(spec, "prompt.answer", sample.id, {**sample.fields, "target": target})

@@ -13,12 +13,14 @@ import numpy as np
 from harness import Estimate
 from harness.differences import paired_accuracy, paired_means
 from harness.statistics import bootstrap_mean, confusion, macro_f1, wilson
+from harness.weighing import weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from harness import Prediction, TaskSpec
     from harness.differences import Paired
+    from harness.weighing import Weighted
 
     Aggregate: TypeAlias = Callable[[Sequence[Any]], float]
 
@@ -70,6 +72,19 @@ class OwnMetric:
         half = math.hypot(*((one.high - one.low) / 2 for one in found)) / len(found)
         return Estimate(value, value - half, value + half)
 
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:  # noqa: ARG002 - in the values
+        """A mean over rows as a function of their weights; None for other aggregates and over several subtasks."""
+        scale = self._plain(predictions)
+        if scale is None or not all(scale.measured in one.measured for one in predictions):
+            return None
+        return weighted_mean([_moved(one.measured[scale.measured], scale) for one in predictions])
+
+    def _plain(self, predictions: Sequence[Prediction]) -> Scale | None:
+        """What makes a metric that is a mean over these rows; None for other aggregates and over several subtasks."""
+        names = {one.context or "" for one in predictions}
+        scale = self.scales.get(next(iter(names))) if len(names) == 1 else None
+        return None if scale is None or scale.measured in AGGREGATES else scale
+
     def compare(
         self,
         a: Sequence[Prediction],
@@ -78,11 +93,8 @@ class OwnMetric:
         level: float = 0.95,
     ) -> Paired | None:
         """The difference of two means over the same rows; None for other aggregates and over several subtasks."""
-        names = {one.context or "" for one in a}
-        scale = self.scales.get(next(iter(names))) if len(names) == 1 else None
-        if scale is None or scale.measured in AGGREGATES:
-            return None
-        if not all(scale.measured in one.measured for one in (*a, *b)):
+        scale = self._plain(a)
+        if scale is None or not all(scale.measured in one.measured for one in (*a, *b)):
             return None
         first, second = ([_moved(one.measured[scale.measured], scale) for one in side] for side in (a, b))
         if {*first, *second} <= {0.0, 1.0}:

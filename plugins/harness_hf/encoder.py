@@ -146,7 +146,7 @@ def embedded(model: PreTrainedModel, inputs: Mapping[str, Tensor], pooling: Pool
 
 
 class ClassifierEngine(TextEngine):
-    """A trained classifier, of numbers too: an encoder, a decoder or an encoder-decoder; `model` may be wrapped by peft."""
+    """A trained classifier, of numbers too: of any of the three families; `model` may be wrapped by peft."""
 
     def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:  # noqa: ANN401
         let_pad(model.config, tokenizer)

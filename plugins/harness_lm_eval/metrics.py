@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from harness import Estimate
 from harness.differences import paired_accuracy, paired_means
 from harness.statistics import bootstrap_mean, wilson
+from harness.weighing import weighted_mean
 from harness_lm_eval.values import back
 
 if TYPE_CHECKING:
     from harness import Prediction, TaskSpec
     from harness.differences import Paired
+    from harness.weighing import Weighted
 
 Aggregation: TypeAlias = Callable[[Sequence[Any]], Any]
 
@@ -58,6 +60,17 @@ class OwnMetric:
             return None
         return self.pooling.pooled({task: (one, len(values[task])) for task, one in known.items()})
 
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:  # noqa: ARG002 - in the values
+        """A mean over the rows of one task as a function of their weights; None for other aggregations."""
+        values = [back(one.measured[self.name]) for one in predictions if self.name in one.measured]
+        plain = self._plain(predictions) and len(values) == len(predictions) and all(map(_is_number, values))
+        return weighted_mean([float(one) for one in values]) if plain else None
+
+    def _plain(self, predictions: Sequence[Prediction]) -> bool:
+        """Whether it is the mean over rows, all of one task."""
+        contexts = {one.context or "" for one in predictions}
+        return len(contexts) == 1 and self.aggregations.get(next(iter(contexts))) is None
+
     def compare(
         self,
         a: Sequence[Prediction],
@@ -71,9 +84,7 @@ class OwnMetric:
             for one, other in zip(a, b, strict=True)
             if self.name in one.measured and self.name in other.measured
         ]
-        contexts = {one.context or "" for one in a}
-        plain = len(contexts) == 1 and self.aggregations.get(next(iter(contexts))) is None
-        if not plain or len(pairs) < len(a) or not all(_is_number(value) for pair in pairs for value in pair):
+        if not self._plain(a) or len(pairs) < len(a) or not all(_is_number(value) for pair in pairs for value in pair):
             return None
         first, second = [float(one) for one, _ in pairs], [float(other) for _, other in pairs]
         if {*first, *second} <= {0.0, 1.0}:

@@ -9,7 +9,7 @@ import numpy as np
 from harness.clusters import cluster_codes, clustered_confusion
 from harness.records import Estimate
 from harness.statistics import answer_codes, confusion_interval, label_codes, marginals
-from harness_metrics.weighting import summed_pair
+from harness_metrics.weighting import summed_pair, weighted_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.differences import Paired
     from harness.records import Prediction, TaskSpec
     from harness.resampling import Counts, Floats
+    from harness.weighing import Weighted
 
 
 class OfMarginals:
@@ -51,6 +52,13 @@ class OfMarginals:
             found = confusion_interval(matrix, score)
         return found if found.low <= found.value else Estimate(found.value, -1.0, found.high)  # MCC, with none right
 
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None for a task without labels."""
+        if not spec.labels:
+            return None
+        gold, answered, _ = _codes(predictions, spec)
+        return weighted_sums(marked(gold, answered, len(spec.labels)), self._of_sums(spec))
+
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
@@ -58,12 +66,18 @@ class OfMarginals:
         if not spec.labels or spec.learnt == "labels":
             return None
         (gold, first, clusters), (_, second, _) = _codes(a, spec), _codes(b, spec)
-        k, of_marginals = len(spec.labels), self.scorer(spec)
+        k = len(spec.labels)
+        return summed_pair(marked(gold, first, k), marked(gold, second, k), self._of_sums(spec), clusters, level=level)
+
+    def _of_sums(self, spec: TaskSpec) -> Callable[[Floats], Floats]:
+        """(r, 3 k) sums of what `marked` gives -> (r,)."""
+        of_marginals = self.scorer(spec)
 
         def score(sums: Floats) -> Floats:
-            return of_marginals(sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :])
+            hits, gold, answered = np.split(sums, 3, axis=1)
+            return of_marginals(hits, gold, answered)
 
-        return summed_pair(_marked(gold, first, k), _marked(gold, second, k), score, clusters, level=level)
+        return score
 
 
 class BalancedAccuracy(OfMarginals):
@@ -115,7 +129,7 @@ def _codes(predictions: Sequence[Prediction], spec: TaskSpec) -> tuple[Counts, C
     return label_codes(targets, labels), answer_codes(answers, labels), cluster_codes(names)
 
 
-def _marked(gold: Counts, answered: Counts, k: int) -> Floats:
+def marked(gold: Counts, answered: Counts, k: int) -> Floats:
     """(n, 3 k) what each sample adds to hits, targets and answers."""
     wanted, said = np.eye(k)[gold], np.eye(k + 1)[answered][:, :k]
     return np.concatenate([wanted * said, wanted, said], axis=1)

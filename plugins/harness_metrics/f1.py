@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.clusters import cluster_codes, clustered_confusion
 from harness.differences import paired_f1
-from harness.statistics import answer_codes, confusion, confusion_interval, label_codes, macro_f1, micro_f1
+from harness.statistics import answer_codes, confusion, confusion_interval, label_codes, macro_f1, mean_f1, micro_f1
 from harness_metrics import labelsets
+from harness_metrics.classes import marked
+from harness_metrics.weighting import weighted_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from harness.differences import Average, Paired
     from harness.records import Estimate, Prediction, TaskSpec
-    from harness.resampling import Score
+    from harness.resampling import Floats, Score
+    from harness.weighing import Weighted
 
 
 class MacroF1:
@@ -31,6 +36,10 @@ class MacroF1:
         if spec.learnt == "labels":
             return labelsets.MACRO_F1.compute(predictions, spec)
         return _f1(predictions, spec, macro_f1)
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None for a task without labels."""
+        return None if spec.learnt == "labels" else _weighted(predictions, spec, mean_f1)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
@@ -51,6 +60,10 @@ class MicroF1:
         if spec.learnt == "labels":
             return labelsets.MICRO_F1.compute(predictions, spec)
         return _f1(predictions, spec, micro_f1)
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None for a task without labels."""
+        return None if spec.learnt == "labels" else _weighted(predictions, spec, _micro)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
@@ -76,6 +89,21 @@ def _f1(predictions: Sequence[Prediction], spec: TaskSpec, score: Score) -> Esti
         return confusion_interval(confusion(targets, answers, labels), score)
     cells = label_codes(targets, labels) * (len(labels) + 1) + answer_codes(answers, labels)
     return clustered_confusion(cells, clusters, len(labels), score)
+
+
+def _weighted(
+    predictions: Sequence[Prediction], spec: TaskSpec, score: Callable[[Floats, Floats, Floats], Floats]
+) -> Weighted | None:
+    if not spec.labels:
+        return None
+    labels = tuple(spec.labels)
+    gold = label_codes((one.target for one in predictions), labels)
+    statistics = marked(gold, answer_codes((one.prediction for one in predictions), labels), len(labels))
+    return weighted_sums(statistics, lambda sums: score(*np.split(sums, 3, axis=1)))
+
+
+def _micro(hits: Floats, gold: Floats, answered: Floats) -> Floats:
+    return mean_f1(*(part.sum(axis=1, keepdims=True) for part in (hits, gold, answered)))
 
 
 def _compared(

@@ -11,12 +11,14 @@ from harness.differences import Paired, paired_means
 from harness.errors import PluginError
 from harness.extraction import verbatim
 from harness.statistics import bootstrap_mean
+from harness.weighing import weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.records import Estimate, Prediction, TaskSpec
     from harness.resampling import Counts
+    from harness.weighing import Weighted
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ class MeanOfAnswers:
             return None
         values = self.values(found, spec)
         return bootstrap_mean(values) if found.clusters is None else clustered_mean(values, found.clusters)
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None for a task that generates nothing."""
+        found = written(predictions, spec)
+        return None if found is None else weighted_mean(self.values(found, spec))
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95

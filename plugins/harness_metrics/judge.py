@@ -150,6 +150,11 @@ class Judge(_Judged):
         super().__init__(model, rubric, models)
         self._scale = scale
 
+    @property
+    def top(self) -> float:
+        """The best rating."""
+        return float(self._scale)
+
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The mean; None where nobody gave the metric the rows."""
         return _mean(self._ratings(predictions, spec), predictions)
@@ -209,6 +214,11 @@ class JudgeAgreement(Judge):
         self._statistic: Statistic = statistic
         if not 1 < self._threshold <= scale:
             raise ParameterError(f"threshold={threshold} is no rating from 2 to {scale}")
+
+    @property
+    def top(self) -> float:
+        """That of an agreement."""
+        return 1.0
 
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The agreement; None where all ratings or all answers are alike, or nobody gave the metric the rows."""

@@ -10,6 +10,7 @@ from harness.clusters import cluster_codes, clustered_mean
 from harness.differences import paired_means
 from harness.errors import ModelError
 from harness.statistics import bootstrap_mean
+from harness.weighing import weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from harness.differences import Paired
     from harness.records import Estimate, Prediction, TaskSpec
     from harness.resampling import Counts
+    from harness.weighing import Weighted
 
 _WORST = -math.log(sys.float_info.min)
 
@@ -36,19 +38,27 @@ class CrossEntropy:
         Raises:
             ModelError: when scores are NaN, all of probability zero, or not one a label.
         """
-        if spec.generates or spec.reads or not all(prediction.scores for prediction in predictions):
+        if not _scored(predictions, spec):
             return None
         losses, clusters = _losses(predictions, spec)
         return bootstrap_mean(losses) if clusters is None else clustered_mean(losses, clusters)
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None where any sample has no scores."""
+        return weighted_mean(_losses(predictions, spec)[0]) if _scored(predictions, spec) else None
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
         """The permutation test of the two means; None where either has no such score."""
-        if spec.generates or spec.reads or not all(one.scores and two.scores for one, two in zip(a, b, strict=True)):
+        if not (_scored(a, spec) and _scored(b, spec)):
             return None
         (first, clusters), (second, _) = _losses(a, spec), _losses(b, spec)
         return paired_means(first, second, level=level, clusters=clusters)
+
+
+def _scored(predictions: Sequence[Prediction], spec: TaskSpec) -> bool:
+    return not (spec.generates or spec.reads) and all(prediction.scores for prediction in predictions)
 
 
 def _losses(predictions: Sequence[Prediction], spec: TaskSpec) -> tuple[list[float], Counts | None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.clusters import cluster_codes
-from harness_metrics.weighting import summed_interval, summed_pair
+from harness_metrics.weighting import summed_interval, summed_pair, weighted_sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.differences import Paired
     from harness.records import Estimate, Prediction, TaskSpec
     from harness.resampling import Counts, Floats
+    from harness.weighing import Weighted
 
 
 class _OfTexts:
@@ -33,6 +34,11 @@ class _OfTexts:
         """The score; None for a task that predicts no texts, or where there is nothing to predict."""
         found = self._sums(predictions, spec)
         return None if found is None else summed_interval(found[0], self.score, found[1])
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None where there is nothing to predict."""
+        found = self._sums(predictions, spec)
+        return None if found is None else weighted_sums(found[0], self.score)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95

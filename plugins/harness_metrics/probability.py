@@ -12,6 +12,7 @@ import numpy as np
 from harness.clusters import cluster_codes, clustered_mean
 from harness.differences import paired_means
 from harness.statistics import bootstrap_mean
+from harness.weighing import weighted_mean
 from harness_metrics.likelihood import place_of_target
 from harness_metrics.weighting import weighted_interval
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from harness.differences import Paired
     from harness.records import Estimate, Prediction, TaskSpec
     from harness.resampling import Counts, Floats
+    from harness.weighing import Weighted
 
 BINS = 15
 
@@ -40,6 +42,11 @@ class Brier:
             return None
         values = _distances(found[0], found[1])
         return bootstrap_mean(values) if found[2] is None else clustered_mean(values, found[2])
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None where any sample has no scores."""
+        found = _told(predictions, spec)
+        return None if found is None else weighted_mean(_distances(found[0], found[1]))
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
@@ -64,15 +71,20 @@ class CalibrationError:
 
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The error with its bootstrap interval; None where any sample has no scores."""
+        score = self.weighted(predictions, spec)
+        return None if score is None else weighted_interval(score, len(predictions), _clusters(predictions))
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None where any sample has no scores."""
         found = _told(predictions, spec)
         if found is None:
             return None
-        probabilities, targets, clusters = found
+        probabilities, targets, _ = found
         confidence = np.array([float(one.max()) for one in probabilities])
         right = np.array([int(one.argmax()) == target for one, target in zip(probabilities, targets, strict=True)])
         order = np.argsort(confidence, kind="stable")
         excess = (right - confidence)[order]
-        return weighted_interval(lambda weights: _binned(weights[:, order], excess), len(order), clusters)
+        return lambda weights: _binned(weights[:, order], excess)
 
 
 class Auroc:
@@ -86,13 +98,18 @@ class Auroc:
 
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The area with its bootstrap interval; None without labels or scores, or with one label alone."""
+        score = self.weighted(predictions, spec)
+        return None if score is None else weighted_interval(score, len(predictions), _clusters(predictions))
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None without labels or scores."""
         found = _told(predictions, spec) if spec.labels else None
         if found is None:
             return None
-        probabilities, targets, clusters = np.array(found[0]), np.array(found[1]), found[2]
+        probabilities, targets = np.array(found[0]), np.array(found[1])
         columns = range(probabilities.shape[1]) if probabilities.shape[1] > 2 else range(1)  # of two both are the same
         ranked = [_ranked(probabilities[:, label], targets == label) for label in columns]
-        return weighted_interval(lambda weights: _mean_area(weights, ranked), len(targets), clusters)
+        return lambda weights: _mean_area(weights, ranked)
 
 
 def _told(predictions: Sequence[Prediction], spec: TaskSpec) -> tuple[list[Floats], list[int], Counts | None] | None:
@@ -108,6 +125,10 @@ def _told(predictions: Sequence[Prediction], spec: TaskSpec) -> tuple[list[Float
         probabilities.append(shares / shares.sum())
         names.append(prediction.cluster)
     return probabilities, targets, cluster_codes(names)
+
+
+def _clusters(predictions: Sequence[Prediction]) -> Counts | None:
+    return cluster_codes(one.cluster for one in predictions)
 
 
 def _distances(probabilities: list[Floats], targets: list[int]) -> list[float]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from harness.clusters import cluster_codes, clustered_share
 from harness.differences import paired_accuracy
 from harness.statistics import wilson
+from harness.weighing import weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.differences import Paired
     from harness.records import Estimate, Prediction, TaskSpec
+    from harness.weighing import Weighted
 
 
 class Accuracy:
@@ -30,6 +32,10 @@ class Accuracy:
         if clusters is None:
             return wilson(sum(right), len(right))
         return clustered_share([one > 0 for one in right], clusters)
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted:  # noqa: ARG002 - same for all tasks
+        """The share as a function of weights."""
+        return weighted_mean([float(one.correct) for one in predictions])
 
     def compare(
         self,

@@ -19,8 +19,8 @@ from harness.resampling import LONG, REPLICATES, Counts, Floats, bca, portions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Weighted: TypeAlias = Callable[[Floats], Floats]
-"""(r, n) weights of n samples -> (r,) scores; NaN where such a sample has none."""
+    from harness.weighing import Weighted
+
 Swapped: TypeAlias = Callable[[np.ndarray], float]
 """(n,) where two trials' answers are swapped -> the difference of their scores."""
 OfSums: TypeAlias = Callable[[Floats], Floats]
@@ -68,9 +68,14 @@ def weighted_interval(
     return bca(value, draws, left_out, np.ones(number), level)
 
 
+def weighted_sums(statistics: Floats, score: OfSums) -> Weighted:
+    """A score of sums of (n, m) statistics, a row a sample, as a function of weights."""
+    return lambda weights: score(weights @ statistics)
+
+
 def summed_interval(statistics: Floats, score: OfSums, clusters: Counts | None) -> Estimate | None:
     """A score of sums with its interval: `weighted_interval` of (n, m) statistics, a row a sample."""
-    return weighted_interval(lambda weights: score(weights @ statistics), len(statistics), clusters)
+    return weighted_interval(weighted_sums(statistics, score), len(statistics), clusters)
 
 
 def summed_pair(

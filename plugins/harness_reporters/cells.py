@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.board import THIN, TIED
 from harness.budgets import caveat, labels
+from harness.pairing import RIGHT_ANSWERS
 from harness.records import LabelBudget
 
 if TYPE_CHECKING:
@@ -159,13 +160,19 @@ def headline(table: Table) -> str:
     if tied:
         said += f" {tied} other{' row' if tied == 1 else ' rows'} can't be told from it ({TIED})."
     if table.detectable is not None:
-        near = f" less than {table.detectable:.3f} apart" if table.detectable < 1 else ""
-        said += f" {table.n:,} samples can't tell accuracies{near} from chance."
+        said += f" {table.n:,} samples can't tell {_apart(by, table.detectable)} from chance."
     if table.settling is not None:
         said += f" About {table.settling:,} samples would settle whether it is better than {label(ranked[1])}."
     if table.budgets:
         said += f" {caveat(table.budgets)}"
     return said
+
+
+def _apart(by: str, detectable: float) -> str:
+    """Differences that are too small to be told, in words."""
+    if by not in RIGHT_ANSWERS:
+        return f"scores of {visible(by)} less than {number(detectable)} apart"
+    return f"accuracies less than {detectable:.3f} apart" if detectable < 1 else "accuracies"
 
 
 def warning(table: Table) -> str:

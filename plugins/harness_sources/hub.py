@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from harness.errors import AssetError, OfflineError
+from harness.globs import is_glob, starred
 
 _PIECE = re.compile(
     r"(?P<kind>datasets/)?(?P<repository>(?!datasets/)[\w.-]+/[\w.-]+)(?:@(?P<revision>[^/@]+))?(?:/(?P<path>.*))?",
@@ -70,8 +71,8 @@ def _patterns(path: str) -> list[str] | None:
     """Patterns of the hub's kind, in which `*` goes through `/`, for at least what is asked for; None is everything."""
     if not path:
         return None
-    loose = re.sub(r"[\[?]", r"[\g<0>]", path.replace("**/", "*"))
-    return [loose] if "*" in path else [loose, f"{loose}/*"]
+    loose = re.sub(r"[\[?]", r"[\g<0>]", starred(path).replace("**/", "*"))
+    return [loose] if is_glob(path) else [loose, f"{loose}/*"]
 
 
 def _explained(error: Exception, piece: str) -> AssetError:

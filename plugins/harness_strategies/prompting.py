@@ -274,7 +274,9 @@ def _refuses_channel(strategy: ZeroShot | FewShot) -> str | None:
 
 
 def _refuses_turns(strategy: ZeroShot | FewShot, spec: TaskSpec) -> str | None:
-    """In turns, labels that differ by white space alone would be one."""
+    """In turns, labels that differ by white space alone would be one; a text with a blank is nobody's turn."""
+    if spec.kind == "cloze" and strategy.chat in {"message", "turns"}:
+        return f"chat={strategy.chat} cuts a text at its blank into what two say"
     if strategy.chat != "turns":
         return None
     found = alike({label: said.strip() for label, said in spec.labels.items()})

@@ -45,6 +45,14 @@ _DEFAULT_CHOICE = ("balanced", "auto", None)
 _MOST_CHOICES = 26
 
 
+UNREASONED = {
+    "code": "a program is the whole text, and not an answer at the end of reasoning",
+    "multi-label": "reasoning ends in one answer, not in several labels",
+    "cloze": "a blank is filled with each choice and read: there is nothing to reason about",
+}
+"""Kinds of tasks that no chain of thought answers, and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChainOfThought:
     """Asks for reasoning and an answer, in one text; labels and choices are answered in words and letters.
@@ -135,10 +143,8 @@ class ChainOfThought:
             return OWN_PROMPTS
         if spec.reads:
             return READ_ALONE
-        if spec.code is not None:
-            return "a program is the whole text, and not an answer at the end of reasoning"
-        if spec.kind == "multi-label":
-            return "reasoning ends in one answer, not in several labels"
+        if spec.kind in UNREASONED:
+            return UNREASONED[spec.kind]
         if "Generate" not in model.answers:
             return "the model can't reason in words: text can't be generated with it"
         return (self._choice().refuses(model) if self.k else None) or refuses_chat(self.chat, model)

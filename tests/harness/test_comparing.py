@@ -156,18 +156,65 @@ def test_a_tie_is_told_how_many_samples_would_settle_it(metrics):
     assert compared([close[0], close[0]], metrics).settling is None
 
 
-def test_a_metric_that_compares_no_pairs_is_shown_without_a_test(right):
-    class Plain:
-        higher_is_better = True
+class Share:
+    """A metric that compares no pairs and weighs no samples; its intervals are nonsense."""
 
+    higher_is_better = True
+
+    def __init__(self):
+        self.asked = 0
+
+    def compute(self, predictions, spec):
+        self.asked += 1
+        return Estimate(sum(one.correct for one in predictions) / len(predictions), 0.4, 0.6)
+
+
+def test_a_metric_that_compares_no_pairs_is_tested_by_leaving_samples_out(right, metrics):
+    results = [a_result(a_trial(model), names=("share",)) for model in "ab"]
+    evidence, share = Said(a=said(right[0]), b=said(right[1])), Share()
+    found = compare(*results, evidence, {"share": share}, SPEC)
+    exact = compared(right, metrics).metrics[0]
+    assert found.metrics[0].difference.value == pytest.approx(exact.difference.value)
+    assert found.metrics[0].p_value == pytest.approx(exact.p_value, abs=0.1)
+    assert {one.p_value for one in found.contexts} == {None}  # 82 times for each would take long
+    assert (found.by, found.better_a) == ("share", None)
+    assert share.asked < 500
+
+
+def test_a_metric_that_has_no_value_of_some_samples_is_shown_without_a_test(right):
+    class Rare(Share):
         def compute(self, predictions, spec):
-            return Estimate(0.5, 0.4, 0.6)
+            return None if len(predictions) == N else super().compute(predictions, spec)
 
-    results = [a_result(a_trial(model), names=("plain",)) for model in "ab"]
-    found = compare(*results, Said(a=said(right[0]), b=said(right[1])), {"plain": Plain()}, SPEC)
+    results = [a_result(a_trial(model), names=("share",)) for model in "ab"]
+    found = compare(*results, Said(a=said(right[0]), b=said(right[1])), {"share": Rare()}, SPEC)
     assert (found.metrics[0].difference, found.metrics[0].p_value) == (None, None)
     assert found.settling is None
     assert "—" in as_text(found)
+
+
+def test_texts_are_compared_by_the_metric_that_ranks(catalogue):
+    """Of words that answers share with their reference, not of answers that equal it: here none does."""
+    spec = TaskSpec("texts", "question-answering", PromptSpec(""))
+    wanted = "one two three four five six"
+    kept = {"a": (5, 4, 5, 3, 5, 5, 4, 5), "b": (3, 4, 2, 4, 3, 2, 1, 4)}
+    answers = {
+        model: [
+            Prediction(str(at), wanted, text, text=text, measured={"references": [wanted]})
+            for at, text in enumerate(" ".join(wanted.split()[:n]) for n in counts)
+        ]
+        for model, counts in kept.items()
+    }
+    results = [a_result(a_trial(model), names=("squad_f1",)) for model in "ab"]
+    found = compare(*results, Said(**answers), catalogue.metrics(["squad_f1"]), spec, flips=2)
+    assert (found.both, found.only_a, found.only_b, found.neither) == (0, 0, 0, 8)
+    assert (found.by, found.better_a, found.better_b) == ("squad_f1", 6, 1)
+    assert [one.a.sample_id for one in found.flips_a] == ["6", "2"]  # 4 words against 1, then 5 against 2
+    assert [one.a.sample_id for one in found.flips_b] == ["3"]
+    said = as_text(found)
+    assert "8 samples: A better by squad_f1 on 6, B on 1." in said
+    assert "A is better by squad_f1: 6 of 8, 2 shown, the farthest apart" in said
+    assert json.loads(as_json(found))["by"] == "squad_f1"
 
 
 def test_metrics_that_need_labels_are_left_alone_where_the_task_has_changed(right, metrics, caplog):

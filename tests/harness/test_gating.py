@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.baseline import Baseline, baseline_trial, read_baseline, write_baseline
+from harness.contributions import contributions
 from harness.errors import ConfigError, HarnessError, UsageError
 from harness.gatefile import tolerances
 from harness.gatereport import as_annotations, as_json, as_junit, as_lines
@@ -52,12 +53,15 @@ def today(rng, metrics, *, accuracy=0.8, flipped=0.05, ms=20.0, pace=1.0, seed=0
     return Today(result, predictions, timings)
 
 
-def baseline_of(found):
-    return baseline_trial(found.result, found.predictions, found.timings, SPEC)
+def baseline_of(found, metrics=None, spec=SPEC):
+    return baseline_trial(
+        found.result, found.predictions, found.timings, spec, metrics=metrics or {}, added=found.added
+    )
 
 
-def checked(before, now, metrics, rules=RULES):
-    return {one.what: one for one in gate([baseline_of(before)], {baseline_of(before).name: now}, metrics, rules)}
+def checked(before, now, metrics, rules=RULES, spec=SPEC):
+    before = baseline_of(before, metrics, spec)
+    return {one.what: one for one in gate([before], {before.name: now}, metrics, rules)}
 
 
 def failed(checks):
@@ -125,6 +129,84 @@ def test_the_interval_of_a_gate_is_one_sided_at_the_level_of_all_its_checks(metr
     # Three checks count (two kinds of times are in the baseline): 1 - 2 x 0.05 / 3.
     expected = only["accuracy"].compare(now.predictions, before.predictions, SPEC, 1 - 2 * 0.05 / 3).difference
     assert (check.change.low, check.change.high) == pytest.approx((expected.low, expected.high))
+
+
+# --- texts and likelihoods ----------------------------------------------------------------------------------
+
+WORDS = tuple(f"word{n}" for n in range(60))
+TEXTS = TaskSpec("texts", "generation", PromptSpec(""))
+READ = TaskSpec("read", "language-modelling", PromptSpec(""))
+NEW = {"bleu": TEXTS, "bits_per_byte": READ}
+
+
+def wrote(rng, name, metric, *, quality=0.7):
+    """A trial that keeps so many words of each reference, or takes about as many nats for each text, in 150 samples."""
+    fixed, spec, found = np.random.default_rng(99), NEW[name], []
+    for index in range(150):
+        reference = [str(word) for word in fixed.choice(WORDS, size=fixed.integers(4, 20))]
+        if spec is TEXTS:
+            kept = [word if rng.random() < quality else str(rng.choice(WORDS)) for word in reference]
+            text, wanted = " ".join(kept), " ".join(reference)
+            one = Prediction(str(index), wanted, text, text=text, measured={"references": [wanted]})
+        else:
+            nats = len(reference) * fixed.gamma(4) * rng.normal(1.7 - quality, 0.1)
+            one = Prediction(str(index), "", None, scores=(-nats,), measured={"bytes": 6 * len(reference)})
+        found.append(one)
+    parts = {"model": Component("m"), "task": Component(spec.name), "strategy": Component("zero-shot")}
+    trial = Trial("key", **parts, seed=0, split="test", limit=None, samples="rows", n=len(found), plugins={})
+    result = TrialResult(trial, "finished", metrics={name: metric.compute(found, spec)})
+    return Today(result, found, [], lambda _: contributions(metric, found, spec))
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_texts_that_got_worse_fail_every_time_and_noise_never(catalogue, name):
+    metrics = catalogue.metrics([name])
+    verdicts = {"noise": [], "worse": [], "better": []}
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        before = wrote(rng, name, metrics[name])
+        for change, quality in (("noise", 0.7), ("worse", 0.6), ("better", 0.8)):
+            now = wrote(rng, name, metrics[name], quality=quality)
+            verdicts[change].append(checked(before, now, metrics, spec=NEW[name])[name].verdict)
+    assert verdicts == {"noise": ["passed"] * 20, "worse": ["failed"] * 20, "better": ["passed"] * 20}
+
+
+def test_the_file_has_no_texts_of_a_generated_answer_but_what_they_add_to_the_score(catalogue, tmp_path):
+    metrics = catalogue.metrics(["bleu"])
+    found = wrote(np.random.default_rng(0), "bleu", metrics["bleu"])
+    trial = baseline_of(found, metrics, TEXTS)
+    told = {"schema": 1, "written": "now", "harness": "0", "trials": [trial]}
+    write_baseline(Baseline(**told), tmp_path / "base.json")
+    (read,) = read_baseline(tmp_path / "base.json").trials
+    assert all(one.text is None and not one.measured for one in read.predictions())
+    kept = read.added("bleu", read.predictions())
+    assert kept.values == pytest.approx(found.added("bleu").values, rel=1e-8)
+    assert kept.samples == found.added("bleu").samples
+    with pytest.raises(ConfigError, match="damaged"):
+        read.model_copy(update={"contributions": {"bleu": "eA=="}}).added("bleu", read.predictions())
+
+
+def test_the_usual_tolerance_is_a_share_of_the_highest_score(catalogue):
+    metrics = catalogue.metrics(["bleu", "bits_per_byte"])
+    assert RULES.of("bleu", metrics["bleu"]) == 1.0
+    assert RULES.of("bits_per_byte", metrics["bits_per_byte"]) == 0.01
+    assert replace_rules(tolerance={"bleu": 0.3, "default": 0.01}).of("bleu", metrics["bleu"]) == 0.3
+
+
+def test_right_answers_that_only_the_task_could_tell_are_kept(metrics):
+    """Several references were right: target and answer differ, and the file has no references."""
+    rng, accuracy = np.random.default_rng(0), {"accuracy": metrics["accuracy"]}
+
+    def judged(share):
+        made = today(rng, accuracy)
+        said = [replace(one, target="a", judged=bool(rng.random() < share)) for one in made.predictions]
+        result = replace(made.result, metrics={"accuracy": metrics["accuracy"].compute(said, SPEC)})
+        added = contributions(metrics["accuracy"], said, SPEC)
+        return replace(made, predictions=said, result=result, added=lambda _: added)
+
+    before = judged(0.8)
+    assert checked(before, before, accuracy)["accuracy"].change.value == pytest.approx(0.0, abs=1e-9)
+    assert checked(before, judged(0.6), accuracy)["accuracy"].verdict == "failed"
 
 
 # --- times -----------------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from scipy.stats import binomtest, permutation_test
+from scipy.stats import binomtest, permutation_test, ttest_rel
 from statsmodels.stats.multitest import multipletests
 
+from harness.contributions import Contributions
 from harness.differences import exact_sign_flip
 from harness.leaderboard import build
 from harness.records import (
@@ -217,6 +218,51 @@ def test_p_values_are_mcnemars_corrected_by_holm():
     assert [row.tied_with_best for row in rows] == [False, True, False, False]
     assert table.discordance == pytest.approx((right["best"] != right["close"]).mean())
     assert table.detectable == pytest.approx(minimum_detectable_difference(N, table.discordance))
+
+
+def test_other_metrics_rank_with_tests_of_their_own():
+    """Losses of 100 texts: less is better, and how many answers are right says nothing."""
+    draw = np.random.default_rng(8)
+    hard = draw.gamma(9, 0.1, size=N)
+    losses = {model: hard + draw.normal(extra, 0.2, size=N) for model, extra in (("a", 0), ("b", 0.02), ("c", 0.3))}
+    results = [
+        a_result(model, metrics={"nats": Estimate(values.mean(), 0, 9)}, losses=("nats",))
+        for model, values in losses.items()
+    ]
+    results[2] = replace(results[2], trial=replace(results[2].trial, baselines={"zero-shot": results[0].trial.key}))
+    added = {f"{model}/zero-shot/0": Contributions(b"", N, values) for model, values in losses.items()}
+    board = build(results, lambda _: answers([False] * N), losses={"nats"}, contributed=lambda key, name: added[key])
+    table = only_table(board)
+    tests = [ttest_rel(losses["a"], losses[model]).pvalue for model in "bc"]
+    assert [row.model for row in table.rows] == ["a", "b", "c"]
+    assert [row.p_value for row in table.rows[1:]] == pytest.approx(multipletests(tests, method="holm")[1])
+    assert [row.ranks for row in table.rows] == [(1, 2), (1, 2), (3, 3)]
+    assert [row.tied_with_best for row in table.rows] == [False, True, False]
+    differences = losses["a"] - losses["b"]
+    spread = N * (differences.std(ddof=1) ** 2 / N) + differences.mean() ** 2
+    assert table.detectable == pytest.approx(minimum_detectable_difference(N, spread))
+    assert table.settling == samples_to_settle(differences.mean(), spread)
+    gain = board.results[2].gains["nats"]  # how much better than its baseline: it is worse
+    worse = ttest_rel(losses["c"], losses["a"]).confidence_interval()
+    expected = (-(losses["c"] - losses["a"]).mean(), -worse.high, -worse.low)
+    assert (gain.value, gain.low, gain.high) == pytest.approx(expected)
+
+
+def test_seeds_are_averaged_sample_by_sample_by_other_metrics_too():
+    draw = np.random.default_rng(9)
+    values = {(model, seed): draw.normal(0.1 * (model == "a"), 1, size=N) for model in "ab" for seed in (1, 2, 3)}
+    results = [a_result(m, seed=seed, metrics={"x": Estimate(v.mean(), -9, 9)}) for (m, seed), v in values.items()]
+    added = {f"{model}/zero-shot/{seed}": Contributions(b"", N, v) for (model, seed), v in values.items()}
+    rows = only_table(build(results, nothing, contributed=lambda key, _: added[key])).rows
+    mean = [np.mean([values[model, seed] for seed in (1, 2, 3)], axis=0) for model in "ab"]
+    assert rows[1].p_value == pytest.approx(ttest_rel(*mean).pvalue)
+
+
+def test_where_nothing_tells_what_samples_add_nothing_is_tested():
+    results = [a_result(model, metrics={"x": Estimate(score, 0, 1)}) for model, score in (("a", 0.6), ("b", 0.5))]
+    table = only_table(build(results, lambda _: answers([True] * N), contributed=lambda key, name: None))
+    assert [(row.p_value, row.ranks) for row in table.rows] == [(None, None), (None, None)]
+    assert table.detectable is None
 
 
 def test_rows_are_paired_on_the_first_seed_that_both_have():

@@ -209,3 +209,34 @@ def test_squad_is_a_question_a_row(read):
 def test_what_is_not_squad_says_so(read, content):
     with pytest.raises(DataError, match="JSON"):
         read("dev.json", content, format="squad")
+
+
+def test_yaml_is_a_row_a_file_or_a_row_a_mapping(read):
+    (row,) = read("talk.yml", "categories: [AI]\nconversations:\n- - What is 'it'?\n  - '1963'\n- [a, yes]\n")
+    assert row.values["conversations"] == [["What is 'it'?", "1963"], ["a", "yes"]]
+    assert (row.name, row.number, row.values["file"]) == ("talk", 0, "talk")
+    assert [row.values["a"] for row in read("rows.yaml", "- {a: 1}\n- {a: no}\n")] == [1, "no"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a: [", r"data\.yaml:1.*is not YAML"),
+        ("- 1", "is no object but 1"),
+        ("text", "no mapping and no list"),
+        ("", "no mapping"),
+    ],
+)
+def test_what_is_no_yaml_says_so(read, content, said):
+    with pytest.raises(DataError, match=said):
+        read("data.yaml", content)
+
+
+def test_html_is_a_row_a_paragraph(read):
+    (row,) = read("page.html", "<h1>Title</h1>\n<p>Caf\u00e9")
+    assert (row.values["text"], row.values["heading"], row.values["file"], row.number) == (
+        "Caf\u00e9",
+        "Title",
+        "page",
+        2,
+    )

@@ -53,7 +53,7 @@ def test_names_lead_to_metrics_that_keep_the_contract():
     texts = {"exact_match", "bleu", "chrf", "ter", "rouge1", "rouge2", "rougeL", "squad_em", "squad_f1"}
     told = {"f1", "precision", "recall", "per_class_f1", "per_class_precision", "per_class_recall", "top_k_accuracy"}
     told |= {"text_match", "numeric_match", "embedding_similarity"} | JUDGES
-    assert {entry.name for entry in entries} == labels | texts | {"brier", "ece", "auroc"} | READ | told
+    assert {entry.name for entry in entries} >= labels | texts | {"brier", "ece", "auroc"} | READ | told
     for entry in entries:
         assert entry.summary
         check_metric(entry.load()("some-model") if entry.name in JUDGES else entry.load()())
