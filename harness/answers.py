@@ -6,11 +6,11 @@ import math
 import re
 from collections import Counter
 from dataclasses import replace
-from decimal import Decimal
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING
 
 from harness.errors import ModelError
+from harness.extraction import canonical, find_answer, written
 from harness.records import (
     Classified,
     Classify,
@@ -36,20 +36,7 @@ if TYPE_CHECKING:
 
     from harness.records import Answered, Chat, Prompt, Request, RequestKind, Response, Sample, TaskSpec, Usage
 
-MINUS = "\u2212"
-_CURRENCY = r"(?:[$\u20ac\u00a3]\s?)?"
-_SIGN = r"(?:(?<![\w).])[-\u2212+])?"
-_DIGITS = r"(?:(?:\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
-
-NUMBER = f"{_CURRENCY}{_SIGN}{_CURRENCY}{_DIGITS}%?"
-"""A number in running text: `-3`, `$1,234.50`, `.5`, `10%`. The sign of `7-3` is an operator; `3, 4` are two."""
-
-WHOLE = r"(?s)(.*)"
-"""A text as it is, white space included: a program's is a part of it."""
-
-_NUMBER = re.compile(NUMBER)
 _SPACE = re.compile(r"\s+")
-_DECORATION = re.compile(r"[$\u20ac\u00a3,%+\s]")
 
 # --- asking --------------------------------------------------------------------------------------
 
@@ -230,11 +217,8 @@ def _programs(spec: TaskSpec, sample: Sample, response: Generated) -> Prediction
 
 
 def _program(spec: TaskSpec, text: str) -> str:
-    """What `extract.pattern` finds, as it stands there; all of the text where it finds nothing."""
-    found = [
-        (match[1] or "") if match.re.groups else match[0] for match in _pattern(spec.extract.pattern).finditer(text)
-    ]
-    filled = [one for one in found if one.strip()]
+    """What `extract` finds, as it stands there; all of the text where it finds nothing."""
+    filled = [one for one in written(spec.extract, text) if one.strip()]
     if not filled:
         return text
     return filled[0] if spec.extract.take == "first" else filled[-1]
@@ -293,33 +277,6 @@ def vote(spec: TaskSpec, sample: Sample, response: Generated, n: int, find: Call
     )
 
 
-def verbatim(spec: TaskSpec, prediction: Prediction) -> str:
-    """A generated answer as it stands in the text, letter by letter: empty where there is none.
-
-    Where the answer was found in another way than the task's `extract` says, or no text was kept, it is in canonical
-    form.
-    """
-    if prediction.prediction is None:
-        return ""
-    for match in _pattern(spec.extract.pattern).finditer(prediction.text or ""):
-        found = (match[1] or "") if match.re.groups else match[0]
-        if canonical(found, spec.extract.type) == prediction.prediction:
-            return found
-    return prediction.prediction
-
-
-def find_answer(spec: TaskSpec, text: str) -> str | None:
-    """The answer within a generated text by the task's `extract`, in canonical form."""
-    answers = (
-        canonical((match[1] or "") if match.re.groups else match[0], spec.extract.type)
-        for match in _pattern(spec.extract.pattern).finditer(text)
-    )
-    found = [answer for answer in answers if answer]
-    if not found:
-        return None
-    return found[0] if spec.extract.take == "first" else found[-1]
-
-
 def find_labels(spec: TaskSpec, text: str) -> str | None:
     """The labels that a generated text names, by how they are said; None where it names none and does not say so."""
     said = {" ".join(words.casefold().split()): label for label, words in spec.labels.items()}
@@ -327,24 +284,3 @@ def find_labels(spec: TaskSpec, text: str) -> str | None:
     answer = find_answer(spec, text) or ""
     found = re.findall(rf"(?<!\w)(?:{either})(?!\w)", " ".join(answer.casefold().split()))
     return written_labels({said[words] for words in found if words in said}, spec.labels) if found else None
-
-
-@lru_cache(maxsize=256)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
-
-
-def canonical(text: str, type_: Literal["text", "number"]) -> str | None:
-    """One form for answers that mean the same; None for what is no number where a number is wanted.
-
-    Text: case and white space are folded. Numbers: signs of currency, group separators, `%`, a trailing dot and
-    trailing zeros go, so that "$1,234.50", "1234.5" and "1234.50." are one answer.
-    """
-    if type_ == "text":
-        return " ".join(text.casefold().split())
-    written = text.strip().rstrip(".")
-    if not _NUMBER.fullmatch(written):
-        return None
-    number = f"{Decimal(_DECORATION.sub('', written).replace(MINUS, '-')):f}"
-    number = number.rstrip("0").rstrip(".") if "." in number else number
-    return "0" if number == "-0" else number

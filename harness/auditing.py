@@ -28,18 +28,24 @@ AUDITED = 20_000
 log = logging.getLogger(__name__)
 
 
-def audit(jobs: Sequence[Job], catalogue: Catalogue, store: Store) -> None:
+def audit(jobs: Sequence[Job], catalogue: Catalogue, store: Store, *, always: bool = False) -> None:
     """Score trials again without the samples that repeat, or nearly repeat, training or validation rows.
 
     Of a task of which one strategy adapts on rows, all trials are scored so: they are compared with one another. Those
     that have been scored so before stay as they are.
+
+    Args:
+        jobs: of the trials.
+        catalogue: makes the parts.
+        store: where the trials are.
+        always: whether the strategies of these jobs adapt or not.
     """
     of_task: dict[tuple[str, str, int | None], list[Job]] = {}
     for job in jobs:
         if not job.trial.refusal:
             of_task.setdefault((str(job.task), job.trial.split, job.trial.limit), []).append(job)
     for group in of_task.values():
-        if any(_adapts(job, catalogue) for job in group):
+        if always or any(_adapts(job, catalogue) for job in group):
             try:
                 _audit(group, catalogue.task(group[0].task), catalogue, store)
             except Exception as error:  # a metric that fails on the samples that are left: the scores stand

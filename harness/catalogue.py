@@ -5,26 +5,29 @@ from __future__ import annotations
 import fnmatch
 import importlib.util
 import inspect
-import json
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.bridging import MeasuresItself, TaskCollection
 from harness.components import build, parse_component, settings
 from harness.composition import Strategies
-from harness.errors import ConfigError, HarnessError, PluginError, UnknownNameError
+from harness.errors import ConfigError, HarnessError, ParameterError, PluginError, UnknownNameError, UsageError
 from harness.facts import Memory
-from harness.interfaces import Executor, Metric, Model, Reporter, Requires, Scenario, Source, Strategy, Task
+from harness.interfaces import Executor, Metric, Model, Reporter, Scenario, Source, Strategy, Task
+from harness.metricparts import AsksModels, fitting
 from harness.promptparts import Calibrator, Order, Scorer, Selector
 from harness.records import Component
 from harness.sandboxes import Sandbox
+from harness.scoredby import scored_by
 from harness.suites import is_suite, read_suite
 from harness.taskdata import TaskData
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from harness.assets import Assets
+    from harness.metricmodels import MetricModels
     from harness.plugins import Plugins
     from harness.records import Prediction
     from harness.registry import Entry
@@ -48,8 +51,8 @@ OFFERS: Mapping[str, type] = {
 }
 """Kind -> what each part of it has to offer."""
 
-PROVIDED = frozenset({"assets", "parts", "strategies", "tasks_path"})
-"""Parameters that targets are given and people can't set; the third is for strategies alone, the last for tasks."""
+PROVIDED = frozenset({"assets", "models", "parts", "strategies", "tasks_path"})
+"""Parameters that targets are given and people can't set: `strategies` for strategies alone, `tasks_path` for tasks."""
 
 
 class Catalogue:
@@ -72,6 +75,7 @@ class Catalogue:
         self.tasks_path = tuple(tasks_path)
         self.made = assets.root if made is None else made
         self._tasks: dict[str, TaskData] = {}
+        self._metrics: dict[str, Metric] = {}
         self._sandbox: Sandbox | None = None
         self._prompt_parts: dict[tuple[str, str], Any] = {}
 
@@ -125,8 +129,22 @@ class Catalogue:
         return self._sandbox
 
     def metrics(self, names: Sequence[str], *, where: str | None = None) -> dict[str, Metric]:
-        """Make metrics by name, in the order given; raises as `model`."""
-        return {name: self._build("metric", Component(name), where) for name in names}
+        """Metrics by their names with parameters (`f1,label=spam`), in the order given; raises as `model`."""
+        for name in names:
+            if name not in self._metrics:
+                self._metrics[name] = self._build("metric", parse_component(name, where=where), where)
+        return {name: self._metrics[name] for name in names}
+
+    def known_metrics(self, names: Iterable[str]) -> list[str]:
+        """Of names that somebody stored, those of metrics that can be made today, in their order."""
+        return [name for name in names if self._knows_metric(name)]
+
+    def _knows_metric(self, name: str) -> bool:
+        try:
+            component = parse_component(name)
+            return component.name in self.plugins.registry("metric") and bool(self.metrics([name]))
+        except (UsageError, ParameterError):  # the name of another harness's metric, or parameters of another version
+            return False
 
     def part(self, kind: str, name: str) -> Any:  # noqa: ANN401 - see harness.promptparts
         """The selector, order, scorer or calibrator of a name, made once; raises as `model`."""
@@ -134,20 +152,23 @@ class Catalogue:
             self._prompt_parts[kind, name] = self._build(kind, Component(name), None)
         return self._prompt_parts[kind, name]
 
-    def metrics_of(self, data: TaskData, predictions: Sequence[Prediction] = ()) -> Mapping[str, Metric]:
+    def metrics_of(
+        self, data: TaskData, predictions: Sequence[Prediction] = (), asked: Sequence[str] = ()
+    ) -> Mapping[str, Metric]:
         """A task's metrics: the registered ones that it names, or its own; raises as `model`.
 
         Args:
             data: the task.
             predictions: to be scored; those of some tasks tell which metrics they have.
+            asked: names of further ones.
+
+        Raises:
+            ConfigError: when the parameters of one do not fit the task.
         """
         if isinstance(data.task, MeasuresItself):
-            return data.task.metrics(predictions)
-        found = self.metrics(data.spec.metrics, where=data.where("metrics"))
-        for metric in found.values():
-            if isinstance(metric, Requires):
-                metric.require()
-        return found
+            return {**data.task.metrics(predictions), **fitting(data, asked, self.metrics, None)}
+        own = fitting(data, data.spec.metrics, self.metrics, data.where("metrics"))
+        return {**own, **fitting(data, asked, self.metrics, None)}
 
     def task(self, component: Component, *, where: str | None = None) -> TaskData:
         """The task, made once.
@@ -188,16 +209,34 @@ class Catalogue:
         entries += [self.plugins.registry(kind).get(name) for kind, name in uses]
         if not is_file(task):
             entries.append(self._entry("task", task))
-        return {entry.plugin: entry.version for entry in sorted(entries, key=lambda entry: entry.plugin)}
+        return _versions(entries)
 
-    def metrics_version(self, component: Component) -> str:
-        """Which metrics of a task at which versions: scores made by others are computed again from the predictions."""
-        data = self.task(component)
+    def metrics_version(self, component: Component, asked: Sequence[str] = ()) -> str:
+        """Which metrics of a task, and further ones, at which versions: see `harness.scoredby`.
+
+        Scores made by others are computed again from the predictions.
+        """
+        data, further = self.task(component), list(map(self._metric_version, asked))
         if isinstance(data.task, MeasuresItself):
-            entries = [self._entry("task", component)]
-        else:
-            entries = [self.plugins.registry("metric").get(name) for name in data.spec.metrics]
-        return json.dumps([[entry.name, entry.plugin, entry.version] for entry in entries])
+            entry = self._entry("task", component)
+            return scored_by([[entry.name, entry.plugin, entry.version]], further)
+        return scored_by(list(map(self._metric_version, data.spec.metrics)), further)
+
+    def _metric_version(self, name: str) -> list[Any]:
+        """Name, plugin and version of a metric, and the fingerprints of models that it asks, if any."""
+        entry = self._entry("metric", parse_component(name))
+        version: list[Any] = [name, entry.plugin, entry.version]
+        metric = self.metrics([name])[name]
+        if isinstance(metric, AsksModels):
+            version.append({str(model): self.models.fingerprint(model) for model in metric.models} | dict(metric.told))
+        return version
+
+    @cached_property
+    def models(self) -> MetricModels:
+        """Models for metrics to ask."""
+        from harness.metricmodels import MetricModels
+
+        return MetricModels(self.model, lambda one: _versions([self._entry("model", one)]), self.made)
 
     def suite(self, component: Component, *, where: str | None = None) -> Suite:
         """The suite behind `suite:NAME`, NAME being registered or a suite file's path.
@@ -253,7 +292,8 @@ class Catalogue:
         return self.plugins.registry(kind).get(component.name, where=where)
 
     def _build(self, kind: str, component: Component, where: str | None) -> Any:  # noqa: ANN401 - callers narrow it
-        return make(self._entry(kind, component, where), component, where=where, provided=self._provided)
+        provided = self._provided | ({"models": self.models} if kind == "metric" else {})
+        return make(self._entry(kind, component, where), component, where=where, provided=provided)
 
     @property
     def _provided(self) -> dict[str, Any]:
@@ -282,6 +322,10 @@ class Catalogue:
             raise ConfigError(f"there is no task file {str(path)!r}", where=where)
         task = load_task(path, self.assets)
         return TaskData(task, Memory(self.assets.root / "facts", task.content))
+
+
+def _versions(entries: Iterable[Entry]) -> dict[str, str]:
+    return {entry.plugin: entry.version for entry in sorted(entries, key=lambda entry: entry.plugin)}
 
 
 def _no_parameters() -> None:

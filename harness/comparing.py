@@ -163,8 +163,7 @@ def compare(
 def metrics_of(result: TrialResult, catalogue: Catalogue) -> Mapping[str, Metric]:
     """The metrics that a trial has and somebody can make today: the task's own, or registered ones."""
     task = result.trial.task
-    registered = catalogue.plugins.registry("metric")
-    named = [name for name in result.metrics if name in registered]
+    named = catalogue.known_metrics(result.metrics)
     if len(named) < len(result.metrics) and task.reference is not None:
         own = catalogue.task(task).task
         if isinstance(own, MeasuresItself):

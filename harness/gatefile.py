@@ -169,8 +169,7 @@ def check_store(
         for name in wanted
         if name in found and (key := found[name].trial.key)
     }
-    registered = catalogue.plugins.registry("metric")
-    names = dict.fromkeys(name for one in trials for name in one.metrics if name in registered)
+    names = dict.fromkeys(catalogue.known_metrics(name for one in trials for name in one.metrics))
     rules = Rules(
         level=told.level or baseline.level,
         tolerance=baseline.tolerance | dict(told.tolerance),

@@ -89,7 +89,7 @@ def register_calibrators(register: Register) -> None:
 
 @hookspec
 def register_metrics(register: Register) -> None:
-    """Add metrics. A target is called without arguments and gives a `harness.Metric`."""
+    """Add metrics. A target is called with parameters and gives a `harness.Metric`; see `harness.metricparts`."""
 
 
 @hookspec

@@ -12,6 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.extraction import extract_identity
+from harness.scoredby import models_in
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,6 +26,9 @@ LONGEST = 300
 
 GIT_S = 10
 """How long git may take to answer."""
+
+RESCORED = "rescored from"
+"""The field of a trial that was made of another one's texts: that one's key."""
 
 log = logging.getLogger(__name__)
 
@@ -57,19 +63,25 @@ def manifest(identity: Mapping[str, Any], data: TaskData, trial: Trial, *, devic
         **_of_task(data.spec),
         **data.files(),
         "metrics": metrics,
+        **models_in(metrics),
         **{f"plugin {name}": version for name, version in trial.plugins.items()},
     }
     return {name: _shown(value) for name, value in fields.items()}
 
 
+def of_task(spec: TaskSpec) -> dict[str, str]:
+    """What a manifest says of a task's specification."""
+    return {name: _shown(value) for name, value in _of_task(spec).items()}
+
+
 def _of_task(spec: TaskSpec) -> dict[str, object]:
     """What a task says of its rows, its prompt part by part."""
     prompt = {f"prompt.{name}": value for name, value in asdict(spec.prompt).items()}
-    told = {"labels": spec.labels, "contexts": spec.contexts, "generation": spec.generation, "extract": spec.extract}
+    told: dict[str, Any] = {"labels": spec.labels, "contexts": spec.contexts, "generation": spec.generation}
     if spec.code is not None:
         told["code"] = spec.code
     named = {name: value if isinstance(value, dict) else _plain(value) for name, value in told.items()}
-    return {"task": spec.name, "kind": spec.kind, **prompt, **named}
+    return {"task": spec.name, "kind": spec.kind, **prompt, **named, "extract": extract_identity(spec.extract)}
 
 
 def _plain(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a mapping or a dataclass

@@ -13,6 +13,7 @@ from harness.bridging import refusal as refusal_of
 from harness.components import parameters_of
 from harness.declared import baselines, reads, used_models, used_parts
 from harness.errors import ConfigError, HarnessError, PluginError
+from harness.extraction import extract_identity
 from harness.manifest import manifest
 from harness.messages import Job
 from harness.records import Candidates, Component, Trial
@@ -335,7 +336,7 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
         "input": spec.prompt.input,
         "context": [spec.prompt.context, dict(spec.contexts)],
         "generation": dataclasses.asdict(spec.generation),
-        "extract": dataclasses.asdict(spec.extract),
+        "extract": extract_identity(spec.extract),
     }
     if spec.code is not None:
         identity["code"] = dataclasses.asdict(spec.code)

@@ -40,6 +40,7 @@ from harness.taskspec import (
     PromptSpec as PromptSpec,
     Sample as Sample,
     Split as Split,  # noqa: TC001 - offered to others
+    Step as Step,
     TaskSpec as TaskSpec,
 )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.catalogue import Catalogue
 from harness.errors import HarnessError, UsageError
 from harness.machine import here
-from harness.manifest import revision
+from harness.manifest import RESCORED, revision
 from harness.origin import experiment_of
 from harness.planning import plan
 from harness.runner import run_experiment
@@ -171,7 +171,7 @@ def _changes(result: TrialResult, job: Job, catalogue: Catalogue) -> Iterator[Ch
     """Fields of the manifest, then versions of what stands beside it, then the key where nothing else explains it."""
     now = {**job.manifest, **revision(catalogue.task(job.task).path)}
     if result.manifest:
-        found = list(_compared(result.manifest, now, {**result.manifest, **now}))
+        found = list(_compared(result.manifest, now, [name for name in {**result.manifest, **now} if name != RESCORED]))
     else:  # stored before there were manifests
         known = _known(result.trial)
         found = list(_compared(known, now, known))

@@ -33,8 +33,7 @@ def leaderboard_of(
     suites: Sequence[Suite] = (),
 ) -> Leaderboard:
     """Rank and compare results; the registered metrics say which way is up, and how high that goes."""
-    registered = catalogue.plugins.registry("metric")
-    names = {name for result in results for name in result.metrics if name in registered}
+    names = set(catalogue.known_metrics({name for result in results for name in result.metrics}))
     metrics = catalogue.metrics(sorted(names))
     losses = {name for name, metric in metrics.items() if not metric.higher_is_better}
     losses |= {name for result in results for name in result.trial.losses}

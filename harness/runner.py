@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from harness.auditing import audit
+from harness.errors import StoreError
 from harness.machine import here
 from harness.manifest import revision
 from harness.messages import TrialEnded
 from harness.planning import plan
+from harness.scoredby import asked_in
 from harness.scoring import coverage, score
 from harness.worker import TrialWorker
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from harness.catalogue import Catalogue
     from harness.messages import Job, Message
-    from harness.records import Coverage, Experiment, Trial, TrialResult, TrialStatus
+    from harness.records import Component, Coverage, Experiment, Trial, TrialResult, TrialStatus
     from harness.store import Store
 
 log = logging.getLogger(__name__)
@@ -132,8 +134,10 @@ def remaining(job: Job, experiment: Experiment, catalogue: Catalogue, store: Sto
         return None
     progress = store.progress(job.trial.key)
     missing = tuple(scenario for scenario in experiment.scenarios if str(scenario) not in progress.scenarios)
-    if progress.status == "finished" and store.scored_by(job.trial.key) != catalogue.metrics_version(job.task):
-        finish(job, catalogue, store)
+    if progress.status == "finished":
+        stored = store.scored_by(job.trial.key)
+        if stored != catalogue.metrics_version(job.task, catalogue.known_metrics(asked_in(stored))):
+            finish(job, catalogue, store)
     if progress.status == "finished" and not missing:
         return None
     return dataclasses.replace(
@@ -145,28 +149,47 @@ def remaining(job: Job, experiment: Experiment, catalogue: Catalogue, store: Sto
     )
 
 
-def finish(job: Job, catalogue: Catalogue, store: Store) -> None:
-    """Score a trial whose samples are all stored; a metric that fails costs this trial, not the run."""
-    data = catalogue.task(job.task)
-    predictions = store.predictions(job.trial.key)
-    covered = coverage(predictions)
+def finish(job: Job, catalogue: Catalogue, store: Store, asked: Sequence[str] = ()) -> None:
+    """Score a trial as `score_trial` does; a metric that fails costs this trial, not the run."""
     try:
-        metrics, contexts = score(predictions, data.spec, catalogue.metrics_of(data, predictions))
+        score_trial(job.trial, job.task, catalogue, store, asked)
+    except StoreError:
+        raise
     except Exception as error:
         reason = f"a metric failed: {type(error).__name__}: {error}"
         log.warning("%s: %s (--debug shows where)", describe(job), reason)
         log.debug("where:", exc_info=error)
         store.apply(TrialEnded(job.trial.key, failed=True, reason=reason, traceback=traceback.format_exc()))
-        return
-    status, reason = _status(covered, len(predictions), job.trial.n)
+
+
+def score_trial(trial: Trial, task: Component, catalogue: Catalogue, store: Store, asked: Sequence[str] = ()) -> None:
+    """Score a trial whose samples are all stored.
+
+    Args:
+        trial: the trial.
+        task: its task, where it lies.
+        catalogue: makes the metrics.
+        store: where the trial is.
+        asked: names of metrics beside the task's and those that the trial has been scored by before.
+
+    Raises:
+        Exception: whatever a metric raises.
+    """
+    data, key = catalogue.task(task), trial.key
+    before = catalogue.known_metrics(asked_in(store.scored_by(key)))
+    asked = tuple(dict.fromkeys((*before, *asked)))
+    predictions = store.predictions(key)
+    covered = coverage(predictions)
+    metrics, contexts = score(predictions, data.spec, catalogue.metrics_of(data, predictions, asked))
+    status, reason = _status(covered, len(predictions), trial.n)
     store.finish(
-        job.trial.key,
+        key,
         status=status,
         reason=reason,
         coverage=covered,
         metrics=metrics,
         contexts=contexts,
-        scored_by=catalogue.metrics_version(job.task),
+        scored_by=catalogue.metrics_version(task, asked),
     )
 
 

@@ -140,6 +140,20 @@ class Store:
 
         self._write(write)
 
+    def derive(self, source: str, key: str, told: Mapping[str, Any]) -> None:
+        """Give a planned trial what the one that it is made of took; see `harness.storing.derive`.
+
+        Args:
+            source: key of the trial that was run.
+            key: of the one that is made of its texts.
+            told: columns that differ.
+        """
+        self._write(
+            lambda connection: storing.derive(
+                connection, self._number(connection, source), self._number(connection, key), told
+            )
+        )
+
     def finish(  # noqa: PLR0913 - a trial's scores, all by keyword
         self,
         key: str,

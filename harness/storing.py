@@ -11,6 +11,8 @@ from harness.schema import latencies, predictions, timings, trials
 from harness.stored import batches
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.engine import Connection
 
     from harness.messages import ChunkScored, LatencyMeasured, TrialStarted
@@ -57,6 +59,27 @@ def score(connection: Connection, trial: int, message: ChunkScored) -> None:
         spent |= {"cpu_s": timing.cpu_s, "energy_j": timing.energy_j}
         spent |= {"peak_bytes": timing.peak_bytes, "device_peak_bytes": timing.device_peak_bytes}
         connection.execute(timings.insert(), {**told, **spent, **counts})
+
+
+def derive(connection: Connection, source: int, trial: int, told: Mapping[str, Any]) -> None:
+    """Give a trial all that another one took: costs, times, latencies. Answers and scores are stored by others.
+
+    Args:
+        connection: within a transaction.
+        source: number of the trial that was run.
+        trial: number of the one that is made of its texts.
+        told: columns that differ: `manifest`, `details`, `notes`.
+    """
+    kept = {"id", "key", "reason", "traceback", "coverage", "metrics", "contexts", "scored_by", "clean", "audited_by"}
+    columns = [column for column in trials.c if column.name not in kept]
+    row = connection.execute(sa.select(*columns).where(trials.c.id == source)).one()._asdict()
+    connection.execute(trials.update().where(trials.c.id == trial).values({**row, "status": "running", **told}))
+    for table in (predictions, timings, latencies):
+        connection.execute(table.delete().where(table.c.trial == trial))
+    for table in (timings, latencies):
+        names = [column.name for column in table.c]
+        copied = sa.select(sa.literal(trial), *(column for column in table.c if column.name != "trial"))
+        connection.execute(table.insert().from_select(names, copied.where(table.c.trial == source)))
 
 
 def _row(trial: int, position: int, prediction: Prediction) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from harness.checking import render_all
 from harness.errors import DataError, HarnessError
 from harness.facts import Facts, Memory
 from harness.overlap import Repetition, repetitions
-from harness.records import Candidates
+from harness.records import SPLITS, Candidates
 from harness.sampling import draw, texts_without, without
 from harness.templates import HEAD, render_input, shown_fields
 
@@ -78,6 +78,15 @@ class TaskData:
                 raise DataError(f"task {self.spec.name!r} has no rows in split {split!r}")
             self._scored[split, limit] = rows if limit is None else draw(rows, limit, _stratum(self.spec), seed=0)
         return self._scored[split, limit]
+
+    def named(self, ids: Sequence[str]) -> dict[str, Sample]:
+        """The rows with these ids, of whichever split; what the task does not have is left out."""
+        wanted = set(ids)
+        found: dict[str, Sample] = {}
+        for split in reversed(SPLITS):
+            if len(found) < len(wanted):
+                found |= {row.id: row for row in self.task.samples(split) if row.id in wanted and row.id not in found}
+        return found
 
     def pool(self, split: Split, scored: Split) -> tuple[Sequence[Sample], int]:
         """The rows of a split that may be adapted on, and how many were left out since they repeat a scored row."""

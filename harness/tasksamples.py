@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from harness.answers import canonical
 from harness.dialogue import Dialogue, dialogue
 from harness.errors import DataError, nearest
+from harness.extraction import canonical
 from harness.packed import Packed
 from harness.records import Sample
 from harness.values import read_number, written_labels, written_number

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.answers import NUMBER, WHOLE
 from harness.dialogue import asked_in_lines
 from harness.errors import ConfigError, TemplateError, nearest
-from harness.records import Candidates, CodeSpec, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
+from harness.records import Candidates, CodeSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
 from harness.reshaping import PivotSection  # noqa: TC001 - pydantic evaluates it
 from harness.rows import Format  # noqa: TC001 - likewise
 from harness.taskcandidates import CandidatesSection, check_candidates
+from harness.taskextract import ExtractSection, check_extract
 from harness.taskspec import CHOSEN, GENERATED, LABELLED, NUMERIC
 from harness.templates import HEAD, alike, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
@@ -145,14 +144,6 @@ class GenerationSection(_Section):
     n: Annotated[int, Field(ge=1)] | None = None
 
 
-class ExtractSection(_Section):
-    """How the answer is found in generated text; see `harness.records.ExtractSpec`."""
-
-    pattern: str | None = None
-    take: Literal["first", "last"] | None = None
-    type: Literal["text", "number"] | None = None
-
-
 class CodeSection(_Section):
     """How generated programs are judged; see `harness.records.CodeSpec`."""
 
@@ -201,6 +192,7 @@ def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
     task = validate(located, TaskFileSchema)
     _check_kind(task, located)
     _check_generation(task.generation, located)
+    check_extract(task.extract, located)
     _check_sources(task.data, located)
     _check_templates(task, located)
     if task.prompt.candidates is not None:
@@ -215,13 +207,6 @@ def specification(task: TaskFileSchema) -> TaskSpec:
     names = [name for name in task.data.inputs() if name != "choices"]
     prompt: dict[str, Any] = {"input": "\n".join(f"{{{{ {name} }}}}" for name in names)}
     prompt |= task.prompt.model_dump(exclude_none=True, exclude={"candidates"})
-    extract = task.extract.model_dump(exclude_none=True)
-    if task.kind == "maths":
-        extract = {"type": "number", "take": "last"} | extract
-    if task.kind == "code":
-        extract = {"pattern": WHOLE} | extract
-    if extract.get("type") == "number" or task.kind in NUMERIC:
-        extract = {"pattern": NUMBER} | extract | {"type": "number"}
     return TaskSpec(
         name=task.name,
         kind=task.kind,
@@ -230,7 +215,7 @@ def specification(task: TaskFileSchema) -> TaskSpec:
         metrics=tuple(task.metrics or METRICS[task.kind]),
         description=task.description,
         generation=GenerationSpec(**task.generation.model_dump(exclude_none=True)),
-        extract=ExtractSpec(**extract),
+        extract=task.extract.spec(task.kind),
         has_context=task.data.context is not None,
         contexts=task.contexts,
         candidates=task.prompt.candidates.candidates() if task.prompt.candidates else Candidates(),
@@ -374,10 +359,6 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
     if task.data.where is not None:
         with _errors_at(located.where("data", "where")):
             compile_expression(task.data.where)
-    try:
-        re.compile(task.extract.pattern or "")
-    except re.error as error:
-        raise ConfigError(f"is no regular expression: {error}", where=located.where("extract", "pattern")) from error
 
 
 @contextmanager

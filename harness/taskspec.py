@@ -125,18 +125,28 @@ class GenerationSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One step of finding an answer in a text, by its name in `harness.extraction.STEPS`, with all its options."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ExtractSpec:
     """How the answer is found in a generated text.
 
     Attributes:
         pattern: a regular expression; its group 1, or the whole match where it has no group.
         take: which match counts.
+        steps: what is done instead of looking for the pattern: each step gets what the one before it found.
         type: `number` makes "$1,234.50", "1234.5" and "1234.50" one answer; `text` folds case and white space.
     """
 
     pattern: str = r"(?s)\s*(.*\S)"
     take: Literal["first", "last"] = "first"
     type: Literal["text", "number"] = "text"
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,6 +263,18 @@ def render_context(spec: TaskSpec, sample: Sample) -> str:
     return _render(spec, "prompt.context", sample.id, {**sample.fields, "context": context})
 
 
+def render_template(text: str, variables: Mapping[str, Any], what: str) -> str:
+    """A template that no task holds, such as a judge's rubric.
+
+    Raises:
+        TemplateError: naming `what`, when it does not render.
+    """
+    try:
+        return _compiled(text).render(variables)
+    except Exception as error:
+        raise TemplateError(f"{what} does not render: {error}") from error
+
+
 def _render(spec: TaskSpec, key: str, sample_id: str | None, variables: Mapping[str, Any]) -> str:
     text: str = getattr(spec.prompt, key.removeprefix("prompt."))
     return _rendered(spec, text, key, sample_id, variables)

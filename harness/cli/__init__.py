@@ -36,6 +36,7 @@ COMMANDS = (
     "fetch",
     "export",
     "replay",
+    "rescore",
     "doctor",
 )
 """Each is the object `command` of the module of its name (`list_` and so on where the name is taken)."""

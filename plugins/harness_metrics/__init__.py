@@ -1,4 +1,4 @@
-"""The metrics that come with the harness: accuracy, exact match, F1 and cross-entropy, each with its 95% interval."""
+"""The metrics that come with the harness, each with its 95% interval; parameters stand behind their names."""
 
 from __future__ import annotations
 
@@ -27,6 +27,27 @@ GENERATED = (
 """Of generated text: name, target, summary."""
 
 
+PARAMETRISED = (
+    ("f1", "perlabel:F1", "F1 of one label (label=spam) or averaged (average=macro, micro, weighted) (bootstrap)"),
+    ("precision", "perlabel:Precision", "share of right ones among answers, likewise (bootstrap)"),
+    ("recall", "perlabel:Recall", "share of targets that were found, likewise (bootstrap)"),
+    ("per_class_f1", "perlabel:PerClassF1", "f1,label=... for each label of the task"),
+    ("per_class_precision", "perlabel:PerClassPrecision", "precision,label=... for each label of the task"),
+    ("per_class_recall", "perlabel:PerClassRecall", "recall,label=... for each label of the task"),
+    (
+        "top_k_accuracy",
+        "matching:TopKAccuracy",
+        "share of right answers among the k best scored (Wilson)",
+    ),
+    ("text_match", "matching:TextMatch", "share of answers that are a reference, but for what is ignored (bootstrap)"),
+    (
+        "numeric_match",
+        "matching:NumericMatch",
+        "share of answers whose number is a reference's, nearly (bootstrap)",
+    ),
+)
+"""With parameters: name, target, summary."""
+
 PROGRAMS = (
     ("pass_at_1", "passing:PassAt", "share of problems that one program solves (Wilson, or bootstrap)"),
     ("pass_at_10", "passing:PassAt10", "share of problems that one of 10 programs solves, unbiased (bootstrap)"),
@@ -54,6 +75,24 @@ READ = (
 """Of texts that are predicted: name, target, summary."""
 
 
+ASKING = (
+    (
+        "embedding_similarity",
+        "similarity:EmbeddingSimilarity",
+        "cosine of a model's vectors of answer and reference",
+    ),
+    ("judge", "judge:Judge", "mean rating of answers by a model, 1 to scale (bootstrap)"),
+    ("judge_preference", "judge:JudgePreference", "how often a model prefers answer to reference, in both orders"),
+    ("judge_agreement", "judge:JudgeAgreement", "kappa or alpha of a judge's ratings and right answers (bootstrap)"),
+    (
+        "judge_consistency",
+        "judge:JudgeConsistency",
+        "kappa or alpha of its preferences in both orders (bootstrap)",
+    ),
+)
+"""That ask models: name, target, summary."""
+
+
 @hookimpl
 def register_metrics(register: Register) -> None:
     """Add the metrics."""
@@ -70,5 +109,5 @@ def register_metrics(register: Register) -> None:
         "harness_metrics.likelihood:CrossEntropy",
         summary="nats the right answer was short of certain, mean (bootstrap)",
     )
-    for name, target, summary in (*CHOSEN, *GENERATED, *PROGRAMS, *VALUES, *READ):
+    for name, target, summary in (*CHOSEN, *GENERATED, *PROGRAMS, *VALUES, *READ, *PARAMETRISED, *ASKING):
         register(name, f"harness_metrics.{target}", summary=summary)

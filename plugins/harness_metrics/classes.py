@@ -12,7 +12,7 @@ from harness.statistics import answer_codes, confusion_interval, label_codes, ma
 from harness_metrics.weighting import summed_pair, weighted_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from harness.differences import Paired
     from harness.records import Prediction, TaskSpec
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.weighing import Weighted
 
 
-class _OfMarginals:
+class OfMarginals:
     """A score of how often each label is right, wanted and answered, with a bootstrap interval."""
 
     higher_is_better = True
@@ -29,16 +29,21 @@ class _OfMarginals:
         """(..., k) each -> (...)."""
         raise NotImplementedError
 
+    def scorer(self, spec: TaskSpec) -> Callable[[Floats, Floats, Floats], Floats]:
+        """`score`, or what it is for this task."""
+        del spec
+        return self.score
+
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The score; None for a task without labels."""
         if not spec.labels or spec.learnt == "labels":
             return None
         gold, answered, clusters = _codes(predictions, spec)
         k = len(spec.labels)
-        cells = gold * (k + 1) + answered
+        cells, of_marginals = gold * (k + 1) + answered, self.scorer(spec)
 
         def score(matrix: Counts) -> Floats:
-            return self.score(*marginals(matrix))
+            return of_marginals(*marginals(matrix))
 
         if clusters is not None:
             found = clustered_confusion(cells, clusters, k, score)
@@ -52,7 +57,7 @@ class _OfMarginals:
         if not spec.labels:
             return None
         gold, answered, _ = _codes(predictions, spec)
-        return weighted_sums(marked(gold, answered, len(spec.labels)), self._of_sums)
+        return weighted_sums(marked(gold, answered, len(spec.labels)), self._of_sums(spec))
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
@@ -62,15 +67,20 @@ class _OfMarginals:
             return None
         (gold, first, clusters), (_, second, _) = _codes(a, spec), _codes(b, spec)
         k = len(spec.labels)
-        return summed_pair(marked(gold, first, k), marked(gold, second, k), self._of_sums, clusters, level=level)
+        return summed_pair(marked(gold, first, k), marked(gold, second, k), self._of_sums(spec), clusters, level=level)
 
-    def _of_sums(self, sums: Floats) -> Floats:
+    def _of_sums(self, spec: TaskSpec) -> Callable[[Floats], Floats]:
         """(r, 3 k) sums of what `marked` gives -> (r,)."""
-        hits, gold, answered = np.split(sums, 3, axis=1)
-        return self.score(hits, gold, answered)
+        of_marginals = self.scorer(spec)
+
+        def score(sums: Floats) -> Floats:
+            hits, gold, answered = np.split(sums, 3, axis=1)
+            return of_marginals(hits, gold, answered)
+
+        return score
 
 
-class BalancedAccuracy(_OfMarginals):
+class BalancedAccuracy(OfMarginals):
     """The mean share of right answers over the labels that occur, as scikit-learn's `balanced_accuracy_score`."""
 
     def score(self, hits: Floats, gold: Floats, answered: Floats) -> Floats:
@@ -80,7 +90,7 @@ class BalancedAccuracy(_OfMarginals):
         return np.asarray(recall.sum(axis=-1) / (gold > 0).sum(axis=-1))
 
 
-class WeightedF1(_OfMarginals):
+class WeightedF1(OfMarginals):
     """The mean of labels' F1, each as often as the label occurs, as scikit-learn's `f1_score(average="weighted")`."""
 
     def score(self, hits: Floats, gold: Floats, answered: Floats) -> Floats:
@@ -90,7 +100,7 @@ class WeightedF1(_OfMarginals):
         return np.asarray((f1 * gold).sum(axis=-1) / gold.sum(axis=-1))
 
 
-class MatthewsCorrelation(_OfMarginals):
+class MatthewsCorrelation(OfMarginals):
     """Matthews' correlation of labels and answers (Gorodkin 2004 for several labels), -1 to 1.
 
     As scikit-learn's `matthews_corrcoef`, where no answer is an answer of its own; 0 where all labels or all answers

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from harness.answers import verbatim
 from harness.clusters import cluster_codes, clustered_mean
 from harness.differences import Paired, paired_means
 from harness.errors import PluginError
+from harness.extraction import verbatim
 from harness.statistics import bootstrap_mean
 from harness.weighing import weighted_mean
 

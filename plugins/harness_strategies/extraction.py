@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.answers import NUMBER, canonical, find_answer
+from harness.extraction import NUMBER, canonical, find_answer
 from harness.records import ExtractSpec
 from harness.templates import render_choices
 
@@ -27,7 +27,7 @@ class Extraction:
     """How the answer of one sample is found; what it gives is a label, the number of a choice, or a canonical answer.
 
     In this order: the last match of `pattern`, where there is one (then nothing else); what follows the first marker
-    that anything can be read behind, up to the sentence's end; without a marker what the task's own `extract.pattern`
+    that anything can be read behind, up to the sentence's end; without a marker what the task's own `extract`
     finds, the last number of a numeric answer, the only label or choice that is mentioned, the only letter in brackets.
 
     Attributes:
@@ -78,10 +78,10 @@ class Extraction:
 
     def _anywhere(self, text: str) -> str | None:
         if self.spec.generates:
-            own = self.spec.extract.pattern not in {NUMBER, ExtractSpec().pattern}
-            if own:
+            extract = self.spec.extract
+            if extract.steps or extract.pattern not in {NUMBER, ExtractSpec().pattern}:
                 return find_answer(self.spec, text)
-            numbers = _NUMBER.findall(text) if self.spec.extract.type == "number" else []
+            numbers = _NUMBER.findall(text) if extract.type == "number" else []
             return canonical(numbers[-1], "number") if numbers else None
         letters = (self._lettered(match) for match in _LETTER.finditer(text))
         return _only(letters) or _only(self._named(text))

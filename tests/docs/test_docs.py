@@ -452,16 +452,20 @@ def test_the_defaults_of_task_files_are_those_of_the_code():
     assert said["data.seed"] == [str(TaskFileSchema.model_fields["data"].annotation.model_fields["seed"].default)]
 
 
-def test_parameters_and_their_defaults_are_those_of_the_signatures(plugins):
+@pytest.mark.parametrize(
+    ("heading", "kinds"),
+    [("## Parameters", ("model", "strategy", "scenario", "executor")), ("### Parameters of metrics", ("metric",))],
+)
+def test_parameters_and_their_defaults_are_those_of_the_signatures(heading, kinds, plugins):
     documented: dict[str, dict[str, str]] = {}
     names: list[str] = []
-    for row in table(section("reference.md", "## Parameters")):
+    for row in table(section("reference.md", heading)):
         names = code(row[0]) or names
         for name in names:
             documented.setdefault(name, {})[code(row[1])[0]] = code(row[2])[0]
     ours = {point.name for point in ENTRY_POINTS}
     expected: dict[str, dict[str, str]] = {}
-    for kind in ("model", "strategy", "scenario", "executor"):
+    for kind in kinds:
         for entry in plugins.registry(kind):
             parameters = inspect.signature(entry.load()).parameters.values()
             named = [one for one in parameters if one.kind is not one.VAR_KEYWORD]

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.answers import NUMBER, ask, canonical, classify, decide
+from harness.answers import ask, classify, decide
 from harness.errors import ModelError
+from harness.extraction import NUMBER, canonical
 from harness.records import (
     Classified,
     Classify,

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from harness.answers import ask, decide, verbatim
+from harness.answers import ask, decide
 from harness.assets import Assets
 from harness.checking import check_task
 from harness.errors import ConfigError, DataError
+from harness.extraction import verbatim
 from harness.plugins import Plugins
 from harness.records import Generate, Generated, Prompt
 from harness.taskdata import rows_digest
