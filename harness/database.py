@@ -7,13 +7,14 @@ import os
 import sqlite3
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from harness import views
 from harness.errors import StoreError
-from harness.schema import SCHEMA_VERSION, UPGRADES, metadata, versions
+from harness.schema import OLDEST_VERSION, SCHEMA_VERSION, metadata, revision, revisions, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +51,7 @@ def open_database(address: str) -> Engine:
     with store_errors(shown(url)):
         engine = _engine(url)
         try:
-            _upgrade(engine)
-            if not _is_ready(engine):
-                _create(engine)
+            _make_ready(engine)
         except BaseException:
             engine.dispose()
             raise
@@ -128,49 +127,45 @@ def _open_to_read(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, timeout=BUSY_S, check_same_thread=False)
 
 
-def _is_ready(engine: Engine) -> bool:
-    """Whether it holds our tables.
+def _make_ready(engine: Engine) -> None:
+    """See to it that it holds our tables, of today's schema.
 
     Raises:
-        StoreError: when it holds others, or ours of another version.
+        StoreError: when it holds others, or ours of a schema that leads nowhere.
     """
-    name = shown(engine.url)
+    version = _version(engine)
+    if version is None:
+        _create(engine)
+    elif OLDEST_VERSION <= version < SCHEMA_VERSION:
+        from harness.migrations import migrate
+
+        migrate(engine, SCHEMA_VERSION)
+    elif version != SCHEMA_VERSION:
+        _refuse(shown(engine.url), version)
+
+
+def _version(engine: Engine) -> int | None:
+    """The schema of our tables; None in an empty database.
+
+    Raises:
+        StoreError: when there are other tables.
+    """
     with engine.begin() as connection:
         tables = sa.inspect(connection).get_table_names()
-        if versions.name not in tables:
-            if tables:
-                raise StoreError(f"{name} is a database of something else", hint="name another file or database")
-            return False
-        version = connection.execute(sa.select(versions.c.version)).scalar_one()
-    if version == SCHEMA_VERSION:
-        return True
+        if versions.name in tables:
+            version: int = connection.execute(sa.select(versions.c.version)).scalar_one()
+            return version
+    if tables:
+        raise StoreError(f"{shown(engine.url)} is a database of something else", hint="name another file or database")
+    return None
+
+
+def _refuse(name: str, version: int) -> NoReturn:
     relation, advice = ("a newer", "update adapt-harness") if version > SCHEMA_VERSION else ("an older", "use that one")
     schemas = f"it has schema {version}, this one knows schema {SCHEMA_VERSION}"
     raise StoreError(
         f"{name} was written by {relation} adapt-harness: {schemas}", hint=f"{advice}, or name another store"
     )
-
-
-def _upgrade(engine: Engine) -> None:
-    """Bring our tables up to date, version by version, in one transaction; leave what is none of ours alone."""
-    if _outdated(engine) not in UPGRADES:
-        return
-    with engine.execution_options(writes=True).begin() as connection:
-        version = connection.execute(sa.select(versions.c.version)).scalar_one()  # somebody else may have been faster
-        while version in UPGRADES:
-            for statement in UPGRADES[version]:
-                connection.exec_driver_sql(statement)
-            version += 1
-            connection.execute(versions.update().values(version=version))
-
-
-def _outdated(engine: Engine) -> int | None:
-    """The version of tables that an earlier harness made."""
-    with engine.begin() as connection:
-        if versions.name not in sa.inspect(connection).get_table_names():
-            return None
-        version: int = connection.execute(sa.select(versions.c.version)).scalar_one()
-    return version if version < SCHEMA_VERSION else None
 
 
 def _create(engine: Engine) -> None:
@@ -179,6 +174,9 @@ def _create(engine: Engine) -> None:
             metadata.create_all(connection)
             if connection.execute(sa.select(versions.c.version)).first() is None:
                 connection.execute(versions.insert(), {"version": SCHEMA_VERSION})
+                connection.execute(revisions.insert(), {"version_num": revision(SCHEMA_VERSION)})
+                views.create(connection)
     except sa.exc.DBAPIError:
-        if not _is_ready(engine):  # unless somebody else made them at the same time
+        if _version(engine) is None:
             raise
+        _make_ready(engine)  # somebody else made them at the same time

@@ -14,38 +14,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 9
-"""Raised when the tables change their meaning."""
+SCHEMA_VERSION = 10
+"""Raised when the tables or views change; the way there is a revision in `harness.migrations.versions`."""
 
-UPGRADES = {
-    2: ("ALTER TABLE trials ADD COLUMN budget TEXT",),
-    3: (
-        "ALTER TABLE trials ADD COLUMN adapt_s DOUBLE PRECISION",
-        "ALTER TABLE trials ADD COLUMN model_calls BIGINT",
-        "ALTER TABLE trials ADD COLUMN adapt_tokens BIGINT",
-        "ALTER TABLE trials ADD COLUMN details TEXT",
-    ),
-    4: ("ALTER TABLE predictions ADD COLUMN cluster_name TEXT",),
-    5: (
-        "ALTER TABLE timings ADD COLUMN cpu_s DOUBLE PRECISION",
-        "ALTER TABLE timings ADD COLUMN energy_j DOUBLE PRECISION",
-        "ALTER TABLE timings ADD COLUMN device_peak_bytes BIGINT",
-    ),
-    6: (
-        "ALTER TABLE trials ADD COLUMN manifest TEXT",
-        "ALTER TABLE trials ADD COLUMN repeating TEXT",
-        "ALTER TABLE trials ADD COLUMN clean TEXT",
-    ),
-    7: (
-        "ALTER TABLE predictions ADD COLUMN measured TEXT",
-        "ALTER TABLE predictions ADD COLUMN judged SMALLINT",
-    ),
-    8: ("ALTER TABLE trials RENAME COLUMN repeating TO audited_by",),
-}
-"""Version -> statements, in every database's SQL, that make the next version of it. Older ones can't be upgraded."""
+OLDEST_VERSION = 2
+"""The first schema of which a store can be brought up to date."""
 
 KEY = sa.String(64)
 SAMPLE_ID = sa.String(512)
+
+
+def revision(version: int) -> str:
+    """What alembic calls a schema."""
+    return f"{version:04}"
 
 
 class Json(sa.TypeDecorator[Any]):
@@ -87,6 +68,14 @@ def _finite(value: object) -> object:
 metadata = sa.MetaData()
 
 versions = sa.Table("harness_schema", metadata, sa.Column("version", sa.Integer, primary_key=True, autoincrement=False))
+
+# As alembic would make it.
+revisions = sa.Table(
+    "alembic_version",
+    metadata,
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 runs = sa.Table(
     "runs",
