@@ -22,9 +22,9 @@ from harness.differences import (
     paired_means,
     sign_flip,
 )
+from harness.resampling import LONG
 
 LABELS = ("business", "sports", "tech")
-from harness.resampling import LONG
 
 
 def as_sklearn(predictions):
