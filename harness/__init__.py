@@ -99,6 +99,8 @@ if TYPE_CHECKING:
         Prediction,
         Prompt,
         PromptSpec,
+        Regress,
+        Regressed,
         Request,
         RequestKind,
         Response,
@@ -110,7 +112,9 @@ if TYPE_CHECKING:
         Usage,
         Written,
     )
+    from harness.sandboxes import Sandbox, Verdict
     from harness.templates import render_answer, render_choices, render_input, render_instruction, render_query
+    from harness.tokenized import Token, Tokenized, TokenizedAnswer, Tokenizes
 
 _HOMES = {
     "answers": "ask classify decide fills",
@@ -128,8 +132,10 @@ _HOMES = {
     "UsesDeviceMemory Work Worker Workload",
     "promptparts": "Calibrator Correction FindsParts Order Pool Question Scorer Search Selector TextEncoder",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
-    "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Request RequestKind Response "
-    "RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
+    "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Regress Regressed Request RequestKind "
+    "Response RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
+    "tokenized": "Token Tokenized TokenizedAnswer Tokenizes",
+    "sandboxes": "Sandbox Verdict",
     "templates": "render_answer render_choices render_input render_instruction render_query",
 }
 _HOME = {name: f"harness.{module}" for module, names in _HOMES.items() for name in names.split()}
@@ -190,6 +196,8 @@ __all__ = [
     "PromptSpec",
     "Question",
     "Register",
+    "Regress",
+    "Regressed",
     "Report",
     "Reporter",
     "Request",
@@ -198,6 +206,7 @@ __all__ = [
     "Results",
     "RollingLogLikelihood",
     "Sample",
+    "Sandbox",
     "Scenario",
     "Scorer",
     "Search",
@@ -214,6 +223,10 @@ __all__ = [
     "TaskView",
     "TemplateError",
     "TextEncoder",
+    "Token",
+    "Tokenized",
+    "TokenizedAnswer",
+    "Tokenizes",
     "Trainable",
     "TrainableInWays",
     "Trained",
@@ -225,6 +238,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "UsesDeviceMemory",
+    "Verdict",
     "Work",
     "Worker",
     "Workload",

@@ -14,6 +14,8 @@ from harness.errors import ModelError
 from harness.records import (
     Classified,
     Classify,
+    Embed,
+    Embedded,
     Filled,
     FillMask,
     Generate,
@@ -21,10 +23,13 @@ from harness.records import (
     LogLikelihood,
     LogLikelihoods,
     Prediction,
+    Regress,
+    Regressed,
     RollingLogLikelihood,
 )
 from harness.seeds import derived
-from harness.templates import render_choices, render_input, render_query
+from harness.templates import render_after, render_choices, render_fillings, render_query, render_text
+from harness.values import NONE, decide_labels, decide_number, decide_similarity, written_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -38,6 +43,9 @@ _DIGITS = r"(?:(?:\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
 
 NUMBER = f"{_CURRENCY}{_SIGN}{_CURRENCY}{_DIGITS}%?"
 """A number in running text: `-3`, `$1,234.50`, `.5`, `10%`. The sign of `7-3` is an operator; `3, 4` are two."""
+
+WHOLE = r"(?s)(.*)"
+"""A text as it is, white space included: a program's is a part of it."""
 
 _NUMBER = re.compile(NUMBER)
 _SPACE = re.compile(r"\s+")
@@ -72,14 +80,16 @@ def ask(
         sample: whose choices are scored.
         prompt: what the choice or answer follows.
         seed: of sampling.
-        answers: the kinds that the model answers: one that `fills` scores each choice in a blank at the prompt's end.
+        answers: the kinds that the model answers: one that `fills` scores each choice in a blank: at the prompt's
+            end, or where the text has it (cloze).
 
     Raises:
         TemplateError: when a choice does not render.
     """
     if not spec.generates:
-        choices = said_choices(spec, sample, prompt.chat)
-        return FillMask(prompt, choices) if fills(answers) else LogLikelihood(prompt, choices)
+        if fills(answers):
+            return FillMask(prompt, _as_said(render_fillings(spec, sample), prompt.chat), render_after(spec, sample))
+        return LogLikelihood(prompt, said_choices(spec, sample, prompt.chat))
     limits = spec.generation
     drawn = derived(seed, sample.id) if limits.temperature > 0 else seed
     return Generate(prompt, limits.max_tokens, limits.stop, limits.temperature, drawn, limits.top_p, limits.n)
@@ -91,17 +101,30 @@ def said_choices(spec: TaskSpec, sample: Sample, chat: Chat = "auto") -> tuple[s
     Raises:
         TemplateError: when a choice does not render.
     """
-    choices = render_choices(spec, sample)
+    return _as_said(render_choices(spec, sample), chat)
+
+
+def _as_said(choices: tuple[str, ...], chat: Chat) -> tuple[str, ...]:
     return tuple(choice.strip() for choice in choices) if chat == "turns" else choices
 
 
 def classify(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
-    """The request to an engine that knows the task's labels: its text is `prompt.input`.
+    """The request to an engine that has learnt the task: its text is `prompt.input`, or the two of a pair.
 
     Raises:
         TemplateError: when the input does not render.
     """
-    return (Classify(render_input(spec, sample), tuple(spec.labels)),)
+    text = render_text(spec, sample)
+    if spec.numeric:
+        return (Regress(text),)
+    return (Classify(text, tuple(spec.labels), several=spec.learnt == "labels"),)
+
+
+def compare(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
+    """The requests for the vectors of a pair's two texts, whose cosine is the answer (similarity)."""
+    text = render_text(spec, sample)
+    assert isinstance(text, tuple)  # noqa: S101 - a pair's
+    return tuple(map(Embed, text))
 
 
 def read(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
@@ -117,7 +140,7 @@ def read(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
 
 
 def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Prediction:
-    """What the response to one request of `ask`, `classify` or `read` says of the sample.
+    """What the responses to the requests of `ask`, `classify`, `compare` or `read` say of the sample.
 
     Raises:
         ModelError: when it is no answer to such a request.
@@ -125,10 +148,16 @@ def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Pre
     match list(responses):
         case [LogLikelihoods() as response] if spec.reads:
             return _measure(spec, sample, response)
+        case [Regressed() as response] if spec.numeric:
+            return decide_number(sample, response)
+        case [Embedded() as first, Embedded() as second] if spec.kind == "similarity":
+            return decide_similarity(sample, first, second)
+        case [Classified() as response] if spec.learnt == "labels":
+            return decide_labels(spec, sample, response)
         case [LogLikelihoods() | Classified() | Filled() as response] if not spec.generates:
             return _choose(spec, sample, response)
         case [Generated() as response] if spec.generates:
-            return _extract(spec, sample, response)
+            return (_extract if spec.code is None else _programs)(spec, sample, response)
     kinds = ", ".join(type(response).__name__ for response in responses) or "nothing"
     raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {kinds} is no answer to a {spec.kind} question")
 
@@ -173,7 +202,42 @@ def choose(spec: TaskSpec, sample: Sample, scores: tuple[float, ...], usage: Usa
 
 def _extract(spec: TaskSpec, sample: Sample, response: Generated) -> Prediction:
     """The answer within the texts; it and the target are compared in canonical form."""
+    if spec.kind == "multi-label":
+        return vote(spec, sample, response, spec.generation.n, partial(find_labels, spec))
     return vote(spec, with_canonical(spec, sample), response, spec.generation.n, partial(find_answer, spec))
+
+
+def _programs(spec: TaskSpec, sample: Sample, response: Generated) -> Prediction:
+    """The programs that were written, letter by letter; nobody has run them yet (`harness.sandboxes.judged`)."""
+    written = (response, *response.more)
+    if len(written) < spec.generation.n:
+        raise ModelError(
+            f"task {spec.name!r}, sample {sample.id!r}: {len(written)} texts where {spec.generation.n} were asked for"
+        )
+    texts = [_program(spec, one.text) for one in written]
+    cut = response.finish == "length" or response.usage.cut_tokens > 0
+    return Prediction(
+        sample.id,
+        sample.target,
+        texts[0],
+        "truncated" if cut else "answered",
+        text=response.text,
+        context=sample.context,
+        usage=response.usage,
+        measured={"texts": texts},
+        judged=False,
+    )
+
+
+def _program(spec: TaskSpec, text: str) -> str:
+    """What `extract.pattern` finds, as it stands there; all of the text where it finds nothing."""
+    found = [
+        (match[1] or "") if match.re.groups else match[0] for match in _pattern(spec.extract.pattern).finditer(text)
+    ]
+    filled = [one for one in found if one.strip()]
+    if not filled:
+        return text
+    return filled[0] if spec.extract.take == "first" else filled[-1]
 
 
 def with_canonical(spec: TaskSpec, sample: Sample) -> Sample:
@@ -254,6 +318,15 @@ def find_answer(spec: TaskSpec, text: str) -> str | None:
     if not found:
         return None
     return found[0] if spec.extract.take == "first" else found[-1]
+
+
+def find_labels(spec: TaskSpec, text: str) -> str | None:
+    """The labels that a generated text names, by how they are said; None where it names none and does not say so."""
+    said = {" ".join(words.casefold().split()): label for label, words in spec.labels.items()}
+    either = "|".join(re.escape(words) for words in sorted((*said, NONE), key=len, reverse=True))
+    answer = find_answer(spec, text) or ""
+    found = re.findall(rf"(?<!\w)(?:{either})(?!\w)", " ".join(answer.casefold().split()))
+    return written_labels({said[words] for words in found if words in said}, spec.labels) if found else None
 
 
 @lru_cache(maxsize=256)

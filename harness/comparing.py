@@ -18,7 +18,7 @@ from harness.packed import Selected
 from harness.pairing import RIGHT_ANSWERS, Pairing
 from harness.ranking import holm
 from harness.records import Outcome, PromptSpec, TaskSpec
-from harness.requests import TEXTS
+from harness.requests import TEXTS, as_one
 from harness.samplesize import minimum_detectable_difference, samples_to_settle
 from harness.selecting import trial_name
 
@@ -235,7 +235,7 @@ def _some(ids: Sequence[str]) -> str:
 
 def _fitting(spec: TaskSpec, predictions: Sequence[Prediction]) -> TaskSpec:
     """The specification, unless the targets are none of its labels: then the task has changed since."""
-    unknown = {one.target for one in predictions} - set(spec.labels) if spec.labels else set()
+    unknown = {one.target for one in predictions} - set(spec.labels) if spec.labelled else set()
     if unknown:
         log.warning(
             "task %s no longer has label %s: metrics that need labels are not compared", spec.name, min(unknown)
@@ -358,4 +358,4 @@ class _Prompts:
 
 
 def _text(request: Request) -> str:
-    return request.text if isinstance(request, TEXTS) else request.prompt.text
+    return as_one(request.text) if isinstance(request, TEXTS) else request.prompt.text

@@ -83,6 +83,7 @@ class ExperimentFile(BaseModel):
     executor: Written | None = None
     exclude: list[ExcludeSection] = []
     baselines: bool | None = None
+    run_code: bool | None = None
     report: ReportSection | None = None
 
 
@@ -103,6 +104,7 @@ class Choices:
     device: str | None = None
     executor: str | None = None
     baselines: bool | None = None
+    run_code: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,9 @@ def settle(choices: Choices, file: Path | None, environ: Mapping[str, str], cata
         executor=reader.executor(catalogue),
         device=reader.device(),
         name=written.name or (file.stem if file else ""),
-        baselines=reader.baselines(),
+        # Unless told, baselines are added where the run ends in a report that its file asks for.
+        baselines=reader.yes("baselines", otherwise=written.report is not None),
+        run_code=reader.yes("run_code", otherwise=False),
         exclude=tuple(Exclusion(**section.model_dump()) for section in written.exclude),
         sizes=reader.sizes(),
         per_label=bool(written.per_label if choices.per_label is None else choices.per_label),
@@ -224,14 +228,14 @@ class _Reader:
             raise UsageError(f"device {text!r} is none of auto, cpu, mps, cuda, cuda:1 ...", where=where)
         return text
 
-    def baselines(self) -> bool:
-        """Whether baselines are added: unless told, where the run ends in a report that its file asks for."""
-        told, where = self._told("baselines", self.choices.baselines)
+    def yes(self, field: str, *, otherwise: bool) -> bool:
+        """What somebody says for a field that is yes or no."""
+        told, where = self._told(field, getattr(self.choices, field))
         if told is None:
-            return self.written.report is not None
+            return otherwise
         meant = told if isinstance(told, bool) else SAID.get(str(told).lower())
         if meant is None:
-            raise UsageError(f"baselines {told!r} is neither yes nor no", where=where)
+            raise UsageError(f"{field} {told!r} is neither yes nor no", where=where)
         return meant
 
     def split(self) -> Split:

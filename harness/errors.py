@@ -34,6 +34,9 @@ class HarnessError(Exception):
         message: what is wrong, in one line.
         where: the file, line and key it is about, as `file:line: key`.
         hint: what to do about it.
+
+    Attributes:
+        others: what else is wrong in the same place, found in the same look; the message speaks of the first alone.
     """
 
     exit_code = 1
@@ -43,6 +46,7 @@ class HarnessError(Exception):
         self.message = message
         self.where = where
         self.hint = hint
+        self.others: tuple[HarnessError, ...] = ()
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-LIBRARIES = ("jinja2", "numpy", "pyarrow", "pydantic")
+LIBRARIES = ("jinja2", "numpy", "pyarrow", "pydantic", "ruamel.yaml")
 """Those that take part in making samples of a file's bytes."""
 
 

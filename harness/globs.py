@@ -1,4 +1,7 @@
-"""Paths matched by globs: `*` is anything but `/`, `**` any number of folders; neither matches a leading dot."""
+"""Paths matched by globs: `*` is anything but `/`, `**` any number of folders, `{a,b}` one of the two.
+
+Neither star matches a leading dot.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+_CHOICE = re.compile(r"\{([^{}/]*,[^{}/]*)\}")
+
+
 def is_glob(path: str) -> bool:
-    """Whether a path holds a `*`."""
-    return "*" in path
+    """Whether a path holds a `*` or `{a,b}`."""
+    return "*" in path or _CHOICE.search(path) is not None
+
+
+def starred(path: str) -> str:
+    """The path with a `*` for each `{a,b}`: it matches no less."""
+    return _CHOICE.sub("*", path)
 
 
 def select(names: Iterable[str], path: str) -> list[str]:
@@ -48,4 +59,14 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 def _part(glob: str) -> str:
     # `*` alone is at least one character: a path has no empty parts.
-    return (r"(?!\.)(?=[^/])" if glob.startswith("*") else "") + "[^/]*".join(map(re.escape, glob.split("*")))
+    start = r"(?!\.)(?=[^/])" if glob.startswith("*") else ""
+    return start + "[^/]*".join(map(_literal, glob.split("*")))
+
+
+def _literal(text: str) -> str:
+    """Text without `*`: every second piece is what stands between braces."""
+    pieces = _CHOICE.split(text)
+    return "".join(
+        f"(?:{'|'.join(map(re.escape, piece.split(',')))})" if number % 2 else re.escape(piece)
+        for number, piece in enumerate(pieces)
+    )

@@ -117,6 +117,11 @@ def register_sources(register: Register) -> None:
     """Add schemes of asset addresses. A target is called without arguments and gives a `harness.Source`."""
 
 
+@hookspec
+def register_sandboxes(register: Register) -> None:
+    """Add sandboxes for programs that models write. A target is called without arguments: a `harness.Sandbox`."""
+
+
 # --- a run: called in the driver process, never in workers ------------------------------------------
 
 

@@ -30,6 +30,7 @@ from harness.modelling import (
     TrainableInWays as TrainableInWays,
     Trained as Trained,
     TrainingJob as TrainingJob,
+    cannot_learn as cannot_learn,
     cannot_pretrain as cannot_pretrain,
     UsesDeviceMemory as UsesDeviceMemory,
     cannot_train as cannot_train,
@@ -318,7 +319,7 @@ class Executor(Protocol):
 
 
 class Source(Protocol):
-    """A scheme of asset addresses (`pypi://`, `file://`, `hf://`)."""
+    """A scheme of asset addresses (`pypi://`, `npm://`, `file://`, `hf://`)."""
 
     @property
     def keeps(self) -> bool:

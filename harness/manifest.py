@@ -66,6 +66,8 @@ def _of_task(spec: TaskSpec) -> dict[str, object]:
     """What a task says of its rows, its prompt part by part."""
     prompt = {f"prompt.{name}": value for name, value in asdict(spec.prompt).items()}
     told = {"labels": spec.labels, "contexts": spec.contexts, "generation": spec.generation, "extract": spec.extract}
+    if spec.code is not None:
+        told["code"] = spec.code
     named = {name: value if isinstance(value, dict) else _plain(value) for name, value in told.items()}
     return {"task": spec.name, "kind": spec.kind, **prompt, **named}
 

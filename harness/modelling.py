@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from harness.requests import Prompt, Request, RequestKind, Response
+    from harness.requests import Prompt, Request, RequestKind, Response, Text
+    from harness.taskspec import Learnt
 
 
 class Engine(Protocol):
@@ -82,10 +83,12 @@ class TrainingJob:
         answers: label -> how it is said after a prompt, where the examples' texts are questions of prompts.
         instruction: what stands before each question, its separator included.
         ordinary: bare text and label, for methods that learn from prompts and such examples together.
+        learnt: what the engine is to say of a text; for `labels` and `number` the examples' labels are written as
+            `harness.values` writes them, and a job that learns numbers has no `labels`.
     """
 
-    examples: Sequence[tuple[str, str]]
-    validation: Sequence[tuple[str, str]]
+    examples: Sequence[tuple[Text, str]]
+    validation: Sequence[tuple[Text, str]]
     labels: tuple[str, ...]
     seed: int
     device: str
@@ -94,7 +97,8 @@ class TrainingJob:
     method: str = "head"
     answers: Mapping[str, str] = field(default_factory=dict)
     instruction: str = ""
-    ordinary: Sequence[tuple[str, str]] = ()
+    ordinary: Sequence[tuple[Text, str]] = ()
+    learnt: Learnt = "label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Trained:
 
 @runtime_checkable
 class Trainable(Protocol):
-    """A model that can be trained; its trained engine answers `Classify`."""
+    """A model that can be trained; its trained engine answers `Classify`, or `Regress` where it has learnt numbers."""
 
     @property
     def hyperparameters(self) -> frozenset[str]:
@@ -137,6 +141,15 @@ class TrainableInWays(Trainable, Protocol):
 
 
 @runtime_checkable
+class LearnsMore(Protocol):
+    """A model that can be trained to say other things of a text than which label it has."""
+
+    @property
+    def learns(self) -> frozenset[Learnt]:
+        """The values of `TrainingJob.learnt` that it understands; those that say nothing understand `label` alone."""
+
+
+@runtime_checkable
 class ExplainsTraining(Protocol):
     """A model that can tell why it can't be trained by a method."""
 
@@ -152,6 +165,13 @@ def cannot_train(model: Model, method: str) -> str | None:
         return model.cannot(method)
     methods = model.methods if isinstance(model, TrainableInWays) else {"head"}
     return None if method in methods else f"the model can't be trained by {method}"
+
+
+def cannot_learn(model: Model, learnt: Learnt) -> str | None:
+    """Why a model can't be trained to say such a thing of a text; None where it can."""
+    known = model.learns if isinstance(model, LearnsMore) else {"label"}
+    said = {"label": "one label of several", "labels": "any number of labels", "number": "numbers"}
+    return None if learnt in known else f"the model can't be trained to give {said[learnt]}"
 
 
 @dataclass(frozen=True, slots=True)

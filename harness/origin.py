@@ -24,6 +24,7 @@ def experiment_of(trial: Trial, store: Store, *, name: str = "") -> Experiment:
     Raises:
         StoreError: when no run asked for the trial.
     """
+    asked = store.experiment(trial.key)
     return Experiment(
         models=(trial.model,),
         tasks=(task_of(trial, store),),
@@ -31,6 +32,7 @@ def experiment_of(trial: Trial, store: Store, *, name: str = "") -> Experiment:
         seeds=(trial.seed,),
         split=trial.split,
         limit=trial.limit,
-        device=store.experiment(trial.key).device,
+        device=asked.device,
+        run_code=asked.run_code,
         name=name,
     )

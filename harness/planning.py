@@ -12,10 +12,11 @@ from harness.bridging import MeasuresItself, asks_itself
 from harness.bridging import refusal as refusal_of
 from harness.components import parameters_of
 from harness.declared import baselines, reads, used_models, used_parts
-from harness.errors import ConfigError, HarnessError
+from harness.errors import ConfigError, HarnessError, PluginError
 from harness.manifest import manifest
 from harness.messages import Job
 from harness.records import Candidates, Component, Trial
+from harness.sandboxes import ASK
 from harness.sizes import crossed, curve_of
 from harness.taskdata import digest
 from harness.templates import alike
@@ -284,7 +285,19 @@ class Planner:
             return f"it adapts on split {split}, which is being scored"
         if "train" in read and asks_itself(data.task) is None and not data.pool_facts("train", split).n:
             return "the task has no training rows beside those that are scored"
-        return refusal_of(data.task, model, strategy) or ""
+        return refusal_of(data.task, model, strategy) or self._no_code(data)
+
+    def _no_code(self, data: TaskData) -> str:
+        """Why programs that are the task's answers can't be run; empty where they can, or there are none."""
+        if data.spec.code is None:
+            return ""
+        if not self.experiment.run_code:
+            return ASK
+        try:
+            self.catalogue.sandbox()
+        except PluginError as error:
+            return str(error)
+        return ""
 
     def _baselines(self, cell: Cell) -> dict[str, str]:
         """Strategy -> key of its trial on the same model, task and seed, for each baseline whose plugin is there."""
@@ -324,6 +337,8 @@ def task_identity(spec: TaskSpec, read: frozenset[str]) -> dict[str, Any]:
         "generation": dataclasses.asdict(spec.generation),
         "extract": dataclasses.asdict(spec.extract),
     }
+    if spec.code is not None:
+        identity["code"] = dataclasses.asdict(spec.code)
     if spec.unanswerable:
         identity["unanswerable"] = spec.unanswerable
     if "prompt" in read:

@@ -41,6 +41,7 @@ KINDS = (
     "reporter",
     "command",
     "source",
+    "sandbox",
 )
 
 log = logging.getLogger(__name__)
@@ -197,7 +198,8 @@ class Plugins:
 def _hook_of(kind: str) -> str:
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of plugin entry; there are {', '.join(KINDS)}")
-    return "register_strategies" if kind == "strategy" else f"register_{kind}s"
+    irregular = {"strategy": "register_strategies", "sandbox": "register_sandboxes"}
+    return irregular.get(kind, f"register_{kind}s")
 
 
 def _collector(kind: str, info: PluginInfo, entries: dict[str, Entry]) -> hookspecs.Register:

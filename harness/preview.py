@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, get_args
 
 from harness.bridging import adapt
@@ -12,15 +13,17 @@ from harness.declared import reads
 from harness.errors import ModelError, UsageError
 from harness.interfaces import Chats, CountsTokens, Setting, Trained, TrainingJob
 from harness.records import Classify, FillMask, Generate, LogLikelihood, RequestKind
-from harness.requests import TEXTS
+from harness.requests import TEXTS, as_one
+from harness.tokenized import Tokenizes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.catalogue import Catalogue
     from harness.interfaces import Adapted, Model, Pretrained, PretrainingJob, Strategy
     from harness.records import Prompt, Request, Response, Split
     from harness.taskdata import TaskData
+    from harness.tokenized import Tokenized
 
 
 TEMPLATED = ("message", "turns")
@@ -40,6 +43,7 @@ class ShownRequest:
         answer_tokens: of each of them.
         after: what follows the blank of a cloze.
         arguments: of a generation.
+        tokenized: token by token, where somebody asked for that.
     """
 
     kind: str
@@ -50,6 +54,7 @@ class ShownRequest:
     answer_tokens: tuple[int | None, ...] = ()
     after: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    tokenized: Tokenized | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,9 @@ def preview(  # noqa: PLR0913 - the options of one command
     count: int = 2,
     seed: int = 0,
     split: Split = "test",
+    tokens: bool = False,
 ) -> Preview:
-    """Compile the first samples of a task to requests.
+    """Compile the first samples of a task to requests; with `tokens` also token by token, as the model's engine does.
 
     Raises:
         UsageError: when the strategy can't do the task with the model.
@@ -98,12 +104,28 @@ def preview(  # noqa: PLR0913 - the options of one command
     adapted = adapted_dry(catalogue, data, used, real, split=split, seed=seed)
     asked = [(sample, tuple(adapted.requests(sample))) for sample in data.scored(split, None)[:count]]
     reader = _Reader([request for _, requests in asked for request in requests], real)
+    cut = (
+        _tokenized(real, model, [request for _, requests in asked for request in requests]) if tokens else repeat(None)
+    )
     samples = [
-        ShownSample(sample.id, sample.target, sample.context, tuple(map(reader.request, requests)))
+        ShownSample(
+            sample.id,
+            sample.target,
+            sample.context,
+            tuple(replace(reader.request(request), tokenized=next(cut)) for request in requests),
+        )
         for sample, requests in asked
     ]
     notes = (*adapted.notes, *(adapted.trained.notes if adapted.trained else ()))
     return Preview(data.spec.name, strategy, model, notes, tuple(samples))
+
+
+def _tokenized(real: Model | None, name: str | None, requests: Sequence[Request]) -> Iterator[Tokenized]:
+    if real is None:
+        raise UsageError("tokens are a model's", hint="name it by -m")
+    if not isinstance(real, Tokenizes):
+        raise UsageError(f"{name} shows no tokens: it reads texts as they are, or keeps them to itself")
+    return iter(real.tokenized(requests))
 
 
 def adapted_dry(
@@ -198,7 +220,7 @@ class _Reader:
 
     def _texts(self, request: Request) -> tuple[str, ...]:
         if isinstance(request, TEXTS):
-            return (request.text,)
+            return (as_one(request.text),)
         text = self._written[request.prompt]
         match request:
             case LogLikelihood():
@@ -220,7 +242,8 @@ class _Reader:
         counts = self._counts
         if isinstance(request, TEXTS):
             answers = request.labels if isinstance(request, Classify) else ()
-            return ShownRequest(kind, request.text, 0, counts.get(request.text), answers, (None,) * len(answers))
+            whole = as_one(request.text)
+            return ShownRequest(kind, whole, 0, counts.get(whole), answers, (None,) * len(answers))
         prompt = request.prompt
         text, shown, tokens = self._written[prompt], len(prompt.demonstrations), self._tokens(prompt)
         if isinstance(request, LogLikelihood):

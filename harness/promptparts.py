@@ -164,12 +164,17 @@ class Question:
 
     @property
     def prompt(self) -> Prompt:
-        """D_1 sep ... D_k sep P(x); in turns of a chat D_i is a question and its answer."""
+        """D_1 sep ... D_k sep P(x); in turns of a chat D_i is a question and its answer, or a dialogue."""
         spec = self.spec
         pairs = [(render_query(spec, one), render_answer(spec, one)) for one in self.shown]
         demonstrations = tuple(question + answer + spec.prompt.separator for question, answer in pairs)
+        query = render_query(spec, self.sample)
+        if spec.kind == "dialogue" and self.chat != "message":
+            told = tuple((*one.fields["turns"], one.target) for one in self.shown)
+            own = self.sample.fields
+            return Prompt(query, demonstrations, self.head, self.chat, told, own["turns"], own.get("system", ""))
         turns = tuple((question, answer.strip()) for question, answer in pairs) if self.chat == "turns" else ()
-        return Prompt(render_query(spec, self.sample), demonstrations, self.head, self.chat, turns)
+        return Prompt(query, demonstrations, self.head, self.chat, turns)
 
     @property
     def request(self) -> Request:

@@ -18,20 +18,25 @@ from harness.requests import (
     LogLikelihood as LogLikelihood,
     LogLikelihoods as LogLikelihoods,
     Prompt as Prompt,
+    Regress as Regress,
+    Regressed as Regressed,
     Request as Request,
     RequestKind as RequestKind,
     Response as Response,
     RollingLogLikelihood as RollingLogLikelihood,
+    Text as Text,
     Usage as Usage,
     Written as Written,
 )
 from harness.taskspec import (
     SPLITS as SPLITS,
     Candidates as Candidates,
+    CodeSpec as CodeSpec,
     Condition as Condition,
     ExtractSpec as ExtractSpec,
     GenerationSpec as GenerationSpec,
     Kind as Kind,
+    Learnt as Learnt,
     PromptSpec as PromptSpec,
     Sample as Sample,
     Split as Split,  # noqa: TC001 - offered to others
@@ -176,6 +181,7 @@ class Experiment:
     Attributes:
         sizes: numbers of labelled rows with which each strategy that learns from so many is crossed; none: as written.
         per_label: whether these are rows of each label.
+        run_code: whether programs that models write may be run.
     """
 
     models: tuple[Component, ...]
@@ -192,6 +198,7 @@ class Experiment:
     baselines: bool = False
     sizes: tuple[int, ...] = ()
     per_label: bool = False
+    run_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)

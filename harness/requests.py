@@ -7,6 +7,13 @@ from typing import Literal, TypeAlias
 
 Chat: TypeAlias = Literal["auto", "none", "message", "turns"]
 Role: TypeAlias = Literal["system", "user", "assistant"]
+Text: TypeAlias = str | tuple[str, str]
+"""A text, or two that are read together as a pair."""
+
+
+def as_one(text: Text) -> str:
+    """A text for those that read no pairs: the two, a line each."""
+    return text if isinstance(text, str) else "\n".join(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +26,19 @@ class Prompt:
         chat: whether a model reads it in its chat template: `auto` as the model is set, `none` not, `message` as one
             message of a user, `turns` with each demonstration as a question and its answer. An engine without a chat
             template refuses the last two.
-        exchanges: the demonstrations as question and answer, where they are turns; as many as demonstrations.
+        exchanges: the demonstrations as turns, the last one of each the assistant's; as many as demonstrations.
+        turns: the question's own turns where it is a dialogue, the last one the user's: then the chat has them in the
+            place of the query, if `chat` is `turns`, or `auto` of a model that is asked in its template.
+        system: what such a dialogue says of the assistant; in a chat it stands with the instruction.
     """
 
     query: str
     demonstrations: tuple[str, ...] = ()
     instruction: str = ""
     chat: Chat = "auto"
-    exchanges: tuple[tuple[str, str], ...] = ()
+    exchanges: tuple[tuple[str, ...], ...] = ()
+    turns: tuple[str, ...] = ()
+    system: str = ""
 
     @property
     def text(self) -> str:
@@ -36,11 +48,17 @@ class Prompt:
     @property
     def messages(self) -> tuple[tuple[Role, str], ...]:
         """Who says what in a chat; white space around the instruction is no part of a turn."""
-        if self.chat != "turns":
+        if not self.in_turns:
             return (("user", self.text),)
-        head: tuple[tuple[Role, str], ...] = (("system", self.instruction.strip()),) if self.instruction.strip() else ()
-        said = tuple(turn for question, answer in self.exchanges for turn in _exchange(question, answer))
-        return (*head, *said, ("user", self.query))
+        head = "\n\n".join(part for part in (self.instruction.strip(), self.system.strip()) if part)
+        said = tuple(turn for exchange in self.exchanges for turn in _by_turns(exchange, "assistant", "user"))
+        own = _by_turns(self.turns or (self.query,), "user", "assistant")
+        return ((("system", head),) if head else ()) + said + own
+
+    @property
+    def in_turns(self) -> bool:
+        """Whether a chat has demonstrations, or the question's own turns, each as a message."""
+        return self.chat == "turns" or (self.chat == "auto" and bool(self.turns))
 
     def without(self, dropped: int) -> Prompt:
         """The prompt without its first demonstrations."""
@@ -49,8 +67,9 @@ class Prompt:
         return replace(self, demonstrations=self.demonstrations[dropped:], exchanges=self.exchanges[dropped:])
 
 
-def _exchange(question: str, answer: str) -> tuple[tuple[Role, str], tuple[Role, str]]:
-    return ("user", question), ("assistant", answer)
+def _by_turns(turns: tuple[str, ...], last: Role, other: Role) -> tuple[tuple[Role, str], ...]:
+    """Turns with who says them, of two in alternation."""
+    return tuple((last if (len(turns) - at) % 2 else other, turn) for at, turn in enumerate(turns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +118,22 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Classify:
-    """Which of the labels has this text? Asked of a trained engine; answered by `Classified`."""
+    """Which of the labels has this text? Asked of a trained engine; answered by `Classified`.
 
-    text: str
+    Attributes:
+        several: whether each label is judged by itself, so that a text can have any number of them.
+    """
+
+    text: Text
     labels: tuple[str, ...]
+    several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Regress:
+    """Which number has this text? Asked of a trained engine; answered by `Regressed`."""
+
+    text: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +156,13 @@ class FillMask:
     after: str = ""
 
 
-TEXTS = (Classify, Embed, RollingLogLikelihood)
+TEXTS = (Classify, Regress, Embed, RollingLogLikelihood)
 """Requests about a text as it is, not about what follows a prompt."""
 
-Request: TypeAlias = LogLikelihood | RollingLogLikelihood | Generate | Classify | Embed | FillMask
-RequestKind: TypeAlias = Literal["LogLikelihood", "RollingLogLikelihood", "Generate", "Classify", "Embed", "FillMask"]
+Request: TypeAlias = LogLikelihood | RollingLogLikelihood | Generate | Classify | Regress | Embed | FillMask
+RequestKind: TypeAlias = Literal[
+    "LogLikelihood", "RollingLogLikelihood", "Generate", "Classify", "Regress", "Embed", "FillMask"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +215,17 @@ class Generated(Written):
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """One log-probability a label (they sum to 1 after exp), in the request's order."""
+    """One log-probability a label, in the request's order; they sum to 1 after exp unless `several` was asked for."""
 
     log_probs: tuple[float, ...]
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Regressed:
+    """The text's number."""
+
+    value: float
     usage: Usage = Usage()
 
 
@@ -212,4 +253,4 @@ class Filled:
     tokens: tuple[int, ...] = ()
 
 
-Response: TypeAlias = LogLikelihoods | Generated | Classified | Embedded | Filled
+Response: TypeAlias = LogLikelihoods | Generated | Classified | Regressed | Embedded | Filled

@@ -1,4 +1,4 @@
-"""Files of data -> rows: JSON lines, JSON, CSV, TSV, Parquet, SQuAD's JSON, plain texts and lines, gzipped or not."""
+"""Files of data -> rows: JSONL, JSON, YAML, CSV, TSV, Parquet, SQuAD's JSON, HTML, texts and lines, gzipped or not."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from harness.errors import DataError
+from harness.htmlrows import paragraphs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "parquet", "text", "lines", "squad"]
+Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "parquet", "text", "lines", "squad", "yaml", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _SUFFIXES: Mapping[str, Format] = {
@@ -33,6 +34,10 @@ _SUFFIXES: Mapping[str, Format] = {
     ".tsv": "tsv",
     ".parquet": "parquet",
     ".txt": "text",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".html": "html",
+    ".htm": "html",
 }
 _LONGEST_CELL = 2**31 - 1
 _PIECE = 2**20
@@ -188,6 +193,32 @@ def _json(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, _object(file, number, value)
 
 
+def _yaml(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
+    """A list of mappings, or one mapping: then the file is a row."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    with file.text("") as text:
+        try:
+            content = YAML(typ="safe").load(text)
+        except YAMLError as error:
+            mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+            problem = error.problem if isinstance(error, MarkedYAMLError) else str(error)
+            raise file.error(f"is not YAML: {problem}", mark.line + 1 if mark else 1) from error
+    if isinstance(content, dict):
+        yield 0, content
+        return
+    if not isinstance(content, list):
+        raise file.error("is no mapping and no list of mappings", 1)
+    for number, value in enumerate(content, start=1):
+        yield number, _object(file, number, value)
+
+
+def _html(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
+    with file.text("") as text:
+        yield from paragraphs(text.read())
+
+
 def _squad(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
     """A question a row (Rajpurkar et al. 2016); `answers` has each text once, none for an unanswerable question."""
     with file.text("") as text, _is_json(file):
@@ -227,7 +258,7 @@ def _is_json(file: _File) -> Iterator[None]:
 
 def _object(file: _File, number: int, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise file.error(f"is no object but {json.dumps(value)[:40]}", number)
+        raise file.error(f"is no object but {json.dumps(value, default=str)[:40]}", number)
     return value
 
 
@@ -315,4 +346,6 @@ _READERS: Mapping[Format, Callable[[_File], Iterator[tuple[int, dict[str, Any]]]
     "text": _text,
     "lines": _lines,
     "squad": _squad,
+    "yaml": _yaml,
+    "html": _html,
 }

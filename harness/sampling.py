@@ -206,18 +206,19 @@ def draw_each(samples: Sequence[Sample], n: int, seed: int = 0) -> Sequence[Samp
 
 
 def few(
-    train: Sequence[Sample], validation: Sequence[Sample], n: int | None, seed: int
+    train: Sequence[Sample], validation: Sequence[Sample], n: int | None, seed: int, *, by_target: bool = True
 ) -> tuple[Sequence[Sample], Sequence[Sample]]:
     """Training and validation rows of a strategy that is to learn from n training rows; all of both where n is None.
 
     Both are drawn, seeded and stratified by target and context, and no more validation rows are left than training
     rows: a few-shot claim that is chosen by a large validation set is none (Perez et al. 2021, arXiv:2105.11447).
+    Targets that are all different, as numbers are, make no strata: `by_target` is False for them.
     """
     if n is None:
         return train, validation
 
     def stratum(sample: Sample) -> Hashable:
-        return sample.target, sample.context or ""
+        return sample.target if by_target else "", sample.context or ""
 
     drawn = draw(train, n, stratum, seed)
     return drawn, draw(validation, len(drawn), stratum, seed)

@@ -69,7 +69,7 @@ def _parameter(component: Component, sizes: Sizes, data: TaskData, *, per_label:
         raise UsageError(
             f"{component} takes a number of rows of each label ({sizes.per_label}) alone", hint="add --per-label"
         )
-    labels = len(data.spec.labels)
+    labels = len(data.spec.labels) if data.spec.labelled else 0
     if not labels:
         raise UsageError(
             f"task {data.spec.name!r} has no labels: there are no rows of each", hint="leave --per-label out"

@@ -261,5 +261,5 @@ def _plain(sample: Sample) -> list[Any]:
 
 
 def _stratum(spec: TaskSpec) -> Any:  # noqa: ANN401 - a key function
-    by_label = spec.kind == "classification"
+    by_label = spec.labelled
     return lambda sample: (sample.target if by_label else "", sample.context or "")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, HarnessError, TemplateError
 from harness.packed import Packed, Selected
+from harness.reshaping import exploded, pivoted
 from harness.rows import Row, read_rows
 from harness.sampling import cut, duplicate_key
 from harness.tasksamples import SampleMaker
@@ -118,6 +119,10 @@ class FileTask:
         """`file:line: a.b` of a key of the task file."""
         return self._located.where(*keys)
 
+    def cut_by(self, split: Split) -> tuple[str, str]:
+        """The keys below `data` that say which rows a split has."""
+        return ("files", split) if self._data.splits is None else ("splits", split)
+
     # --- rows and splits ---------------------------------------------------------------------------
 
     @cached_property
@@ -137,8 +142,7 @@ class FileTask:
             parts = {split: samples[start:end] for start, (split, end) in zip(starts, ends.items(), strict=False)}
         for split, found in parts.items():
             if not found:
-                keys = ("files", split) if data.splits is None else ("splits", split)
-                raise DataError(f"split {split!r} has no rows", where=self.where("data", *keys))
+                raise DataError(f"split {split!r} has no rows", where=self.where("data", *self.cut_by(split)))
         log.info("task %s: %s", self.spec.name, ", ".join(f"{len(found)} {split}" for split, found in parts.items()))
         return parts
 
@@ -162,13 +166,18 @@ class FileTask:
             raise
 
     def _rows(self, address: str, split: Split | None) -> Iterator[Row]:
-        """The rows of one address, with the derived columns, without those that `where` leaves out."""
+        """The rows of one address, with the derived columns, without those that `where` leaves out, put together."""
+        rows = self._kept(address, split)
+        return rows if self._data.pivot is None else pivoted(rows, self._data.pivot, source=address)
+
+    def _kept(self, address: str, split: Split | None) -> Iterator[Row]:
         files = self._fetched(address, split)
         above = posixpath.commonpath([posixpath.dirname(file.name) for file in files])
         named = [(posixpath.relpath(file.name, above or "."), file.path) for file in files]
         derived = [(column, compile_expression(text)) for column, text in self._data.derive.items()]
         kept = None if self._data.where is None else compile_expression(self._data.where)
-        for row in read_rows(named, format=self._data.format, columns=self._data.columns, source=address):
+        rows = read_rows(named, format=self._data.format, columns=self._data.columns, source=address)
+        for row in rows if self._data.explode is None else exploded(rows, self._data.explode):
             values = dict(row.values)
             for column, expression in derived:
                 values[column] = self._evaluated(expression, values, row, "derive", column)
@@ -188,7 +197,7 @@ class FileTask:
         data = self._data
         by = data.stratify
         if by is None:
-            by = ["target"] if self.spec.kind == "classification" else []
+            by = ["target"] if self.spec.labelled else []
         shown = shown_fields(self.spec)
         columns = [data.fields.get(name, name) for name in ([by] if isinstance(by, str) else by)]
         strata = [

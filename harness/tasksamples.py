@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections import Counter
 from dataclasses import dataclass
 from itertools import repeat
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from harness.answers import canonical
+from harness.dialogue import Dialogue, dialogue
 from harness.errors import DataError, nearest
 from harness.packed import Packed
 from harness.records import Sample
+from harness.values import read_number, written_labels, written_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -50,9 +53,10 @@ class SampleMaker:
         def values() -> Iterator[tuple[Any, ...]]:
             nonlocal empty
             choices = map(self._choices, rows)
-            for row, id_, target, listed in zip(rows, self._ids(rows, ends), self._targets(rows), choices, strict=True):
+            for row, id_, right, given in zip(rows, self._ids(rows, ends), self._targets(rows), choices, strict=True):
+                listed, target = self._shuffled(id_, given, right)
                 fields = self._fields(row, listed)
-                empty += any(value == "" or str(value).isspace() for value in fields.values())
+                empty += any(str(fields[name]).strip() == "" for name in fields.keys() & self.data.fields.keys())
                 named = self._named(row, "context"), listed, self._named(row, "cluster")
                 yield id_, fields, target, *named, self._several(row)
 
@@ -81,6 +85,10 @@ class SampleMaker:
     def _fields(self, row: Row, choices: tuple[str, ...]) -> dict[str, Any]:
         """What templates can name; a value that is missing is an empty text."""
         values = {name: self._field(row, name) for name in self.data.inputs()}
+        if self.spec.kind == "dialogue":
+            told = self._dialogue(row)
+            system = (values.get("system"), told.system)
+            values |= {"turns": told.turns, "system": "\n".join(str(one) for one in system if one)}
         return {
             name: choices if name == "choices" and choices else "" if value is None else value
             for name, value in values.items()
@@ -121,12 +129,16 @@ class SampleMaker:
     # --- targets -----------------------------------------------------------------------------------
 
     def _targets(self, rows: Sequence[Row]) -> Iterator[str]:
-        if self.spec.kind == "multiple-choice":
+        if self.spec.chooses:
             return self._numbers(rows)
         if self.spec.reads:
             return repeat("", len(rows))
-        if self.spec.kind == "classification":
+        if self.spec.labelled:
             return (self._label(row, _text(self._target(row))) for row in rows)
+        if self.spec.numeric:
+            return map(self._number, rows)
+        if self.spec.kind == "multi-label":
+            return map(self._labels, rows)
         return (self._references(row)[0] for row in rows)
 
     def _references(self, row: Row) -> tuple[str, ...]:
@@ -138,17 +150,26 @@ class SampleMaker:
         if not given or any(one is None for one in given):
             hint = "set unanswerable to what is said then" if self.spec.kind == "question-answering" else None
             raise self._wrong(row, "has no target" if not given else "has a target that is null", hint=hint)
+        if any(isinstance(one, dict | list) for one in given):
+            hint = "make texts of it by data.derive: right: \"answers | map(attribute='text') | list\""
+            raise self._wrong(row, f"target {given[0]!r:.60} is no text", hint=hint)
         return tuple(dict.fromkeys(self._reference(row, _text(one)) for one in given))
 
     def _several(self, row: Row) -> tuple[str, ...]:
-        found = self._references(row) if self.spec.generates else ()
+        found = self._references(row) if self.spec.generates and self.spec.learnt is None else ()
         return found if len(found) > 1 else ()
 
     def _target(self, row: Row) -> Any:  # noqa: ANN401 - whatever the data holds
-        value = self._field(row, "target")
+        value = self._dialogue(row).reply if self.spec.kind == "dialogue" else self._field(row, "target")
         if value is None:
             raise self._wrong(row, "has no target")
         return value
+
+    def _dialogue(self, row: Row) -> Dialogue:
+        try:
+            return dialogue(self._field(row, "turns"))
+        except ValueError as error:
+            raise DataError(str(error), where=f"{row.place}: {self.data.fields['turns']}") from error
 
     def _label(self, row: Row, target: str) -> str:
         if target not in self.spec.labels:
@@ -156,6 +177,22 @@ class SampleMaker:
                 row, f"label {target!r} is not declared in labels", hint=nearest(target, self.spec.labels)
             )
         return target
+
+    def _labels(self, row: Row) -> str:
+        """The row's labels, each declared."""
+        value = self._target(row)
+        if not isinstance(value, list | tuple):
+            hint = "data.derive makes one of a text: labels: \"tags.split(';')\""
+            raise self._wrong(row, f"target {value!r} is no list of labels", hint=hint)
+        return written_labels({self._label(row, _text(one)) for one in value}, self.spec.labels)
+
+    def _number(self, row: Row) -> str:
+        """The row's number."""
+        value = self._target(row)
+        number = None if isinstance(value, bool) else read_number(_text(value))
+        if number is None:
+            raise self._wrong(row, f"target {value!r} is no finite number")
+        return written_number(number)
 
     def _reference(self, row: Row, target: str) -> str:
         """The reference answer; a number in the same form as the answers that are compared with it."""
@@ -167,7 +204,7 @@ class SampleMaker:
         return number
 
     def _choices(self, row: Row) -> tuple[str, ...]:
-        if self.spec.kind != "multiple-choice":
+        if not self.spec.chooses:
             return ()
         value = self._field(row, "choices")
         if not isinstance(value, list | tuple) or len(value) < 2:
@@ -177,6 +214,14 @@ class SampleMaker:
         if any(choice is None for choice in value):
             raise DataError("has a choice that is null", where=f"{row.place}: {self.data.fields['choices']}")
         return tuple(map(_text, value))
+
+    def _shuffled(self, id_: str, choices: tuple[str, ...], target: str) -> tuple[tuple[str, ...], str]:
+        """Choices and the right one's number in an order of the row's own, which no other row changes."""
+        if not choices or not self.data.shuffle_choices:
+            return choices, target
+        order = list(range(len(choices)))
+        random.Random(f"choices {id_}").shuffle(order)
+        return tuple(choices[at] for at in order), str(order.index(int(target)))
 
     def _numbers(self, rows: Sequence[Row]) -> Iterator[str]:
         """The number of each right choice. All targets are texts of choices, or all are their numbers (from 0)."""
@@ -196,7 +241,7 @@ class SampleMaker:
         return (str(places[0](self._target(row), self._choices(row))) for row in rows)
 
     def _wrong(self, row: Row, message: str, *, hint: str | None = None) -> DataError:
-        return DataError(message, where=f"{row.place}: {self.data.fields['target']}", hint=hint)
+        return DataError(message, where=f"{row.place}: {self.data.fields.get('target', 'target')}", hint=hint)
 
 
 def _prefixes(ends: Mapping[Split, int]) -> Iterator[str]:

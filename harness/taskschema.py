@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.answers import NUMBER
+from harness.answers import NUMBER, WHOLE
+from harness.dialogue import asked_in_lines
 from harness.errors import ConfigError, TemplateError, nearest
-from harness.records import Candidates, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
-from harness.rows import Format  # noqa: TC001 - pydantic evaluates it
+from harness.records import Candidates, CodeSpec, ExtractSpec, GenerationSpec, Kind, PromptSpec, Split, TaskSpec
+from harness.reshaping import PivotSection  # noqa: TC001 - pydantic evaluates it
+from harness.rows import Format  # noqa: TC001 - likewise
 from harness.taskcandidates import CandidatesSection, check_candidates
-from harness.taskspec import GENERATED
+from harness.taskspec import CHOSEN, GENERATED, LABELLED, NUMERIC
 from harness.templates import HEAD, alike, compile_expression, undeclared
 from harness.yamlfile import read_yaml, validate
 
@@ -30,7 +33,15 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     "multiple-choice": ("accuracy",),
     "generation": ("exact_match",),
     "question-answering": ("squad_f1", "squad_em"),
+    "maths": ("exact_match",),
+    "code": ("pass_at_1",),
     "language-modelling": ("bits_per_byte", "word_perplexity", "token_perplexity"),
+    "pair": ("accuracy", "macro_f1"),
+    "regression": ("spearman", "mae"),
+    "similarity": ("spearman", "pearson"),
+    "multi-label": ("micro_f1", "macro_f1", "subset_accuracy"),
+    "dialogue": ("chrf", "rougeL"),
+    "cloze": ("accuracy",),
 }
 """What a task is scored by when its file does not say."""
 
@@ -38,16 +49,23 @@ _REQUIRED: dict[Kind, set[str]] = {
     "multiple-choice": {"target", "choices"},
     "question-answering": {"target", "question"},
     "language-modelling": set(),
+    "pair": {"target", "first", "second"},
+    "similarity": {"target", "first", "second"},
+    "dialogue": {"turns"},
+    "cloze": {"target", "choices"},
 }
 """Fields that tasks of a kind have; of the others `target`."""
 
 _OF_KIND: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
-    (frozenset({"classification"}), ("labels",)),
-    (frozenset({"multiple-choice"}), ("prompt", "choice")),
+    (LABELLED | {"multi-label"}, ("labels",)),
+    (CHOSEN, ("prompt", "choice")),
+    (CHOSEN, ("data", "shuffle_choices")),
+    (frozenset({"cloze"}), ("prompt", "blank")),
     (GENERATED, ("prompt", "answer")),
     (GENERATED, ("generation",)),
     (GENERATED, ("extract",)),
     (frozenset({"question-answering"}), ("unanswerable",)),
+    (frozenset({"code"}), ("code",)),
 )
 
 
@@ -63,12 +81,16 @@ class DataSection(_Section):
         format: of the files; told by their suffix where it is not given.
         columns: names of the columns of CSV and TSV files without a header, or of the one column of `lines`.
         sha256: of the download; for each split where `files` has one for each.
+        explode: the column that holds lists: each item becomes a row, before anything is derived.
         derive: new columns, each an expression over the others, in the order written.
         where: an expression; rows for which it is false are left out.
+        pivot: how rows that belong together become one, once columns are derived and rows left out.
         splits: how the rows of one address are cut into splits: their shares.
         seed: of that cut.
         stratify: columns or fields whose values are spread over the splits in proportion; `target` of a
             classification unless told. Rows with the same input never stand in two splits.
+        shuffle_choices: whether each row's choices are put into an order drawn for its id: for data whose right choice
+            always stands in the same place.
         fields: name in templates -> column. `target` is the answer, `choices` a list of choices, `id` the row's name.
         context: the column that holds each sample's context.
         cluster: the column that says which samples are likely to be right or wrong together; it may be the context's.
@@ -78,11 +100,14 @@ class DataSection(_Section):
     format: Format | None = None
     columns: list[str] = []
     sha256: Sha256 | dict[Split, Sha256] | None = None
+    explode: str | None = None
     derive: dict[str, str] = {}
     where: str | None = None
+    pivot: PivotSection | None = None
     splits: Annotated[dict[Split, Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] | None = None
     seed: int = 0
     stratify: str | list[str] | None = None
+    shuffle_choices: bool = False
     fields: dict[str, str]
     context: str | None = None
     cluster: str | None = None
@@ -106,6 +131,7 @@ class PromptSection(_Section):
     context: str | None = None
     domain: str | None = None
     rationale: str | None = None
+    blank: Annotated[str, Field(pattern=r"\S")] | None = None
     candidates: CandidatesSection | None = None
 
 
@@ -127,6 +153,14 @@ class ExtractSection(_Section):
     type: Literal["text", "number"] | None = None
 
 
+class CodeSection(_Section):
+    """How generated programs are judged; see `harness.records.CodeSpec`."""
+
+    program: Annotated[str, Field(min_length=1)]
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] | None = None
+    memory_mb: Annotated[int, Field(ge=64)] | None = None
+
+
 class TaskFileSchema(_Section):
     """A task file."""
 
@@ -139,6 +173,7 @@ class TaskFileSchema(_Section):
     prompt: PromptSection
     generation: GenerationSection = GenerationSection()
     extract: ExtractSection = ExtractSection()
+    code: CodeSection | None = None
     metrics: Annotated[list[str], Field(min_length=1)] | None = None
     unanswerable: Annotated[str, Field(pattern=r"\S")] | None = None
     licence: str = ""
@@ -162,6 +197,7 @@ def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
         ConfigError: with file, line and key.
     """
     located = read_yaml(path)
+    located = replace(located, data=asked_in_lines(located.data))
     task = validate(located, TaskFileSchema)
     _check_kind(task, located)
     _check_generation(task.generation, located)
@@ -180,8 +216,12 @@ def specification(task: TaskFileSchema) -> TaskSpec:
     prompt: dict[str, Any] = {"input": "\n".join(f"{{{{ {name} }}}}" for name in names)}
     prompt |= task.prompt.model_dump(exclude_none=True, exclude={"candidates"})
     extract = task.extract.model_dump(exclude_none=True)
-    if task.extract.type == "number":
-        extract = {"pattern": NUMBER} | extract
+    if task.kind == "maths":
+        extract = {"type": "number", "take": "last"} | extract
+    if task.kind == "code":
+        extract = {"pattern": WHOLE} | extract
+    if extract.get("type") == "number" or task.kind in NUMERIC:
+        extract = {"pattern": NUMBER} | extract | {"type": "number"}
     return TaskSpec(
         name=task.name,
         kind=task.kind,
@@ -197,6 +237,7 @@ def specification(task: TaskFileSchema) -> TaskSpec:
         licence=task.licence,
         citation=task.citation,
         unanswerable=task.unanswerable or "",
+        code=None if task.code is None else CodeSpec(**task.code.model_dump(exclude_none=True)),
     )
 
 
@@ -206,24 +247,40 @@ def specification(task: TaskFileSchema) -> TaskSpec:
 def _check_kind(task: TaskFileSchema, located: Located) -> None:
     for kinds, keys in _OF_KIND:
         if task.kind not in kinds and _holds(located.data, keys):
-            kind = " or ".join(sorted(kinds))
+            kind = " or ".join(kind for kind in get_args(Kind) if kind in kinds)
             raise ConfigError(f"only a {kind} task has this key; this one is {task.kind}", where=located.where(*keys))
-    if task.kind == "classification":
-        _check_labels(task.labels, located)
+    _check_answers(task, located)
     if task.kind == "language-modelling":
         _check_text(located)
-    missing = sorted(_REQUIRED.get(task.kind, {"target"}) - task.data.fields.keys())
-    if missing:
-        raise ConfigError(f"field {missing[0]!r} is missing", where=located.where("data", "fields"))
-    if not set(task.data.inputs()) - {"choices"}:
-        hint = "add what templates use, such as text: review"
-        raise ConfigError("there is no field but the target", where=located.where("data", "fields"), hint=hint)
+    _check_fields(task, located)
     for keys in (("contexts",), ("prompt", "context")):
         if task.data.context is None and _holds(located.data, keys):
             hint = "set data.context to the column that holds it"
             raise ConfigError("the data has no context", where=located.where(*keys), hint=hint)
     if task.metrics and len(set(task.metrics)) < len(task.metrics):
         raise ConfigError("a metric stands twice", where=located.where("metrics"))
+
+
+def _check_answers(task: TaskFileSchema, located: Located) -> None:
+    if task.kind in LABELLED | {"multi-label"}:
+        _check_labels(task.labels, task.kind, located)
+    if task.kind in NUMERIC and task.extract.type == "text":
+        raise ConfigError(f"the answer of a {task.kind} is a number", where=located.where("extract", "type"))
+    if task.kind == "code" and task.code is None:
+        hint = 'such as program: "{{ question }}{{ answer }}\\n{{ tests }}"'
+        raise ConfigError("a code task says what program is run", where=located.where("code"), hint=hint)
+
+
+def _check_fields(task: TaskFileSchema, located: Located) -> None:
+    if task.kind == "dialogue" and "target" in task.data.fields:
+        message = "a dialogue's target is the last reply of its turns"
+        raise ConfigError(message, where=located.where("data", "fields", "target"), hint="leave it out")
+    missing = sorted(_REQUIRED.get(task.kind, {"target"}) - task.data.fields.keys())
+    if missing:
+        raise ConfigError(f"field {missing[0]!r} is missing", where=located.where("data", "fields"))
+    if not set(task.data.inputs()) - {"choices"}:
+        hint = "add what templates use, such as text: review"
+        raise ConfigError("there is no field but the target", where=located.where("data", "fields"), hint=hint)
 
 
 def _check_text(located: Located) -> None:
@@ -233,11 +290,9 @@ def _check_text(located: Located) -> None:
             raise ConfigError(message, where=located.where(*keys))
 
 
-def _check_labels(labels: dict[str, str] | None, located: Located) -> None:
+def _check_labels(labels: dict[str, str] | None, kind: Kind, located: Located) -> None:
     if labels is None:
-        raise ConfigError(
-            "a classification task needs labels", where=located.where("labels"), hint="label: how it is said"
-        )
+        raise ConfigError(f"a {kind} task needs labels", where=located.where("labels"), hint="label: how it is said")
     if found := alike(labels):
         label, reason = found
         raise ConfigError(reason, where=located.where("labels", label))
@@ -277,12 +332,9 @@ def _check_sources(data: DataSection, located: Located) -> None:
         raise wrong("sha256", "names a split that `files` has not")
 
 
-def _check_templates(task: TaskFileSchema, located: Located) -> None:
-    for name in task.data.fields:
-        if not name.isidentifier():
-            message = f"{name!r} can't be a name in templates"
-            raise ConfigError(message, where=located.where("data", "fields", name), hint="use letters, digits and _")
-    inputs = set(task.data.inputs())
+def _templates(task: TaskFileSchema) -> list[tuple[tuple[str, str], str | None, set[str]]]:
+    """Keys of each template, its text, and the names that it may use."""
+    inputs = set(task.data.inputs()) | ({"system"} if task.kind == "dialogue" else set())
     known = {
         **{part: set[str]() for part in HEAD},
         "template": inputs,
@@ -293,11 +345,21 @@ def _check_templates(task: TaskFileSchema, located: Located) -> None:
         "domain": inputs,
         "rationale": inputs | {"target"},
     }
-    for key, names in known.items():
-        text = getattr(task.prompt, key)
+    said = [(("prompt", key), getattr(task.prompt, key), names) for key, names in known.items()]
+    if task.code is not None:
+        said.append((("code", "program"), task.code.program, inputs | {"answer"}))
+    return said
+
+
+def _check_templates(task: TaskFileSchema, located: Located) -> None:
+    for name in task.data.fields:
+        if not name.isidentifier():
+            message = f"{name!r} can't be a name in templates"
+            raise ConfigError(message, where=located.where("data", "fields", name), hint="use letters, digits and _")
+    for keys, text, names in _templates(task):
         if text is None:
             continue
-        where = located.where("prompt", key)
+        where = located.where(*keys)
         with _errors_at(where):
             unknown = sorted(undeclared(text) - names)
         if unknown:

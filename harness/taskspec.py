@@ -8,12 +8,38 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind: TypeAlias = Literal["classification", "multiple-choice", "generation", "question-answering", "language-modelling"]
+Kind: TypeAlias = Literal[
+    "classification",
+    "multiple-choice",
+    "generation",
+    "question-answering",
+    "maths",
+    "code",
+    "language-modelling",
+    "pair",
+    "regression",
+    "similarity",
+    "multi-label",
+    "dialogue",
+    "cloze",
+]
+Learnt: TypeAlias = Literal["label", "labels", "number"]
+"""What a model can be trained to say of a text: one of the labels, any of them, a number."""
 Split: TypeAlias = Literal["train", "validation", "test"]
 Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
 
-GENERATED: frozenset[str] = frozenset({"generation", "question-answering"})
-"""Kinds of tasks whose answers are generated text."""
+GENERATED: frozenset[str] = frozenset(
+    {"generation", "question-answering", "maths", "code", "dialogue", "regression", "similarity", "multi-label"}
+)
+"""Kinds of tasks whose answers are generated text where a model is prompted."""
+LABELLED: frozenset[str] = frozenset({"classification", "pair"})
+"""Kinds of tasks whose samples have one label each, of those that the task declares."""
+PAIRED: frozenset[str] = frozenset({"pair", "similarity"})
+"""Kinds of tasks that are about two texts, the fields `first` and `second`."""
+NUMERIC: frozenset[str] = frozenset({"regression", "similarity"})
+"""Kinds of tasks whose targets are numbers."""
+CHOSEN: frozenset[str] = frozenset({"multiple-choice", "cloze"})
+"""Kinds of tasks whose answers are among the row's own choices."""
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -25,9 +51,9 @@ class Sample:
         id: unique within the task, stable while the row stays where it is in the data.
         fields: what templates can name.
         target: the label, the number of the right choice ("0", "1", ...) or the reference answer; empty where a text is
-            to be predicted.
+            to be predicted. Numbers and sets of labels are written as `harness.values` writes them.
         context: the group, domain or situation the row comes from.
-        choices: the possible answers of a multiple-choice row.
+        choices: the possible answers of a row of multiple choice or with a blank.
         cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
         references: every right answer to be generated, as the data writes them, where there are several.
     """
@@ -43,13 +69,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class PromptSpec:
-    """How a task's rows become text. All strings but `separator` are Jinja2 templates.
+    """How a task's rows become text. All strings but `separator` and `blank` are Jinja2 templates.
 
     Attributes:
         template: the question of one row; the verbalized answer follows it directly.
         instruction: what is to be done; it stands before everything, followed by the separator.
         separator: between demonstrations.
-        choice: how a choice is said after the question (multiple-choice).
+        choice: how a choice is said after the question, or in the blank (multiple-choice, cloze).
         answer: how a demonstration's answer is said (generation); `{{ target }}` unless told.
         input: the text that a trained classifier or an embedding reads.
         context: what is put before template and input when a strategy conditions on the context.
@@ -60,6 +86,7 @@ class PromptSpec:
         background: what has to be known for the task; before the instruction, followed by the separator.
         keywords: words that matter for the task; behind the instruction, followed by the separator.
         rationale: the reasoning that leads to a row's answer, shown before it in demonstrations of chains of thought.
+        blank: what stands in the template's text, once, where a choice belongs (cloze).
     """
 
     template: str
@@ -74,6 +101,7 @@ class PromptSpec:
     background: str = ""
     keywords: str = ""
     rationale: str = ""
+    blank: str = "____"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +140,21 @@ class ExtractSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeSpec:
+    """How a generated program is judged: it passes when it comes to its end without an error.
+
+    Attributes:
+        program: a template of the whole program: the sample's fields, and `answer`, the text that was generated.
+        timeout_s: how many seconds it may take.
+        memory_mb: how much memory each of its processes may take, in 2**20 bytes.
+    """
+
+    program: str
+    timeout_s: float = 3.0
+    memory_mb: int = 512
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """All of a task but its rows.
 
@@ -122,6 +165,7 @@ class TaskSpec:
         contexts: context label -> its description, where the task describes them.
         candidates: other ways to ask, where the task names any.
         metrics: names of metrics; the first is the one that ranks.
+        code: how programs are judged (code).
         unanswerable: what is said where nothing answers the question (question-answering).
     """
 
@@ -139,11 +183,41 @@ class TaskSpec:
     licence: str = ""
     citation: str = ""
     unanswerable: str = ""
+    code: CodeSpec | None = None
 
     @property
     def generates(self) -> bool:
         """Whether its answers are generated text."""
         return self.kind in GENERATED
+
+    @property
+    def labelled(self) -> bool:
+        """Whether each sample has one of its labels."""
+        return self.kind in LABELLED
+
+    @property
+    def paired(self) -> bool:
+        """Whether it is about two texts, the fields `first` and `second`."""
+        return self.kind in PAIRED
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its targets are numbers."""
+        return self.kind in NUMERIC
+
+    @property
+    def learnt(self) -> Learnt | None:
+        """What a model can be trained to say of its samples; None where it can only be prompted."""
+        if self.labelled:
+            return "label"
+        if self.numeric:
+            return "number"
+        return "labels" if self.kind == "multi-label" else None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether its answers are among each row's own choices."""
+        return self.kind in CHOSEN
 
     @property
     def reads(self) -> bool:

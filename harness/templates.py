@@ -12,14 +12,16 @@ from jinja2 import meta
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from harness.dialogue import lines
 from harness.errors import TemplateError
+from harness.values import NONE, read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from jinja2.runtime import Context
 
-    from harness.records import Sample, TaskSpec
+    from harness.records import Sample, TaskSpec, Text
 
 _WORD = re.compile(r"\S+")
 _FILLED_IN = re.compile(r"\}\}|%\}|#\}")
@@ -55,6 +57,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
     # Autoescaping is for HTML; prompts must reach the model as they are written.
     environment = _Sandbox(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     environment.filters["words"] = words
+    environment.filters["lines"] = lines
     # A prompt that changes from one rendering to the next can't be compared, keyed or shown.
     del environment.filters["random"], environment.globals["lipsum"]
     return environment
@@ -122,32 +125,83 @@ def unsaid(sample: Sample) -> Sample:
 def render_query(spec: TaskSpec, sample: Sample) -> str:
     """The question, preceded by the sample's context where `prompt.condition` asks for it.
 
+    Of a text with a blank (cloze) what stands before the blank, without white space at its end.
+
     Raises:
         TemplateError: naming the sample; `where` is the template's key (also in the functions below).
     """
-    return _context(spec, sample) + _render(spec, "prompt.template", sample.id, sample.fields)
+    before = _around_blank(spec, sample)[0].rstrip() if spec.kind == "cloze" else _question(spec, sample)
+    return _context(spec, sample) + before
 
 
 def render_choices(spec: TaskSpec, sample: Sample) -> tuple[str, ...]:
-    """What may follow the query, in the order of labels or choices; empty for generation."""
-    if spec.kind == "classification":
+    """What may follow the query, in the order of labels or choices; empty for generation.
+
+    Of a text with a blank each choice and what stands behind the blank: query and choice are the whole text.
+    """
+    after = render_after(spec, sample)
+    return tuple(filling + after for filling in render_fillings(spec, sample))
+
+
+def render_fillings(spec: TaskSpec, sample: Sample) -> tuple[str, ...]:
+    """The choices alone; in a blank with the white space that stands before it."""
+    if spec.labelled:
         return tuple(spec.labels.values())
-    return tuple(
+    said = tuple(
         _render(spec, "prompt.choice", sample.id, {**sample.fields, "choice": choice}) for choice in sample.choices
     )
+    if spec.kind != "cloze":
+        return said
+    before = _around_blank(spec, sample)[0]
+    return tuple(before[len(before.rstrip()) :] + one.strip() for one in said)
+
+
+def render_after(spec: TaskSpec, sample: Sample) -> str:
+    """What stands behind the blank; nothing where the task has none."""
+    return _around_blank(spec, sample)[1] if spec.kind == "cloze" else ""
+
+
+def _around_blank(spec: TaskSpec, sample: Sample) -> tuple[str, str]:
+    pieces = _question(spec, sample).split(spec.prompt.blank)
+    if len(pieces) != 2:
+        found = f"the blank {spec.prompt.blank!r} stands {len(pieces) - 1} times, not once"
+        raise TemplateError(f"task {spec.name!r}: {found}, in sample {sample.id!r}", where="prompt.template")
+    return pieces[0], pieces[1]
+
+
+def _question(spec: TaskSpec, sample: Sample) -> str:
+    return _render(spec, "prompt.template", sample.id, sample.fields)
 
 
 def render_answer(spec: TaskSpec, sample: Sample) -> str:
     """What follows the query in a demonstration: the right answer as a model would say it."""
-    if spec.kind == "classification":
+    if spec.labelled:
         if sample.target not in spec.labels:
             raise TemplateError(
                 f"task {spec.name!r}: nothing says the label {sample.target!r} of sample {sample.id!r}", where="labels"
             )
         return spec.labels[sample.target]
-    if spec.kind == "multiple-choice":
+    if spec.chooses:
         return render_choices(spec, sample)[int(sample.target)]
-    return _render(spec, "prompt.answer", sample.id, {**sample.fields, "target": sample.target})
+    target = said_labels(spec, sample.target) if spec.kind == "multi-label" else sample.target
+    return _render(spec, "prompt.answer", sample.id, {**sample.fields, "target": target})
+
+
+def said_labels(spec: TaskSpec, target: str) -> str:
+    """A set of labels as a model would say it: with commas between them."""
+    return ", ".join(spec.labels[label].strip() for label in read_labels(target)) or NONE
+
+
+def render_text(spec: TaskSpec, sample: Sample) -> Text:
+    """What a trained model reads: the input, or the two texts of a pair as they are, the context before the first.
+
+    Raises:
+        TemplateError: when the input does not render.
+    """
+    if not spec.paired:
+        return render_input(spec, sample)
+    first, second = (str(sample.fields[name]) for name in ("first", "second"))
+    return _context(spec, sample) + first, second
 
 
 def render_input(spec: TaskSpec, sample: Sample) -> str:
@@ -179,6 +233,16 @@ def render_rationale(spec: TaskSpec, sample: Sample) -> str:
     return _render(spec, "prompt.rationale", sample.id, {**sample.fields, "target": sample.target})
 
 
+def render_program(spec: TaskSpec, sample: Sample, answer: str) -> str:
+    """The whole program that judges an answer (code).
+
+    Raises:
+        TemplateError: naming the sample.
+    """
+    text = "" if spec.code is None else spec.code.program
+    return _rendered(spec, text, "code.program", sample.id, {**sample.fields, "answer": answer})
+
+
 def render_domain(spec: TaskSpec, sample: Sample) -> str:
     """A prompt of the task's domain without the sample's question, see `harness.records.PromptSpec`; may be empty."""
     if spec.prompt.domain is not None:
@@ -201,6 +265,10 @@ def _context(spec: TaskSpec, sample: Sample) -> str:
 
 def _render(spec: TaskSpec, key: str, sample_id: str | None, variables: Mapping[str, Any]) -> str:
     text: str = getattr(spec.prompt, key.removeprefix("prompt."))
+    return _rendered(spec, text, key, sample_id, variables)
+
+
+def _rendered(spec: TaskSpec, text: str, key: str, sample_id: str | None, variables: Mapping[str, Any]) -> str:
     try:
         return _compiled(text).render(variables)
     except Exception as error:

@@ -38,6 +38,8 @@ from harness.records import (
     Prediction,
     Prompt,
     PromptSpec,
+    Regress,
+    Regressed,
     RequestKind,
     RollingLogLikelihood,
     Sample,
@@ -46,6 +48,7 @@ from harness.records import (
     Usage,
     Written,
 )
+from harness.requests import as_one
 from harness.taskdata import PARTS, TaskData
 from harness.taskfile import load_task as read_task
 from harness.templates import render_answer, render_choices, render_input, render_query
@@ -62,6 +65,7 @@ ANSWERS: Mapping[str, type[Any]] = {
     "RollingLogLikelihood": LogLikelihoods,
     "Generate": Generated,
     "Classify": Classified,
+    "Regress": Regressed,
     "Embed": Embedded,
     "FillMask": Filled,
 }
@@ -112,10 +116,16 @@ def _toy_answer(request: Request) -> Response:
         first, *more = (" ".join(text) for text in texts)
         usage = Usage(len(request.prompt.text.split()), sum(map(len, texts)))
         return Generated(first, "stop", usage, tuple(Written(text, "stop") for text in more))
+    return _toy_reading(request)
+
+
+def _toy_reading(request: Classify | Regress | Embed) -> Response:
+    text = as_one(request.text)
+    usage = Usage(len(text.split()))
     if isinstance(request, Classify):
         total = math.log(len(request.labels))
-        return Classified(tuple(-total for _ in request.labels), Usage(len(request.text.split())))
-    return Embedded((float(len(request.text)), 1.0), Usage(len(request.text.split())))
+        return Classified(tuple(-total for _ in request.labels), usage)
+    return Regressed(float(len(text)), usage) if isinstance(request, Regress) else Embedded((len(text), 1.0), usage)
 
 
 def _shared(text: str, choice: str) -> int:
@@ -213,7 +223,7 @@ def _requests(kind: RequestKind) -> list[Request]:
             FillMask(Prompt(text), (" warm", " cold and grey"), after)
             for text, after in zip(texts, (".", "", "!"), strict=True)
         ]
-    return [Embed(text) for text in texts[:2]]
+    return [Regress(text) if kind == "Regress" else Embed(text) for text in texts[:2]]
 
 
 def _check_response(request: Request, response: Response) -> None:
@@ -238,6 +248,8 @@ def _rounded(response: Response) -> object:
         return [round(value, 3) for value in response.values]
     if isinstance(response, Classified):
         return [round(value, 3) for value in response.log_probs]
+    if isinstance(response, Regressed):
+        return round(response.value, 3)
     return [round(value, 3) for value in response.vector] if isinstance(response, Embedded) else response.text
 
 
@@ -288,7 +300,7 @@ def check_task(task: Task) -> None:
         for sample in samples:
             assert sample.id not in seen, f"sample id {sample.id!r} stands twice"
             seen.add(sample.id)
-            choices = spec.labels if spec.kind == "classification" else [str(i) for i in range(len(sample.choices))]
+            choices = spec.labels if spec.labelled else [str(i) for i in range(len(sample.choices))]
             assert spec.generates or spec.reads or sample.target in choices, f"target {sample.target!r} is not declared"
             for render in (render_query, render_answer, render_choices, render_input):
                 render(spec, sample)

@@ -21,6 +21,7 @@ from harness.machine import here
 from harness.messages import ChunkScored, ChunkTiming, LatencyMeasured, TrialEnded, TrialStarted
 from harness.packed import Places, Selected
 from harness.records import Costs, Generated, Prediction
+from harness.sandboxes import judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from harness.interfaces import Adapted, Engine, Model, Price, Scenario, Setting, Strategy
     from harness.messages import Job, Message
     from harness.records import Response, Sample, Split
+    from harness.sandboxes import Sandbox
     from harness.taskdata import GuardedView, TaskData
 
 CHUNK = 64
@@ -45,6 +47,7 @@ class Parts:
     Attributes:
         load: gives the model's own engine and the seconds that loading it took, now or for a trial before.
         loaded: these seconds, where anything in this trial has asked for that engine.
+        sandbox: runs programs, for a task whose answers are some.
     """
 
     model: Model
@@ -54,6 +57,7 @@ class Parts:
     setting: Setting
     load: Callable[[], tuple[Engine, float]]
     loaded: Callable[[], float | None] = lambda: None
+    sandbox: Sandbox | None = None
 
 
 def run_trial(job: Job, parts: Parts) -> Iterator[Message]:
@@ -231,7 +235,12 @@ class LiveTrial:
             energy_j=consumed.energy_j,
             device_peak_bytes=self._device_peak(),
         )
-        return ChunkScored(self._job.trial.key, positions, tuple(predictions), timing)
+        return ChunkScored(self._job.trial.key, positions, tuple(self._judged(samples, predictions)), timing)
+
+    def _judged(self, samples: Sequence[Sample], predictions: Sequence[Prediction]) -> Sequence[Prediction]:
+        """Programs are run when all are written: that is no part of what answering takes."""
+        spec, sandbox = self._parts.data.spec, self._parts.sandbox
+        return predictions if sandbox is None else judged(spec, samples, predictions, sandbox)
 
     def _counters(self) -> Mapping[str, int]:
         return dict(self._engine.counters) if isinstance(self._engine, CountsWork) else {}
@@ -294,7 +303,7 @@ class LiveTrial:
 
     def _predict_alone(self, sample: Sample) -> Prediction:
         try:
-            return self.predict([sample])[0]
+            return self._judged([sample], self.predict([sample]))[0]
         except Exception as error:  # noqa: BLE001 - counted and shown as the sample's reason
             reason = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
             failed = Prediction(sample.id, sample.target, None, "failed", context=sample.context, reason=reason)

@@ -39,6 +39,8 @@ def weighted_mean(numbers: Sequence[float] | Floats) -> Weighted:
 
     def mean(weights: Floats) -> Floats:
         total = weights.sum(axis=1)
-        return np.divide(weights @ values, total, out=np.full(len(weights), np.nan), where=total > 0)
+        return np.asarray(
+            np.divide(weights @ values, total, out=np.full(len(weights), np.nan), where=total > 0), dtype=np.float64
+        )
 
     return mean

@@ -88,9 +88,10 @@ class TrialWorker:
             beside = self._beside
             return beside.load(job.device)[0] if beside and wanted is beside.model else wanted.load(job.device)
 
+        data = self._catalogue.task(job.task)
         return Parts(
             model=own.model,
-            data=self._catalogue.task(job.task),
+            data=data,
             strategy=strategy,
             scenarios={str(scenario): self._catalogue.scenario(scenario) for scenario in job.scenarios},
             setting=Setting(
@@ -103,6 +104,7 @@ class TrialWorker:
             ),
             load=load,
             loaded=lambda: own.engine[1] if asked and own.engine else None,
+            sandbox=None if data.spec.code is None else self._catalogue.sandbox(),
         )
 
     def _made(self, component: Component) -> Kept:

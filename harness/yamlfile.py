@@ -18,8 +18,10 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from harness.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from pydantic_core import ErrorDetails
 
 Keys: TypeAlias = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -152,28 +154,39 @@ def validate(located: Located, model: type[M]) -> M:
     """Check the data against a model, strictly: no value is converted to another type.
 
     Raises:
-        ConfigError: for the first fault; unknown keys come before others, since a misspelt key is a missing one too.
+        ConfigError: for the first fault, with the other ones as its `others`; unknown keys come before others, since a
+            misspelt key is a missing one too.
     """
     try:
         # Through JSON, whose strict mode takes a list for a tuple and a string for a path, as YAML means them.
         return model.model_validate_json(json.dumps(located.data), strict=True)
     except ValidationError as error:
-        raise _first(located, model, error) from None
+        first, *others = _faults(located, model, error)
+        first.others = tuple(others)
+        raise first from None
 
 
-def _first(located: Located, model: type[BaseModel], error: ValidationError) -> ConfigError:
+def _faults(located: Located, model: type[BaseModel], error: ValidationError) -> Iterator[ConfigError]:
+    """All unknown keys, then a fault of each key of the file; what is missing is told where no key is unknown."""
     problems = error.errors(include_url=False, include_input=False)
-    unknown = next((problem for problem in problems if problem["type"] == "extra_forbidden"), None)
-    if unknown is not None:
-        *inside, key = keys = _keys_of(located.data, unknown["loc"])
+    unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
+    for problem in unknown:
+        *inside, key = keys = _keys_of(located.data, problem["loc"])
         known = [name for owner in _models_at(model, tuple(inside)) for name in _names(owner)]
-        return ConfigError(f"unknown key {key!r}", where=located.where(*keys), hint=nearest(str(key), known))
-    # A value that fits no member of a union has a problem for each: those nearest to what was written say most.
-    rivals = [
-        (_keys_of(located.data, found["loc"]), found)
-        for found in problems
-        if found["loc"][:1] == problems[0]["loc"][:1]
+        yield ConfigError(f"unknown key {key!r}", where=located.where(*keys), hint=nearest(str(key), known))
+    left = [
+        problem for problem in problems if problem["type"] not in ({"extra_forbidden", "missing"} if unknown else ())
     ]
+    for top in dict.fromkeys(problem["loc"][:1] for problem in left):
+        yield _nearest_fault(located, [problem for problem in left if problem["loc"][:1] == top])
+
+
+def _nearest_fault(located: Located, problems: Sequence[ErrorDetails]) -> ConfigError:
+    """Of the problems of one key: a value that fits no member of a union has one for each.
+
+    Those nearest to what was written say most.
+    """
+    rivals = [(_keys_of(located.data, found["loc"]), found) for found in problems]
     keys, problem = max(rivals, key=lambda rival: len(rival[0]))
     if problem["type"] == "missing":
         keys = (*keys, str(problem["loc"][-1]))

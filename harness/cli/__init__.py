@@ -31,6 +31,7 @@ COMMANDS = (
     "gate",
     "show",
     "check",
+    "task",
     "list",
     "fetch",
     "export",

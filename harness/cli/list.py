@@ -29,6 +29,7 @@ KINDS = {
     "executors": "executor",
     "reporters": "reporter",
     "sources": "source",
+    "sandboxes": "sandbox",
 }
 
 

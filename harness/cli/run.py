@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     default=None,
     help="Add the majority's answer, guesses and TF-IDF. [default: where the experiment file asks for a report]",
 )
+@click.option(
+    "--run-code",
+    is_flag=True,
+    default=None,
+    help="Run programs that models write, in a sandbox, where a task's answers are programs. [default: no]",
+)
 @options.form("table", "markdown", "csv", "json", default="table")
 @options.tasks_path
 @click.pass_obj

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,8 +13,11 @@ from harness.cli import options
 from harness.cli.output import plugins_at_work
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from harness.cli.session import Session
     from harness.preview import Preview
+    from harness.tokenized import Token, Tokenized
 
 
 @click.command("show")
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("-n", "count", type=click.IntRange(min=1), default=2, show_default=True, help="How many samples.")
 @click.option("--seed", default=0, show_default=True, help="The seed of the trial.")
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option("--tokens", is_flag=True, help="Show them token by token, each with its number; needs -m.")
 @options.form("text", "json", default="text")
 @options.tasks_path
 @click.pass_obj
@@ -46,14 +51,41 @@ def _text(shown: Preview) -> str:
             tokens = "" if asked.tokens is None else f", {asked.tokens} tokens"
             shortened = f", {asked.demonstrations} demonstrations" if asked.demonstrations else ""
             lines += [f"--- {asked.kind}{shortened}{tokens}", asked.text]
-            lines += [
+            answers = [
                 f"    {_said(answer, count)}" for answer, count in zip(asked.answers, asked.answer_tokens, strict=True)
             ]
+            lines += answers if asked.tokenized is None else _by_token(asked.tokenized, answers)
             if asked.after:
                 lines.append(f"    followed by {asked.after!r}")
             if asked.arguments:
                 lines.append("    " + ", ".join(f"{name}={value!r}" for name, value in asked.arguments.items()))
     return "\n".join(lines)
+
+
+def _by_token(shown: Tokenized, answers: Sequence[str]) -> Iterator[str]:
+    """The tokens of what is read, and under each answer its own."""
+    left_out = [f"{shown.dropped} demonstrations dropped"] * (shown.dropped > 0) + [f"{shown.cut} cut"] * (
+        shown.cut > 0
+    )
+    yield f"    read, {', '.join([f'{len(shown.read)} tokens', *left_out])}:"
+    yield from _wrapped(shown.read)
+    for answer, one in zip(answers, shown.answers or [None] * len(answers), strict=True):
+        yield answer
+        if one is not None:
+            yield " " * 8 + (f"{_pieces(one.before)} | " if one.before else "") + _pieces(one.scored)
+
+
+def _wrapped(tokens: Sequence[Token]) -> list[str]:
+    wrapper = textwrap.TextWrapper(110, break_long_words=False, break_on_hyphens=False)
+    wrapper.initial_indent = wrapper.subsequent_indent = " " * 8
+    return wrapper.wrap(_pieces(tokens))
+
+
+def _pieces(tokens: Sequence[Token]) -> str:
+    """`464:The 2646:Ġfilm`; signs that can't be seen are escaped."""
+    return " ".join(
+        f"{token.id}:{token.piece if token.piece.isprintable() else repr(token.piece)[1:-1]}" for token in tokens
+    )
 
 
 def _said(answer: str, tokens: int | None) -> str:

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 @hookimpl
 def register_models(register: Register) -> None:
     """Add the baselines."""
-    register("majority", "harness_baselines.majority:Majority", summary="the most frequent training label, always")
+    register(
+        "majority",
+        "harness_baselines.majority:Majority",
+        summary="the most frequent training label, or the mean, always",
+    )
     register(
         "stratified", "harness_baselines.stratified:Stratified", summary="guesses each label as often as it occurs"
     )
     register("random", "harness_baselines.chance:Chance", summary="seeded guesses: chance level, 1 in k on average")
-    register("tfidf-lr", "harness_baselines.tfidf:TfidfLogReg", summary="logistic regression on TF-IDF (scikit-learn)")
+    register("tfidf-lr", "harness_baselines.tfidf:TfidfLogReg", summary="logistic or ridge regression on TF-IDF")
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""What the baselines share: identity, a look at the training data, draws, an engine that always says the same."""
+"""What the baselines share: identity, a look at the training data, draws, engines that always say the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from harness.errors import ModelError, TrainingError
 from harness.interfaces import Trained
-from harness.records import Classified, Classify
+from harness.records import Classified, Classify, Regress, Regressed
+from harness.requests import as_one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +105,19 @@ def texts_of(requests: Sequence[Request], labels: Sequence[str]) -> list[str]:
             raise ModelError(f"a trained baseline answers Classify, not {type(request).__name__}")
         if request.labels != tuple(labels):
             raise ModelError(f"trained on the labels {tuple(labels)}, asked for {request.labels}")
-        texts.append(request.text)
+        texts.append(as_one(request.text))
+    return texts
+
+
+def numbered_texts(requests: Sequence[Request]) -> list[str]:
+    """The texts that a number is to be given.
+
+    Raises:
+        ModelError: when a request is of another kind.
+    """
+    texts = [as_one(request.text) for request in requests if isinstance(request, Regress)]
+    if len(texts) < len(requests):
+        raise ModelError("trained on numbers, asked for something else")
     return texts
 
 
@@ -119,3 +132,15 @@ class ConstantEngine:
     def run(self, requests: Sequence[Request]) -> list[Response]:
         """Answer `Classify`; no tokens are counted, since there is no tokenizer."""
         return [self._answer for _ in texts_of(requests, self._labels)]
+
+
+class ConstantNumber:
+    """Gives every text the same number."""
+
+    def __init__(self, value: float, provenance: Mapping[str, str]) -> None:
+        self.provenance = provenance
+        self._answer = Regressed(value)
+
+    def run(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer `Regress`; no tokens are counted, since there is no tokenizer."""
+        return [self._answer for _ in numbered_texts(requests)]

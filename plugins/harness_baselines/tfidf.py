@@ -1,4 +1,4 @@
-"""Logistic regression on TF-IDF, as a model that knows what it is without scikit-learn."""
+"""Logistic or ridge regression on TF-IDF, as a model that knows what it is without scikit-learn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness_baselines.classifying import fingerprint
 
 if TYPE_CHECKING:
     from harness.interfaces import Trained, TrainingJob
-    from harness.records import RequestKind
+    from harness.records import Learnt, RequestKind
 
 CODE_VERSION = 1
 
@@ -21,7 +21,8 @@ class TfidfLogReg:
     """Logistic regression on TF-IDF of words and pairs of words (scikit-learn), with sublinear term frequencies.
 
     The strength of regularisation is chosen on validation data where there is any. The seed changes nothing; training
-    takes seconds, so nothing is kept in the job's folder. It runs on the processor, whatever the device.
+    takes seconds, so nothing is kept in the job's folder. It runs on the processor, whatever the device. The two texts
+    of a pair are read as one. Numbers are learnt by ridge regression, sets of labels by a logistic regression each.
 
     Attributes:
         max_features: how many words and pairs are kept at most, the most frequent ones.
@@ -30,6 +31,7 @@ class TfidfLogReg:
 
     answers: frozenset[RequestKind] = frozenset()
     hyperparameters: frozenset[str] = frozenset()
+    learns: frozenset[Learnt] = frozenset({"label", "labels", "number"})
 
     def __init__(
         self, max_features: Annotated[int, Field(ge=1)] = 50_000, min_df: Annotated[int, Field(ge=1)] = 1
@@ -64,6 +66,9 @@ class TfidfLogReg:
         Raises:
             TrainingError: when there are no examples, or no words in them.
         """
+        from harness_baselines import tfidf_values
         from harness_baselines.tfidf_training import train
 
+        if job.learnt != "label":
+            return tfidf_values.train(job, self.max_features, self.min_df)
         return train(job, self.max_features, self.min_df)

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from harness.errors import TrainingError
 from harness.interfaces import Trained
 from harness.records import Classified
+from harness.requests import as_one
 from harness_baselines.classifying import ConstantEngine, add_one_log_probs, label_counts, texts_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.interfaces import TrainingJob
-    from harness.records import Request, Response
+    from harness.records import Request, Response, Text
 
 STRENGTHS = (1.0, 10.0, 100.0)
 """Values of C that validation chooses from; 0.1 leaves TF-IDF rows, which have length 1, with next to no weights."""
@@ -47,20 +48,29 @@ def train(job: TrainingJob, max_features: int, min_df: int) -> Trained:
         engine = ConstantEngine(job.labels, add_one_log_probs(counts), provenance)
         only = job.labels[counts.index(max(counts))]
         return Trained(engine, perf_counter() - started, (f"all training examples are {only!r}: the constant answer",))
-    vectorizer = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), max_features=max_features, min_df=min_df)
-    try:
-        features = vectorizer.fit_transform([text for text, _ in job.examples])
-    except ValueError as error:
-        raise TrainingError(
-            f"no words to learn from in {len(job.examples)} training texts: {error}",
-            hint="see what the texts are with harness show, or lower min_df",
-        ) from error
+    vectorizer, features = fitted_words(job, max_features, min_df)
     place = {label: index for index, label in enumerate(job.labels)}
     targets = [place[label] for _, label in job.examples]
     candidates = STRENGTHS if job.validation else (UNTUNED,)
     fitted = [TfidfEngine(job.labels, counts, vectorizer, _fit(features, targets, c), provenance) for c in candidates]
     best = min(fitted, key=lambda engine: engine.cross_entropy(job.validation)) if job.validation else fitted[0]
     return Trained(best, perf_counter() - started, best.notes)
+
+
+def fitted_words(job: TrainingJob, max_features: int, min_df: int) -> tuple[TfidfVectorizer, Any]:
+    """The words and pairs of words of the training texts, and the texts' rows of them: (n, words), sparse.
+
+    Raises:
+        TrainingError: when there are none.
+    """
+    vectorizer = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), max_features=max_features, min_df=min_df)
+    try:
+        return vectorizer, vectorizer.fit_transform([as_one(text) for text, _ in job.examples])
+    except ValueError as error:
+        raise TrainingError(
+            f"no words to learn from in {len(job.examples)} training texts: {error}",
+            hint="see what the texts are with harness show, or lower min_df",
+        ) from error
 
 
 def _fit(features: Any, targets: list[int], strength: float) -> LogisticRegression:  # noqa: ANN401 - a sparse matrix
@@ -103,9 +113,9 @@ class TfidfEngine:
         texts = texts_of(requests, self._labels)
         return [Classified(tuple(row)) for row in self._log_probs(texts).tolist()] if texts else []
 
-    def cross_entropy(self, examples: Sequence[tuple[str, str]]) -> float:
+    def cross_entropy(self, examples: Sequence[tuple[Text, str]]) -> float:
         """The mean of -log p(label) over examples, in nats."""
-        log_probs = self._log_probs([text for text, _ in examples])
+        log_probs = self._log_probs([as_one(text) for text, _ in examples])
         columns = [self._labels.index(label) for _, label in examples]
         return -float(log_probs[np.arange(len(examples)), columns].mean())
 

@@ -68,11 +68,15 @@ class ChatTemplate:
         self._check("ask without: chat=none")
         messages = [(str(role), content) for role, content in prompt.messages]
         if messages[0][0] == "system" and not self._has_system:
-            _, (role, content), *rest = messages
-            messages = [(role, prompt.instruction + content), *rest]
+            (_, said), (role, content), *rest = messages
+            lead = f"{said}\n\n" if prompt.system else prompt.instruction
+            messages = [(role, lead + content), *rest]
         text = self._applied(messages)
-        if prompt.chat == "turns":
-            return text, max(text.rfind(prompt.query.strip()), 0)
+        if prompt.in_turns:
+            start = len(text)
+            for turn in reversed(prompt.turns or (prompt.query,)):
+                start = max(text.rfind(turn.strip(), 0, start), 0)
+            return text, start
         inner = text.find(prompt.text.strip())  # templates may strip what they are given
         return text, inner + len(prompt.instruction.lstrip()) if inner >= 0 else 0
 

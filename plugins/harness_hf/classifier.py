@@ -8,6 +8,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
 
 from harness.errors import TrainingError
+from harness.requests import as_one
 from harness_hf.loading import load_model, load_tokenizer
 from harness_hf.tokens import token_ids
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+    from harness.records import Text
     from harness_hf.settings import Settings
 
 
@@ -56,18 +58,37 @@ def let_pad(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> Non
 def class_ids(
     tokenizer: PreTrainedTokenizerBase,
     config: PreTrainedConfig,
-    texts: Sequence[str],
+    texts: Sequence[Text],
     **options: Any,  # noqa: ANN401 - the tokenizer's own options
 ) -> list[list[int]]:
     """The ids of each text: at least one token, and for an encoder-decoder exactly one that ends the text.
 
+    The two texts of a pair stand as the tokenizer puts them; one that marks no border between them (most decoders') is
+    given them as one text, a line each. What is too long loses its end, of a pair the longer text first.
+
     Raises:
         ModelError: see `token_ids`.
     """
-    found = token_ids(tokenizer, texts, **options)
+    apart = tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add(pair=False)
+    found = token_ids(tokenizer, texts if apart else [as_one(text) for text in texts], **options)
     if config.is_encoder_decoder:
         return [_ended(ids, int(config.eos_token_id)) for ids in found]
     return [ids or [int(tokenizer.pad_token_id)] for ids in found]
+
+
+def segmented(
+    tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, rows: Sequence[list[int]]
+) -> list[dict[str, list[int]]]:
+    """Ids as a model reads them: of pairs with each token's segment (Devlin et al. 2019), where it has segments."""
+    sep = tokenizer.sep_token_id
+    told = "token_type_ids" in tokenizer.model_input_names and (getattr(config, "type_vocab_size", 0) or 0) > 1
+    if not told or sep is None or all(ids.count(sep) < 2 for ids in rows):
+        return [{"input_ids": ids} for ids in rows]
+    borders = [ids.index(sep) + 1 if sep in ids else len(ids) for ids in rows]
+    return [
+        {"input_ids": ids, "token_type_ids": [0] * border + [1] * (len(ids) - border)}
+        for ids, border in zip(rows, borders, strict=True)
+    ]
 
 
 def _ended(ids: list[int], end: int) -> list[int]:

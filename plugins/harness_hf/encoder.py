@@ -1,4 +1,4 @@
-"""Engines that read texts whole: `EmbeddingEngine` (encoders) answers `Embed`; `ClassifierEngine`, trained, `Classify`.
+"""Engines that read texts whole: `EmbeddingEngine` (encoders) answers `Embed`, `ClassifierEngine` labels.
 
 Blanks are filled in `harness_hf.cloze`.
 """
@@ -12,13 +12,15 @@ import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
 
 from harness.errors import ModelError
-from harness.records import Classified, Classify, Embed, Embedded, Usage
+from harness.records import Classified, Classify, Embed, Embedded, Regress, Regressed, Usage
+from harness.requests import as_one
 from harness_hf.adapters import bare
 from harness_hf.batching import TokenBudget
-from harness_hf.classifier import class_ids, let_pad, read_last
+from harness_hf.classifier import class_ids, let_pad, read_last, segmented
 from harness_hf.devices import peak_bytes, provenance
 from harness_hf.linear import quicken
 from harness_hf.loading import load_model, load_tokenizer, quiet
+from harness_hf.objectives import NUMBER, read_out
 from harness_hf.quantization import floating
 from harness_hf.tokens import token_ids
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-    from harness.records import Request, Response
+    from harness.records import Request, Response, Text
     from harness_hf.settings import Pooling, Settings
 
 UNLIMITED = 1_000_000
@@ -67,7 +69,7 @@ class TextEngine(ABC):
     def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """(B, L) tokens and mask -> (B, N) float32."""
 
-    def _read(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Usage]]:
+    def _read(self, texts: Sequence[Text]) -> tuple[list[Tensor], list[Usage]]:
         """The vector of each text and its tokens; what the window does not hold is cut on the right and counted."""
         if not texts:
             return [], []
@@ -83,9 +85,9 @@ class TextEngine(ABC):
 
         self._budget.run(range(len(texts)), lambda at: len(kept[at]), forward)
         usages = [Usage(len(short), cut_tokens=len(long) - len(short)) for short, long in zip(kept, whole, strict=True)]
-        return [self._finite(at, found[at], texts[at]) for at in range(len(texts))], usages
+        return [self._finite(at, found[at], as_one(texts[at])) for at in range(len(texts))], usages
 
-    def _ids(self, texts: Sequence[str], **options: Any) -> list[list[int]]:  # noqa: ANN401 - the tokenizer's own
+    def _ids(self, texts: Sequence[Text], **options: Any) -> list[list[int]]:  # noqa: ANN401 - the tokenizer's own
         return token_ids(self._tokenizer, texts, **options)
 
     def _padded(self, rows: list[list[int]]) -> Mapping[str, Tensor]:
@@ -144,7 +146,7 @@ def embedded(model: PreTrainedModel, inputs: Mapping[str, Tensor], pooling: Pool
 
 
 class ClassifierEngine(TextEngine):
-    """A trained classifier: an encoder, a decoder or an encoder-decoder; `model` may be wrapped by peft."""
+    """A trained classifier, of numbers too: of any of the three families; `model` may be wrapped by peft."""
 
     def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:  # noqa: ANN401
         let_pad(model.config, tokenizer)
@@ -152,6 +154,8 @@ class ClassifierEngine(TextEngine):
         super().__init__(model, tokenizer, settings)
         names: Any = model.config.id2label  # number -> label
         self._labels = [str(names[number]) for number in range(len(names))]
+        self.scale: Sequence[float] = (0.0, 1.0)
+        """Mean and deviation of the numbers that it has learnt."""
 
     @classmethod
     def load(cls, folder: Path, settings: Settings, device: str) -> ClassifierEngine:
@@ -164,19 +168,31 @@ class ClassifierEngine(TextEngine):
         return cls(load_model(AutoModelForSequenceClassification, folder, settings, device), tokenizer, settings)
 
     def run(self, requests: Sequence[Request]) -> Sequence[Response]:
-        """The log-probability of each label (softmax over all that it was trained on), in each request's order.
+        """The log-probability of each label in each request's order, or the number that it was trained to give.
+
+        Of labels it is the softmax over all that it was trained on; where a text can have several, the sigmoid of each.
 
         Raises:
             ModelError: when a request is of another kind or names a label that is not known, or a score is not finite.
         """
-        asked = [request for request in requests if isinstance(request, Classify)]
+        asked = [request for request in requests if isinstance(request, Classify | Regress)]
         refuse_others(requests, len(asked), "classifies")
-        places = [self._places(request.labels) for request in asked]
+        places = [self._places(request.labels if isinstance(request, Classify) else NUMBER) for request in asked]
         vectors, usages = self._read([request.text for request in asked])
         return [
-            Classified(tuple(vector[place].tolist()), usage)
-            for vector, place, usage in zip(vectors, places, usages, strict=True)
+            self._answer(request, vector, place, usage)
+            for request, vector, place, usage in zip(asked, vectors, places, usages, strict=True)
         ]
+
+    def _answer(self, request: Classify | Regress, logits: Tensor, place: list[int], usage: Usage) -> Response:
+        if isinstance(request, Regress):
+            mean, deviation = self.scale
+            return Regressed(mean + deviation * float(logits[0]), usage)
+        return Classified(tuple(read_out(logits, several=request.several)[place].tolist()), usage)
+
+    def _padded(self, rows: list[list[int]]) -> Mapping[str, Tensor]:
+        parts = segmented(self._tokenizer, self._model.config, rows)
+        return self._tokenizer.pad(parts, return_tensors="pt", verbose=False).to(self._model.device)
 
     def _places(self, labels: Sequence[str]) -> list[int]:
         unknown = [label for label in labels if label not in self._labels]
@@ -184,13 +200,13 @@ class ClassifierEngine(TextEngine):
             raise ModelError(f"the model was not trained on label {unknown[0]!r}, only on {', '.join(self._labels)}")
         return [self._labels.index(label) for label in labels]
 
-    def _ids(self, texts: Sequence[str], **options: Any) -> list[list[int]]:  # noqa: ANN401 - the tokenizer's own
+    def _ids(self, texts: Sequence[Text], **options: Any) -> list[list[int]]:  # noqa: ANN401 - the tokenizer's own
         return class_ids(self._tokenizer, self._model.config, texts, **options)
 
     def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
         with quiet():  # of decoders' warning that padding is not seen among vectors: the mask shows it
             logits: Tensor = self._model(**inputs).logits.float()  # (B, labels)
-        return logits.log_softmax(-1)
+        return logits
 
 
 def refuse_others(requests: Sequence[Request], understood: int, does: str) -> None:

@@ -11,12 +11,20 @@ if TYPE_CHECKING:
 
 
 def check_examples(job: TrainingJob) -> None:
-    """There are examples, of two labels at least, and all labels are the job's.
+    """There are examples, of two labels (numbers, sets of labels) at least, and all labels are the job's.
 
     Raises:
         TrainingError: where it is not so.
     """
     seen = {label for _, label in job.examples}
+    if job.learnt != "label":
+        if not job.examples:
+            raise TrainingError("there are no training examples")
+        if len(seen) == 1:
+            raise TrainingError(
+                f"all {len(job.examples)} training examples have the target {min(seen)}: nothing to learn"
+            )
+        return
     unknown = sorted((seen | {label for _, label in (*job.validation, *job.ordinary)}) - set(job.labels))
     if not job.examples:
         raise TrainingError("there are no training examples")

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.interfaces import Engine, Pretrained, PretrainingJob, Trained, TrainingJob
-    from harness.records import Prompt, RequestKind
+    from harness.records import Learnt, Prompt, Request, RequestKind
+    from harness.tokenized import Tokenized
 
 for _library in ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "gguf", "huggingface_hub"):
     if find_spec(_library) is None:  # said now, with the extra to install, and not when a run is under way
@@ -58,13 +59,14 @@ MINILM = (
 class CheckpointModel:
     """What causal models, encoder-decoders and encoders share.
 
-    A `harness.interfaces.CountsTokens`, `Chats`, `TrainableInWays`, `ExplainsTraining` and `Pretrainable`.
+    A `harness.CountsTokens`, `Tokenizes`, `Chats`, `TrainableInWays`, `ExplainsTraining` and `Pretrainable`.
     """
 
     checkpoint: Checkpoint
     settings: Settings = field(default_factory=Settings)
 
     hyperparameters: ClassVar[frozenset[str]] = frozenset(one.name for one in fields(Plan))
+    learns: ClassVar[frozenset[Learnt]] = frozenset({"label", "labels", "number"})
     own_methods: ClassVar[frozenset[str]] = frozenset()
     """Ways to train that are not those of every checkpoint."""
 
@@ -95,6 +97,16 @@ class CheckpointModel:
 
         tokenizer = load_tokenizer(folder, trust_remote_code=self.settings.trust_remote_code)
         return [len(ids) for ids in tokenizer(list(texts))["input_ids"]] if texts else []
+
+    def tokenized(self, requests: Sequence[Request]) -> list[Tokenized]:
+        """What its engine makes of each request, token by token; no weights are loaded.
+
+        Raises:
+            ModelError: when its engine would refuse one.
+        """
+        with large_import():
+            from harness_hf.tokenized import tokenized
+        return tokenized(requests, self.fetch(), self.settings)
 
     @property
     def chats(self) -> bool:

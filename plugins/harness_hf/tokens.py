@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ModelError
+from harness.requests import as_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from transformers import PreTrainedTokenizerBase
 
+    from harness.records import Text
 
-def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **options: Any) -> list[list[int]]:  # noqa: ANN401 - the tokenizer's own options
-    """The ids of each text, in one call of the tokenizer.
+
+def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[Text], **options: Any) -> list[list[int]]:  # noqa: ANN401 - the tokenizer's own options
+    """The ids of each text or pair, in one call of the tokenizer.
 
     Raises:
         ModelError: when a text is not valid Unicode (half of a surrogate pair).
@@ -23,7 +26,7 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **option
             "input_ids"
         ]
     except TypeError as error:  # all that tokenizers say of such a text
-        bad = next((text for text in texts if not _is_valid(text)), None)
+        bad = next((as_one(text) for text in texts if not _is_valid(as_one(text))), None)
         if bad is None:
             raise
         raise ModelError(f"a text can't be tokenised, it is not valid Unicode: {bad[:60]!r}") from error

@@ -1,4 +1,4 @@
-"""The Hugging Face `Trainer` as it trains classifiers: weighted losses, the best epoch kept, nothing printed."""
+"""The Hugging Face `Trainer` as it trains classifiers: own losses, the best epoch kept, nothing printed."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 import transformers
-from torch.nn.functional import cross_entropy
 from transformers import DataCollatorWithPadding, Trainer, TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from harness.errors import TrainingError
 from harness_hf.adapters import read_trained, write_trained
 from harness_hf.devices import pick_device
+from harness_hf.objectives import Objective
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from torch import Tensor
-    from transformers import EvalPrediction, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
     from harness.interfaces import TrainingJob
+    from harness.records import Text
     from harness_hf.plan import Plan
 
 EVALUATION_BATCH = 64
@@ -33,13 +33,14 @@ Rows = list[dict[str, Any]]
 
 
 class ClassTrainer(Trainer):
-    """Trains a classifier by the mean of its examples' weighted cross-entropies.
+    """Trains a classifier by the mean of its examples' losses.
 
     The mean is over the examples of a step, so that cutting a batch into parts changes nothing. Stops at the first loss
     that is not a number, instead of training on with broken weights.
     """
 
     weights: Tensor
+    objective: Objective
 
     def compute_loss(
         self,
@@ -61,8 +62,8 @@ class ClassTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def weighted(self, outputs: Any, targets: Tensor, num_items_in_batch: Any = None) -> Tensor:  # noqa: ANN401
-        """Sum of weight * cross-entropy over a part of a step, by the number of examples in the whole step."""
-        losses = cross_entropy(outputs.logits.float(), targets, self.weights.to(targets.device), reduction="sum")
+        """Sum of the losses over a part of a step, by the number of examples in the whole step."""
+        losses = self.objective.loss(outputs.logits.float(), targets, self.weights)
         return losses / (len(targets) if num_items_in_batch is None else num_items_in_batch)
 
 
@@ -138,6 +139,7 @@ def fit(job: TrainingJob, plan: Plan, material: Material) -> Trainer:
 
 def make_trainer(job: TrainingJob, plan: Plan, material: Material) -> ClassTrainer:
     """The trainer, ready to begin."""
+    objective = Objective.of(job)
     trainer = ClassTrainer(
         model=material.model,
         args=_arguments(job, plan, material.work, material.parts),
@@ -145,8 +147,9 @@ def make_trainer(job: TrainingJob, plan: Plan, material: Material) -> ClassTrain
         train_dataset=material.rows,
         eval_dataset=material.validation or None,
         processing_class=material.tokenizer,
-        compute_metrics=macro_f1,
+        compute_metrics=objective.score,
     )
+    trainer.objective = objective
     trainer.weights = torch.tensor(plan.weights([label for _, label in job.examples], job.labels))
     trainer.compute_loss_func = (
         trainer.weighted
@@ -190,19 +193,7 @@ def _arguments(job: TrainingJob, plan: Plan, work: Path, parts: int) -> transfor
     return arguments
 
 
-def macro_f1(evaluated: EvalPrediction) -> dict[str, float]:
-    """The mean of F1 over the labels that are predicted or true."""
-    logits: Any = evaluated.predictions
-    if isinstance(logits, tuple):  # some models give states beside their logits
-        logits = logits[0]
-    predicted, true = np.argmax(logits, -1), np.asarray(evaluated.label_ids)
-    present = np.union1d(predicted, true)
-    hits = [2 * np.sum((predicted == label) & (true == label)) for label in present]
-    sizes = [np.sum(predicted == label) + np.sum(true == label) for label in present]
-    return {"macro_f1": float(np.mean([hit / size for hit, size in zip(hits, sizes, strict=True)]))}
-
-
-def missing(examples: Sequence[tuple[str, str]], labels: Sequence[str]) -> list[str]:
+def missing(examples: Sequence[tuple[Text, str]], labels: Sequence[str]) -> list[str]:
     """The labels that no example has."""
     seen = {label for _, label in examples}
     return [label for label in labels if label not in seen]

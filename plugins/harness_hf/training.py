@@ -15,12 +15,13 @@ from harness.errors import TrainingError
 from harness.interfaces import Trained
 from harness_hf.adapters import TRAINED, adapted, bare, merged, read_trained, share, write_trained
 from harness_hf.batching import is_out_of_memory
-from harness_hf.classifier import class_ids, new_classifier, read_last
+from harness_hf.classifier import class_ids, new_classifier, read_last, segmented
 from harness_hf.devices import pick_device
 from harness_hf.encoder import ClassifierEngine, window_of
 from harness_hf.keeping import kept, record, replacing
 from harness_hf.learnable import check_examples
 from harness_hf.loading import quiet
+from harness_hf.objectives import SCORES, Objective
 from harness_hf.plan import NEED_PEFT, Plan
 from harness_hf.trainer import Material, fit, missing
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
     from harness.interfaces import TrainingJob
+    from harness.records import Text
     from harness_hf.settings import Settings
     from harness_hf.trainer import Rows
 
@@ -41,6 +43,7 @@ def train(job: TrainingJob, folder: Path, settings: Settings) -> Trained:
     """Train a classifier, or take the complete one in the job's folder; both give the engine that is loaded from there.
 
     The epoch with the lowest validation loss is kept: on few rows it tells epochs apart that have equal macro-F1.
+    Numbers are learnt standardised, by squared errors; sets of labels by the cross-entropy of each label.
 
     Raises:
         TrainingError: when there is nothing to learn from, the loss is not finite, memory does not suffice, or the
@@ -55,7 +58,9 @@ def train(job: TrainingJob, folder: Path, settings: Settings) -> Trained:
     else:
         notes = (*known["notes"], "trained in an earlier run")
     answering = replace(settings, max_length=known["max_tokens"])
-    return Trained(_engine(job, folder, answering), known["train_s"], notes)
+    engine = _engine(job, folder, answering)
+    engine.scale = known.get("scale", engine.scale)
+    return Trained(engine, known["train_s"], notes)
 
 
 def _engine(job: TrainingJob, folder: Path, settings: Settings) -> ClassifierEngine:
@@ -63,7 +68,7 @@ def _engine(job: TrainingJob, folder: Path, settings: Settings) -> ClassifierEng
     if job.method == "head":
         return ClassifierEngine.load(job.folder, settings, job.device)
     plan = Plan.of(job.method, job.hyperparameters)
-    base, tokenizer = new_classifier(folder, settings, job.device, job.labels)
+    base, tokenizer = new_classifier(folder, settings, job.device, Objective.of(job).labels)
     model = adapted(base, job.method, plan)
     read_trained(model, job.folder / TRAINED)
     return ClassifierEngine(merged(model).eval(), tokenizer, settings)
@@ -100,7 +105,7 @@ def _train(job: TrainingJob, folder: Path, settings: Settings, part: Path) -> di
 
 def _facts(job: TrainingJob, plan: Plan, fitted: _Fitted) -> dict[str, Any]:
     """What is to be known of a training."""
-    state = fitted.trainer.state
+    state, objective = fitted.trainer.state, Objective.of(job)
     epochs = [entry for entry in state.log_history if "eval_loss" in entry]
     best = min(epochs, key=lambda entry: entry["eval_loss"], default=None)
     own, whole = share(fitted.trainer.model)
@@ -109,6 +114,7 @@ def _facts(job: TrainingJob, plan: Plan, fitted: _Fitted) -> dict[str, Any]:
         "method": job.method,
         "train_s": fitted.train_s,
         "labels": list(job.labels),
+        "scale": [objective.mean, objective.deviation],
         "max_tokens": fitted.cut,
         "seed": job.seed,
         "plan": asdict(plan),
@@ -118,7 +124,11 @@ def _facts(job: TrainingJob, plan: Plan, fitted: _Fitted) -> dict[str, Any]:
         "epochs": round(state.epoch or 0),
         "best_epoch": best and round(best["epoch"]),
         "validation": [
-            {"epoch": round(entry["epoch"]), "loss": entry["eval_loss"], "macro_f1": entry["eval_macro_f1"]}
+            {
+                "epoch": round(entry["epoch"]),
+                "loss": entry["eval_loss"],
+                **{name: entry[f"eval_{name}"] for name in SCORES if f"eval_{name}" in entry},
+            }
             for entry in epochs
         ],
         "notes": list(_notes(job, plan, fitted)),
@@ -129,7 +139,7 @@ def _facts(job: TrainingJob, plan: Plan, fitted: _Fitted) -> dict[str, Any]:
 def _notes(job: TrainingJob, plan: Plan, fitted: _Fitted) -> Sequence[str]:
     own, whole = share(fitted.trainer.model)
     notes = [f"{own:,} of {whole:,} parameters trained ({own / whole:.2%}), {fitted.trainer.state.global_step} steps"]
-    absent = missing(job.examples, job.labels)
+    absent = missing(job.examples, job.labels) if job.learnt == "label" else []
     if absent:
         notes.append(f"no training row has the label {', '.join(absent)}")
     if not job.validation:
@@ -173,15 +183,16 @@ def _fit(job: TrainingJob, folder: Path, settings: Settings, plan: Plan, work: P
         hint = f"hide the others: CUDA_VISIBLE_DEVICES={device.index} harness ... --device cuda"
         raise TrainingError("the Trainer trains on the first GPU only", hint=hint)
     transformers.set_seed(job.seed)  # the new head is drawn now
-    base, tokenizer = new_classifier(folder, replace(settings, dtype="float32"), job.device, job.labels)
+    objective = Objective.of(job)
+    base, tokenizer = new_classifier(folder, replace(settings, dtype="float32"), job.device, objective.labels)
     cut = cut_at(job.method, plan, settings.window(window_of(base.config, tokenizer)))
     model = adapted(base, job.method, plan)
     read_last(bare(model))
     if plan.gradient_checkpointing:
         _checkpoint(bare(model))
     work.mkdir(exist_ok=True)
-    rows = rows_of(job.examples, job.labels, tokenizer, base.config, cut)
-    validation = rows_of(job.validation, job.labels, tokenizer, base.config, cut)
+    rows = rows_of(job.examples, objective, tokenizer, base.config, cut)
+    validation = rows_of(job.validation, objective, tokenizer, base.config, cut)
     with quiet():
         return fit(job, plan, Material(model, tokenizer, rows, validation, work, parts)), cut
 
@@ -211,15 +222,16 @@ def cut_at(method: str, plan: Plan, window: int | None) -> int:
 
 
 def rows_of(
-    examples: Sequence[tuple[str, str]],
-    labels: Sequence[str],
+    examples: Sequence[tuple[Text, str]],
+    objective: Objective,
     tokenizer: PreTrainedTokenizerBase,
     config: PreTrainedConfig,
     cut: int,
 ) -> Rows:
-    """Token ids and the number of the label of each example."""
+    """Token ids and target of each example, and which tokens are of a pair's second text where the model asks."""
     if not examples:
         return []
-    numbers = {label: number for number, label in enumerate(labels)}
     ids = class_ids(tokenizer, config, [text for text, _ in examples], truncation=True, max_length=cut)
-    return [{"input_ids": row, "labels": numbers[label]} for row, (_, label) in zip(ids, examples, strict=True)]
+    targets = objective.targets(examples)
+    rows = segmented(tokenizer, config, ids)
+    return [{**row, "labels": one} for row, one in zip(rows, targets, strict=True)]

@@ -27,6 +27,25 @@ GENERATED = (
 """Of generated text: name, target, summary."""
 
 
+PROGRAMS = (
+    ("pass_at_1", "passing:PassAt", "share of problems that one program solves (Wilson, or bootstrap)"),
+    ("pass_at_10", "passing:PassAt10", "share of problems that one of 10 programs solves, unbiased (bootstrap)"),
+    ("pass_at_100", "passing:PassAt100", "share of problems that one of 100 programs solves, unbiased (bootstrap)"),
+)
+"""Of programs: name, target, summary."""
+
+VALUES = (
+    ("spearman", "numbers:Spearman", "correlation of the ranks of answers and targets (bootstrap)"),
+    ("pearson", "numbers:Pearson", "correlation of answers and targets (bootstrap)"),
+    ("mae", "numbers:MeanAbsoluteError", "mean absolute difference of answers and targets (bootstrap)"),
+    ("rmse", "numbers:RootMeanSquaredError", "root of the mean squared difference of answers and targets (bootstrap)"),
+    ("r2", "numbers:Determination", "share of the targets' variance that answers explain (bootstrap)"),
+    ("samples_f1", "labelsets:SamplesF1", "mean of the samples' F1 over their labels (bootstrap)"),
+    ("subset_accuracy", "labelsets:SubsetAccuracy", "share of samples with all labels right and no other (bootstrap)"),
+    ("hamming_loss", "labelsets:HammingLoss", "share of labels that are wrong, over all samples (bootstrap)"),
+)
+"""Of numbers and sets of labels: name, target, summary."""
+
 READ = (
     ("bits_per_byte", "perplexity:BitsPerByte", "bits that a byte of the texts takes (bootstrap)"),
     ("word_perplexity", "perplexity:WordPerplexity", "exp of the nats a word of the texts, by white space (bootstrap)"),
@@ -51,5 +70,5 @@ def register_metrics(register: Register) -> None:
         "harness_metrics.likelihood:CrossEntropy",
         summary="nats the right answer was short of certain, mean (bootstrap)",
     )
-    for name, target, summary in (*CHOSEN, *GENERATED, *READ):
+    for name, target, summary in (*CHOSEN, *GENERATED, *PROGRAMS, *VALUES, *READ):
         register(name, f"harness_metrics.{target}", summary=summary)

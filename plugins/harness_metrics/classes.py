@@ -31,7 +31,7 @@ class _OfMarginals:
 
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The score; None for a task without labels."""
-        if not spec.labels:
+        if not spec.labels or spec.learnt == "labels":
             return None
         gold, answered, clusters = _codes(predictions, spec)
         k = len(spec.labels)
@@ -58,7 +58,7 @@ class _OfMarginals:
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
         """The permutation test of the two scores; None for a task without labels."""
-        if not spec.labels:
+        if not spec.labels or spec.learnt == "labels":
             return None
         (gold, first, clusters), (_, second, _) = _codes(a, spec), _codes(b, spec)
         k = len(spec.labels)

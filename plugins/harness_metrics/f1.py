@@ -9,6 +9,7 @@ import numpy as np
 from harness.clusters import cluster_codes, clustered_confusion
 from harness.differences import paired_f1
 from harness.statistics import answer_codes, confusion, confusion_interval, label_codes, macro_f1, mean_f1, micro_f1
+from harness_metrics import labelsets
 from harness_metrics.classes import marked
 from harness_metrics.weighting import weighted_sums
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class MacroF1:
-    """The mean of the declared labels' F1, with a bootstrap interval.
+    """The mean of the declared labels' F1, with a bootstrap interval; of sets of labels too.
 
     As scikit-learn's `f1_score(average="macro", labels=declared, zero_division=0)`: a label that is neither a target
     nor an answer has an F1 of 0; a missing answer, or one that is no label, is a miss of its target.
@@ -32,16 +33,20 @@ class MacroF1:
 
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The score; None for a task without labels."""
+        if spec.learnt == "labels":
+            return labelsets.MACRO_F1.compute(predictions, spec)
         return _f1(predictions, spec, macro_f1)
 
     def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
         """The score as a function of weights; None for a task without labels."""
-        return _weighted(predictions, spec, mean_f1)
+        return None if spec.learnt == "labels" else _weighted(predictions, spec, mean_f1)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
         """The permutation test of the two scores; None for a task without labels."""
+        if spec.learnt == "labels":
+            return labelsets.MACRO_F1.compare(a, b, spec, level)
         return _compared(a, b, spec, "macro", level)
 
 
@@ -52,16 +57,20 @@ class MicroF1:
 
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The score; None for a task without labels."""
+        if spec.learnt == "labels":
+            return labelsets.MICRO_F1.compute(predictions, spec)
         return _f1(predictions, spec, micro_f1)
 
     def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
         """The score as a function of weights; None for a task without labels."""
-        return _weighted(predictions, spec, _micro)
+        return None if spec.learnt == "labels" else _weighted(predictions, spec, _micro)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
         """The permutation test of the two scores; None for a task without labels."""
+        if spec.learnt == "labels":
+            return labelsets.MICRO_F1.compare(a, b, spec, level)
         return _compared(a, b, spec, "micro", level)
 
 

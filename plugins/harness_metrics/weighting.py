@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 
     from harness.weighing import Weighted
 
+Swapped: TypeAlias = Callable[[np.ndarray], float]
+"""(n,) where two trials' answers are swapped -> the difference of their scores."""
 OfSums: TypeAlias = Callable[[Floats], Floats]
 """(r, m) sums of samples' statistics -> (r,) scores."""
+
+SWAPS = 1999
+"""Permutations of `weighted_pair`, each of which ranks all samples anew."""
 
 
 def weighted_interval(
@@ -110,6 +115,36 @@ def summed_pair(
     alone = score(a) - score(b)
     p_value = (1 + extreme) / (1 + REPLICATES)
     return Paired(n, found, p_value, int((alone > 0).sum()), int((alone < 0).sum()))
+
+
+def weighted_pair(
+    difference: Weighted, swapped: Swapped, n: int, clusters: Counts | None, *, level: float = 0.95, seed: int = 0
+) -> Paired | None:
+    """How two trials differ in a score that is no function of sums, as that of ranks; else as `summed_pair`.
+
+    Args:
+        difference: of the two scores, by weights.
+        swapped: the difference where the answers to some samples, True in a mask of n, are the other trial's.
+        n: samples.
+        clusters: (n,) what `harness.clusters.cluster_codes` gives.
+        level: of the interval.
+        seed: of the draws.
+    """
+    found = weighted_interval(difference, n, clusters, level=level, seed=seed)
+    if found is None:
+        return None
+    units, rng = units_of(n, clusters, seed), np.random.default_rng(seed)
+    masks = rng.integers(2, size=(SWAPS, int(units.max()) + 1), dtype=np.int8)[:, units].astype(bool)
+    differences = np.array([swapped(mask) for mask in masks])
+    extreme = int((np.abs(np.nan_to_num(differences)) >= abs(found.value) - 1e-12).sum())
+    alone = _leaving_each(difference, n, found.value)
+    return Paired(n, found, (1 + extreme) / (1 + SWAPS), int((alone > 0).sum()), int((alone < 0).sum()))
+
+
+def _leaving_each(difference: Weighted, n: int, value: float) -> Floats:
+    """(n,) how much of the difference each sample brings: what is lost without it."""
+    found = np.concatenate([difference(1.0 - part) for part in _one_hot(n, n)])
+    return value - np.where(np.isnan(found), value, found)
 
 
 def units_of(n: int, clusters: Counts | None, seed: int) -> Counts:

@@ -10,7 +10,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, RollingLogLikelihood
+from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, Regress, RollingLogLikelihood
+from harness.requests import as_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,9 +103,9 @@ def _request(request: Request, texts: Texts) -> list[Any]:
     """Kind, number of the list of what stands before the question, of the question, of the answers, of what follows."""
     kind = type(request).__name__
     if isinstance(request, Classify):
-        return [kind, -1, texts.text(request.text), texts.several(request.labels), -1]
-    if isinstance(request, Embed | RollingLogLikelihood):
-        return [kind, -1, texts.text(request.text), -1, -1]
+        return [kind, -1, texts.text(as_one(request.text)), texts.several(request.labels), -1]
+    if isinstance(request, Embed | Regress | RollingLogLikelihood):
+        return [kind, -1, texts.text(as_one(request.text)), -1, -1]
     prompt = request.prompt
     kind += {"message": ", in a chat template", "turns": ", as turns of a chat"}.get(prompt.chat, "")
     before = texts.several([prompt.instruction, *prompt.demonstrations])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import AssetError, MissingFileError, nearest
+from harness.globs import is_glob
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,12 +17,12 @@ class Files:
     keeps = True
 
     def split(self, rest: str) -> tuple[str, tuple[str, ...]]:
-        """The piece is the path as far as it has no `*`."""
+        """The piece is the path as far as it is no glob."""
         head, *steps = rest.split("!/")
         if not head.strip():
             raise AssetError(f"{rest!r} names no file", hint="write file:///path, file://relative/path or just a path")
         parts = head.split("/")
-        literal = next((count for count, part in enumerate(parts) if "*" in part), len(parts))
+        literal = next((count for count, part in enumerate(parts) if is_glob(part)), len(parts))
         if literal == len(parts):
             return head, tuple(steps)
         return "/".join(parts[:literal]) or ("/" if head.startswith("/") else "."), ("/".join(parts[literal:]), *steps)

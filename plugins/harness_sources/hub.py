@@ -8,6 +8,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from harness.errors import AssetError, OfflineError
+from harness.globs import below, is_glob, starred
+from harness_sources import layout
+from harness_sources.layout import Part
 
 _PIECE = re.compile(
     r"(?P<kind>datasets/)?(?P<repository>(?!datasets/)[\w.-]+/[\w.-]+)(?:@(?P<revision>[^/@]+))?(?:/(?P<path>.*))?",
@@ -21,9 +24,13 @@ class Hub:
     keeps = True
 
     def split(self, rest: str) -> tuple[str, tuple[str, ...]]:
-        """The piece is repository, revision, and path or glob: no more than that is fetched."""
+        """The piece is repository, revision, and path, glob or part: no more than that is fetched."""
         piece, *steps = rest.split("!/")
-        path = _match(piece)["path"]
+        part, address = _part(piece)
+        path = _match(address)["path"]
+        if part and (path or not address.startswith("datasets/")):
+            hint = "a configuration or split is of a whole data set: hf://datasets/ORG/NAME?config=NAME&split=NAME"
+            raise AssetError(f"hf://{piece} is no address", hint=hint)
         return piece, ((path, *steps) if path else tuple(steps))
 
     def fetch(self, piece: str, folder: Path, *, sha256: str | None, offline: bool) -> Path:  # noqa: ARG002 - the hub's cache is used
@@ -39,23 +46,64 @@ class Hub:
             raise AssetError(f"hf://{piece} needs huggingface_hub", hint="pip install 'adapt-harness[hf]'") from error
         if not sys.stderr.isatty():
             utils.disable_progress_bars()  # type: ignore[attr-defined]  # public, yet not in their __all__
-        match = _match(piece)
+        part, address = _part(piece)
+        match = _match(address)
         revision = match["revision"]
-        try:
-            snapshot = Path(
-                snapshot_download(
-                    match["repository"],
-                    repo_type="dataset" if match["kind"] else "model",
-                    revision=unquote(revision) if revision else None,
-                    allow_patterns=_patterns((match["path"] or "").strip("/")),
-                    local_files_only=offline,
+
+        def fetched(patterns: list[str] | None) -> Path:
+            try:
+                return Path(
+                    snapshot_download(
+                        match["repository"],
+                        repo_type="dataset" if match["kind"] else "model",
+                        revision=unquote(revision) if revision else None,
+                        allow_patterns=patterns,
+                        local_files_only=offline,
+                    )
                 )
-            )
-        except Exception as error:
-            raise _explained(error, piece) from error
+            except Exception as error:
+                raise _explained(error, piece) from error
+
+        if part:
+            readme = layout.head_of(fetched(["README.md"]))
+            globs = layout.patterns(readme, part, f"hf://{address}")
+            snapshot = fetched(layout.to_fetch(globs, part))
+            if part.split == "train" and globs is None and not any(layout.means(one, part) for one in _names(snapshot)):
+                snapshot = fetched(None)  # no name tells a split: all is to train on
+        else:
+            snapshot = fetched(_patterns((match["path"] or "").strip("/")))
         if not snapshot.is_dir():  # nothing was fetched, since nothing matched
             raise AssetError(f"hf://{piece}: there is no such path in the repository")
         return snapshot
+
+    def chosen(self, piece: str, folder: Path) -> list[str] | None:
+        """The files of a configuration or split, see `harness_sources.layout`; None for all that was fetched.
+
+        Raises:
+            AssetError: when there are none.
+        """
+        part, address = _part(piece)
+        if part is None:
+            return None
+        where = f"hf://{address}"
+        globs = layout.patterns(layout.head_of(folder), part, where)
+        return layout.chosen(list(below(folder, "")), globs, part, where)
+
+
+def _part(piece: str) -> tuple[Part | None, str]:
+    """The configuration and split that an address asks for behind its `?`, and the address without them."""
+    address, asked, query = piece.partition("?")
+    if not asked:
+        return None, piece
+    pairs = [pair.partition("=") for pair in query.split("&")]
+    found = {key: unquote(value) for key, _, value in pairs if value}
+    if len(found) < len(pairs) or set(found) - {"config", "split"}:
+        raise AssetError(f"hf://{piece} is no address", hint="write hf://datasets/ORG/NAME?config=NAME&split=NAME")
+    return Part(found.get("config"), found.get("split")), address
+
+
+def _names(snapshot: Path) -> list[str]:
+    return list(below(snapshot, "")) if snapshot.is_dir() else []
 
 
 def _match(piece: str) -> re.Match[str]:
@@ -70,8 +118,8 @@ def _patterns(path: str) -> list[str] | None:
     """Patterns of the hub's kind, in which `*` goes through `/`, for at least what is asked for; None is everything."""
     if not path:
         return None
-    loose = re.sub(r"[\[?]", r"[\g<0>]", path.replace("**/", "*"))
-    return [loose] if "*" in path else [loose, f"{loose}/*"]
+    loose = re.sub(r"[\[?]", r"[\g<0>]", starred(path).replace("**/", "*"))
+    return [loose] if is_glob(path) else [loose, f"{loose}/*"]
 
 
 def _explained(error: Exception, piece: str) -> AssetError:

@@ -41,7 +41,7 @@ def register_strategies(register: Register) -> None:
     register(
         "linear-probe",
         "harness_strategies.probing:LinearProbe",
-        summary="logistic regression on the frozen model's embeddings",
+        summary="logistic or ridge regression on the frozen model's embeddings",
     )
     register(
         "prompt-finetune",

@@ -95,7 +95,7 @@ CALIBRATORS: Mapping[str, Calibrator] = {"contextual": Contextual(), "batch": Ba
 
 
 def _shared_labels(spec: TaskSpec, name: str) -> str | None:
-    if spec.kind == "classification":
+    if spec.labelled:
         return None
     return f"calibrate={name} needs labels that all rows share, and a {spec.kind} has none"
 

@@ -111,7 +111,7 @@ def space(spec: TaskSpec, demonstrations: Sequence[tuple[Sample, ...]], instruct
 
 def generic(spec: TaskSpec) -> Candidates:
     """Variations that make sense for any classification; of other kinds' tasks only the last words are varied."""
-    if spec.kind != "classification":
+    if not spec.labelled:
         return Candidates(tuple(_endings(spec.prompt.template, ("Answer:", "The answer is"))))
     named = ", ".join(said.strip() for said in spec.labels.values())
     endings = ("Label:", "Answer:", f"Which of these is it: {literal(named)}?")

@@ -14,7 +14,8 @@ from harness.answers import classify, decide
 from harness.errors import PluginError
 from harness.interfaces import Adapted, Trainable, TrainingJob, cannot_train
 from harness.records import LabelBudget
-from harness.templates import render_input
+from harness.requests import as_one
+from harness.templates import render_text
 from harness_strategies.drawing import SHOTS, SIZES, drawn, one_size, said_of
 from harness_strategies.whereabouts import placed
 
@@ -68,7 +69,7 @@ class SetFit:
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs an encoder that can be tuned on pairs, and labels."""
-        if spec.kind != "classification":
+        if not spec.labelled:
             return f"only classification is learnt from pairs, not {spec.kind}"
         why = cannot_train(model, "contrastive")
         return f"the model can't be tuned on pairs of texts, as encoders can: {why}" if why else None
@@ -90,7 +91,7 @@ class SetFit:
         from harness_strategies.probe import on_top
 
         job = TrainingJob(
-            examples=[(render_input(spec, sample), sample.target) for sample in train],
+            examples=[(as_one(render_text(spec, sample)), sample.target) for sample in train],
             validation=(),
             labels=tuple(spec.labels),
             seed=setting.seed,

@@ -90,7 +90,7 @@ def chosen(choice: Choice, model: Model, pool: Sequence[Sample], spec: TaskSpec,
 
 def _uneven(choice: Choice, shown: Sequence[Sample], pool: Sequence[Sample], spec: TaskSpec) -> tuple[str, ...]:
     """What is to be said of labels that have too few training rows for demonstrations to be balanced."""
-    if choice.select != "balanced" or spec.kind != "classification":
+    if choice.select != "balanced" or not spec.labelled:
         return ()
     counts = Counter(sample.target for sample in shown)
     most = max(counts.values(), default=0)

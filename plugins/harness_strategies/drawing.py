@@ -35,6 +35,13 @@ def one_size(shots: int | None, train_size: int | None) -> None:
         )
 
 
+def refuses_shots(spec: TaskSpec, shots: int | None) -> str | None:
+    """Why rows of each label can't be drawn of a task; None where they can, or need not."""
+    if shots is None or spec.labelled:
+        return None
+    return f"shots are rows of each label, and a {spec.kind} has not one a row: give train_size"
+
+
 def drawn(samples: Sequence[Sample], shots: int | None, train_size: int | None, seed: int) -> Sequence[Sample]:
     """A seeded draw: `shots` rows of each label, or `train_size` stratified by label and context; all without both."""
     if shots is not None:
@@ -50,7 +57,7 @@ def drawn_both(
     """Training rows by `drawn`, and of the validation rows no more than that, see `harness.sampling.few`."""
     train, validation = task.samples("train"), task.samples("validation")
     if shots is None:
-        return few(train, validation, train_size, seed)
+        return few(train, validation, train_size, seed, by_target=task.spec.labelled)
     learned = draw_each(train, shots, seed)
     return learned, drawn(draw_each(validation, shots, seed), None, len(learned), seed)
 

@@ -60,7 +60,7 @@ class Extraction:
         line = next((line for line in rest.splitlines() if line.strip()), "")
         sentence = _SENTENCE.match(line)
         said = sentence[1] if sentence else line
-        if self.spec.kind == "classification":
+        if self.spec.labelled:
             return next(self._named(said), None)
         if self.spec.kind == "multiple-choice":
             letter = _BARE_LETTER.match(said) or _LETTER.search(said)

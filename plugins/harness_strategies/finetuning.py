@@ -1,4 +1,7 @@
-"""Fine-tuning: cross-entropy on the training rows, the best epoch chosen on validation rows (Devlin et al. 2019)."""
+"""Fine-tuning: cross-entropy on the training rows, the best epoch chosen on validation rows (Devlin et al. 2019).
+
+Numbers are learnt by squared errors, sets of labels by the cross-entropy of each label.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.answers import classify, decide
-from harness.interfaces import Adapted, Trainable, TrainingJob, cannot_train
+from harness.interfaces import Adapted, Trainable, TrainingJob, cannot_learn, cannot_train
 from harness.records import LabelBudget
-from harness.templates import render_input
-from harness_strategies.drawing import SIZES, drawn_both, one_size, said_of
+from harness.templates import render_text
+from harness_strategies.drawing import SIZES, drawn_both, one_size, refuses_shots, said_of
 from harness_strategies.whereabouts import placed
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ OWN = frozenset({"train_size", "shots"})
 
 @dataclass(frozen=True, slots=True)
 class FineTune:
-    """Train the model as a classifier of the task's labels; its input is the task's `prompt.input`.
+    """Train the model to give the task's labels or numbers; it reads `prompt.input`, or the two texts of a pair.
 
     Other ways to train (`harness_strategies.tuning`) are this one with another `method` and other parameters.
 
@@ -74,10 +77,13 @@ class FineTune:
         one_size(self.shots, self.train_size)
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
-        """Needs a model that can be trained that way, and labels."""
-        if isinstance(model, Trainable) and spec.kind != "classification":
-            return f"only classification is fine-tuned, not {spec.kind}"
-        return cannot_train(model, self.method)
+        """Needs a model that can be trained that way, and labels or numbers."""
+        if isinstance(model, Trainable) and spec.learnt is None:
+            return f"only labels and numbers are fine-tuned, not {spec.kind}"
+        unable = cannot_train(model, self.method)
+        if unable or spec.learnt is None:
+            return unable
+        return cannot_learn(model, spec.learnt) or refuses_shots(spec, self.shots)
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Train, or take the checkpoint that the same training left in the cache.
@@ -122,13 +128,14 @@ def _job(
 ) -> TrainingJob:
     train, validation = rows
     job = TrainingJob(
-        examples=[(render_input(spec, sample), sample.target) for sample in train],
-        validation=[(render_input(spec, sample), sample.target) for sample in validation],
+        examples=[(render_text(spec, sample), sample.target) for sample in train],
+        validation=[(render_text(spec, sample), sample.target) for sample in validation],
         labels=tuple(spec.labels),
         seed=setting.seed,
         device=setting.device,
         hyperparameters=hyperparameters,
         folder=Path(),
         method=method,
+        learnt=spec.learnt or "label",
     )
     return placed(model, job, setting)

@@ -62,7 +62,7 @@ class NeighbourVote:
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs labels and embeddings."""
-        if spec.kind != "classification":
+        if not spec.labelled:
             return f"only labels can be voted for, and a {spec.kind} has none"
         if self.encoder is None and "Embed" not in model.answers:
             return "the model gives no embeddings: name an encoder"

@@ -21,14 +21,17 @@ from harness.embeddings import FrozenEmbedder
 from harness.errors import ModelError, TrainingError
 from harness.interfaces import Trained
 from harness.records import Classified, Classify, Embed, Embedded
+from harness.requests import as_one
+from harness_strategies.pairfeatures import embedded, features, singly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from harness.embeddings import Embeddings
     from harness.interfaces import Engine, Model, Setting
-    from harness.records import Request, Response
+    from harness.records import Request, Response, Text
 
 STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
 """Values of C that are tried: standardised dimensions by the hundred want far less than scikit-learn's 1."""
@@ -43,7 +46,7 @@ MAX_ITER = 1000
 class Rows:
     """Texts and their labels."""
 
-    texts: Sequence[str]
+    texts: Sequence[Text]
     labels: Sequence[str]
 
 
@@ -62,19 +65,26 @@ def fit(
         )
         raise TrainingError(f"{only}: there is nothing to tell apart", hint="raise train_size, or give more rows")
     embedder = FrozenEmbedder(model, setting)
-    read = embedder.embed([*train.texts, *validation.texts])
+    texts = [*train.texts, *validation.texts]
+    read = embedder.embed(singly(texts))
     engine = embedder.engine  # for answering, even where every training row was kept
     started = perf_counter()
-    vectors, held_out = np.split(read.vectors, [len(train.texts)])
+    vectors, held_out = np.split(features(read.vectors, texts), [len(train.texts)])
     choice = _Choice(labels, max_iter, setting.seed)
     strength, chosen = choice.strength((vectors, train.labels), (held_out, validation.labels))
     probe = choice.fitted(vectors, train.labels, strength)
-    notes = [f"C = {strength:g}, {chosen}", *probe.notes]
+    notes = (f"C = {strength:g}, {chosen}", *probe.notes, *said_of_embedding(read))
+    return Trained(ProbeEngine(engine, probe), read.seconds + perf_counter() - started, notes)
+
+
+def said_of_embedding(read: Embeddings) -> list[str]:
+    """What a reader of the results has to know of the texts' embeddings."""
+    notes = []
     if read.kept:
         notes.append(f"{read.kept} embeddings were kept from before; training seconds count what they took then")
     if read.cut:
         notes.append(f"{read.cut} training and validation rows were cut to the model's window")
-    return Trained(ProbeEngine(engine, probe), read.seconds + perf_counter() - started, tuple(notes))
+    return notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +124,7 @@ class Probe:
         return -float(self.log_probs(vectors)[np.arange(len(labels)), columns].sum())
 
 
-def on_top(tuned: Trained, examples: Sequence[tuple[str, str]], labels: tuple[str, ...]) -> Trained:
+def on_top(tuned: Trained, examples: Sequence[tuple[Text, str]], labels: tuple[str, ...]) -> Trained:
     """The tuned encoder with logistic regression on top: scikit-learn's defaults on embeddings of length 1.
 
     As its loss does, the classifier compares directions; nothing is chosen by rows that the encoder was tuned on.
@@ -123,13 +133,13 @@ def on_top(tuned: Trained, examples: Sequence[tuple[str, str]], labels: tuple[st
         ModelError: when a text can't be embedded.
     """
     started = perf_counter()
-    responses = tuned.engine.run([Embed(text) for text, _ in examples])
+    responses = tuned.engine.run([Embed(as_one(text)) for text, _ in examples])
     vectors = np.array([response.vector for response in responses if isinstance(response, Embedded)], np.float64)
     told = [label for _, label in examples]
     pipeline = make_pipeline(Normalizer(), LogisticRegression(max_iter=MAX_ITER)).fit(vectors, told)
     probe = Probe(labels, pipeline, Counter(told))
     seconds = tuned.train_s + perf_counter() - started
-    return Trained(ProbeEngine(tuned.engine, probe), seconds, (*tuned.notes, *probe.notes))
+    return Trained(ProbeEngine(tuned.engine, probe, joined=True), seconds, (*tuned.notes, *probe.notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +186,18 @@ class _Choice:
 
 
 class ProbeEngine:
-    """An engine that embeds, with a probe on top: answers `Classify`. Nothing it answers comes from a cache."""
+    """An engine that embeds, with a probe on top: answers `Classify`. Nothing it answers comes from a cache.
 
-    def __init__(self, engine: Engine, probe: Probe) -> None:
+    Args:
+        engine: embeds.
+        probe: fitted on what it embeds.
+        joined: whether the two texts of a pair are embedded as one.
+    """
+
+    def __init__(self, engine: Engine, probe: Probe, *, joined: bool = False) -> None:
         self._engine = engine
         self._probe = probe
+        self._joined = joined
 
     @property
     def provenance(self) -> Mapping[str, str]:
@@ -199,12 +216,12 @@ class ProbeEngine:
         if not asked:
             return []
         places = [self._places(request.labels) for request in asked]
-        responses = self._engine.run([Embed(request.text) for request in asked])
-        embedded = [response for response in responses if isinstance(response, Embedded)]
-        log_probs = self._probe.log_probs(np.array([response.vector for response in embedded], np.float32))
+        vectors, usages = embedded(
+            self._engine, [as_one(request.text) if self._joined else request.text for request in asked]
+        )
         return [
-            Classified(tuple(row[place].tolist()), response.usage)
-            for row, place, response in zip(log_probs, places, embedded, strict=True)
+            Classified(tuple(row[place].tolist()), usage)
+            for row, place, usage in zip(self._probe.log_probs(vectors), places, usages, strict=True)
         ]
 
     def _places(self, labels: Sequence[str]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Linear probes: logistic regression on embeddings of a frozen encoder (Alain & Bengio 2017, arXiv:1610.01644)."""
+"""Linear probes: regression on embeddings of a frozen encoder (Alain & Bengio 2017, arXiv:1610.01644)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from harness.answers import classify, decide
 from harness.errors import PluginError
 from harness.interfaces import Adapted
 from harness.records import LabelBudget
-from harness.templates import render_input
-from harness_strategies.drawing import SIZES, drawn_both, one_size
+from harness.templates import render_text
+from harness_strategies.drawing import SIZES, drawn_both, one_size, refuses_shots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class LinearProbe:
     """Logistic regression on the model's embeddings of the task's `prompt.input`; the model itself is not changed.
+
+    Of a pair both texts are embedded, see `harness_strategies.pairfeatures`. Numbers are learnt by ridge regression,
+    sets of labels by a logistic regression for each label.
 
     Each dimension is standardised on the training rows. The strength of regularisation is the one with the lowest
     cross-entropy on the validation rows; where there are none, over folds of the training rows.
@@ -54,10 +57,10 @@ class LinearProbe:
             raise PluginError("linear-probe needs scikit-learn", hint="pip install 'adapt-harness[baselines]'")
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
-        """Needs a model that embeds, and labels."""
-        if spec.kind != "classification":
-            return f"only classification is probed, not {spec.kind}"
-        return None if "Embed" in model.answers else "the model gives no embeddings"
+        """Needs a model that embeds, and labels or numbers."""
+        if spec.learnt is None:
+            return f"only labels and numbers are probed, not {spec.kind}"
+        return refuses_shots(spec, self.shots) if "Embed" in model.answers else "the model gives no embeddings"
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Embed the training and validation rows, or take what is kept of them, and fit.
@@ -74,12 +77,17 @@ class LinearProbe:
         asked = partial(classify, spec), partial(decide, spec)
         if setting.dry:
             return Adapted(*asked, notes=notes, budget=budget)
+        from harness_strategies import valueprobe
         from harness_strategies.probe import Rows, fit
 
         def rows(samples: Sequence[Sample]) -> Rows:
-            return Rows([render_input(spec, sample) for sample in samples], [sample.target for sample in samples])
+            return Rows([render_text(spec, sample) for sample in samples], [sample.target for sample in samples])
 
-        trained = fit(
-            rows(train), rows(validation), tuple(spec.labels), model=model, setting=setting, max_iter=self.max_iter
-        )
+        labels, both = tuple(spec.labels), (rows(train), rows(validation))
+        if spec.labelled:
+            trained = fit(*both, labels, model=model, setting=setting, max_iter=self.max_iter)
+        elif spec.numeric:
+            trained = valueprobe.fit_numbers(*both, model=model, setting=setting)
+        else:
+            trained = valueprobe.fit_labels(*both, labels, model=model, setting=setting, max_iter=self.max_iter)
         return Adapted(*asked, trained, notes, budget)

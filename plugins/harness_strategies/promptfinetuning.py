@@ -71,7 +71,7 @@ class PromptFineTune:
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
         """Needs labels with words, and a model that can be trained on prompts."""
-        if spec.kind != "classification":
+        if not spec.labelled:
             return f"only classification is fine-tuned, not {spec.kind}"
         silent = [label for label, said in spec.labels.items() if not said.strip()]
         if silent:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness.answers import classify, decide, fills, read
+from harness.answers import classify, compare, decide, fills, read
 from harness.components import parameters_of
 from harness.errors import ParameterError
 from harness.interfaces import Adapted, Chats, ExplainsItself, Sizes
@@ -41,6 +41,8 @@ OWN_PROMPTS = "the task makes its own prompts and chooses its demonstrations"
 @dataclass(frozen=True, slots=True)
 class ZeroShot:
     """The task's prompt, and nothing else. A model that classifies by itself is given the bare input instead.
+
+    The similarity of two texts is, for a model that embeds and writes nothing, the cosine of their embeddings.
 
     Args:
         scoring: how a choice is scored: a registered scorer, see `harness_strategies.scorers`.
@@ -92,13 +94,15 @@ class ZeroShot:
             return None if self == ZeroShot() else f"{OWN_PROMPTS}: zero-shot changes nothing of them"
         if spec.reads:
             return READ_ALONE if self != ZeroShot(parts=self.parts) else _refuses_reading(model)
-        if self._is_given_inputs(model, spec):
+        if self._is_given_inputs(model, spec) or (self._is_plain() and _compares(model, spec)):
             return None
         return _refuses_prompt(model, spec) or _refuses_parts(self, model, spec)
 
     def _is_given_inputs(self, model: Model, spec: TaskSpec) -> bool:
-        plain = self.scoring == "sum" and self.calibrate == "none" and self.chat in {"auto", "none"}
-        return plain and _classifies(model, spec)
+        return self._is_plain() and _classifies(model, spec)
+
+    def _is_plain(self) -> bool:
+        return self.scoring == "sum" and self.calibrate == "none" and self.chat in {"auto", "none"}
 
     def adapt(self, model: Model, task: TaskView, setting: Setting) -> Adapted:
         """Nothing is trained; a calibrator asks the model."""
@@ -106,6 +110,9 @@ class ZeroShot:
             return Adapted(partial(read, task.spec), partial(decide, task.spec))
         if self._is_given_inputs(model, task.spec):
             return Adapted(partial(classify, task.spec), partial(decide, task.spec))
+        if _compares(model, task.spec):
+            notes = ("the cosine of the two texts' embeddings",)
+            return Adapted(partial(compare, task.spec), partial(decide, task.spec), notes=notes)
         pool = task.samples("train") if "train" in self.reads else ()
         return adapted(model, task.spec, Demonstrations(), _found(self), pool, setting)
 
@@ -225,7 +232,12 @@ def _uncalibrated(name: str, strategy: ZeroShot | FewShot) -> Component | None:
 
 
 def _classifies(model: Model, spec: TaskSpec) -> bool:
-    return spec.kind == "classification" and "Classify" in model.answers and "LogLikelihood" not in model.answers
+    return spec.labelled and "Classify" in model.answers and "LogLikelihood" not in model.answers
+
+
+def _compares(model: Model, spec: TaskSpec) -> bool:
+    """Whether the two texts of a similarity are embedded: by a model that can't be asked for the number."""
+    return spec.kind == "similarity" and "Embed" in model.answers and "Generate" not in model.answers
 
 
 def _refuses_reading(model: Model) -> str | None:
@@ -262,7 +274,9 @@ def _refuses_channel(strategy: ZeroShot | FewShot) -> str | None:
 
 
 def _refuses_turns(strategy: ZeroShot | FewShot, spec: TaskSpec) -> str | None:
-    """In turns, labels that differ by white space alone would be one."""
+    """In turns, labels that differ by white space alone would be one; a text with a blank is nobody's turn."""
+    if spec.kind == "cloze" and strategy.chat in {"message", "turns"}:
+        return f"chat={strategy.chat} cuts a text at its blank into what two say"
     if strategy.chat != "turns":
         return None
     found = alike({label: said.strip() for label, said in spec.labels.items()})

@@ -45,6 +45,14 @@ _DEFAULT_CHOICE = ("balanced", "auto", None)
 _MOST_CHOICES = 26
 
 
+UNREASONED = {
+    "code": "a program is the whole text, and not an answer at the end of reasoning",
+    "multi-label": "reasoning ends in one answer, not in several labels",
+    "cloze": "a blank is filled with each choice and read: there is nothing to reason about",
+}
+"""Kinds of tasks that no chain of thought answers, and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChainOfThought:
     """Asks for reasoning and an answer, in one text; labels and choices are answered in words and letters.
@@ -135,6 +143,8 @@ class ChainOfThought:
             return OWN_PROMPTS
         if spec.reads:
             return READ_ALONE
+        if spec.kind in UNREASONED:
+            return UNREASONED[spec.kind]
         if "Generate" not in model.answers:
             return "the model can't reason in words: text can't be generated with it"
         return (self._choice().refuses(model) if self.k else None) or refuses_chat(self.chat, model)
@@ -202,7 +212,7 @@ class Reasoning:
     def _told(self) -> list[str]:
         """What the head says beside the task's own: which labels there are, and how to end."""
         told, lines = self.strategy, []
-        if told.options == "yes" and self.spec.kind == "classification":
+        if told.options == "yes" and self.spec.labelled:
             lines.append(f"Possible answers: {', '.join(said.strip() for said in self.spec.labels.values())}.")
         if not told.k:
             lines.append(f'Think step by step, then end with "{told.marker} ...".')
@@ -222,13 +232,12 @@ class Reasoning:
 
     def _solution(self, sample: Sample) -> str:
         """Rationale, marker and answer."""
-        match self.spec.kind:
-            case "classification":
-                said = render_answer(self.spec, sample).strip()
-            case "multiple-choice":
-                said = f"({_letter(int(sample.target))})"
-            case _:
-                said = sample.target
+        if self.spec.labelled:
+            said = render_answer(self.spec, sample).strip()
+        elif self.spec.kind == "multiple-choice":
+            said = f"({_letter(int(sample.target))})"
+        else:
+            said = sample.target
         rationale = render_rationale(self.spec, sample).strip()
         ended = rationale if not rationale or rationale[-1] in ".!?" else f"{rationale}."
         return _joined(ended, f"{self.strategy.marker} {said}.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from harness.answers import ask, fills, said_choices
 from harness.errors import ModelError
-from harness.records import Filled, LogLikelihood, LogLikelihoods, Prompt
+from harness.records import Filled, FillMask, LogLikelihood, LogLikelihoods, Prompt
 from harness.templates import render_answer, render_choices, render_domain, render_input
 
 if TYPE_CHECKING:
@@ -63,7 +63,12 @@ class PerByte(Sum):
     def scores(self, question: Question, responses: Sequence[Response]) -> tuple[float, ...]:
         """The values, each over the bytes of what was scored."""
         (response,) = _values(question, responses, 1)
-        said = said_choices(question.spec, question.sample, question.chat)
+        asked = question.request
+        said = (
+            asked.fillings
+            if isinstance(asked, FillMask)
+            else said_choices(question.spec, question.sample, question.chat)
+        )
         return tuple(value / max(len(text.encode()), 1) for value, text in zip(response.values, said, strict=True))
 
 

@@ -61,7 +61,7 @@ class Balanced(Random):
 
     def select(self, pool: Pool, k: int) -> list[int]:
         """As equally many of each label as there are; without labels as `Random`."""
-        if pool.spec.kind != "classification":
+        if not pool.spec.labelled:
             return Random.select(self, pool, k)
         held = list(pool.samples)
         numbers = {id(sample): at for at, sample in enumerate(held)}

@@ -575,7 +575,12 @@ def test_check_names_rows_that_nearly_repeat_others(cli, weather):
     text = "the sun shines on the beach and on the harbour all day long in summer"
     (weather / "train.jsonl").write_text(rows((text, "warm"), ("snow falls on the roofs of the town", "cold")))
     (weather / "test.jsonl").write_text(rows((text + "!", "warm"), (text + "s", "warm"), ("it hails", "cold")))
-    assert "overlap" not in cli("check", "task.yaml").out
+    plain = cli("check", "task.yaml")
+    assert (plain.status, "overlap: of" in plain.out) == (0, False)
+    assert (
+        "warning: task.yaml:4: data.files: 1 rows of test (such as test:2 ~ train:1) nearly repeat others" in plain.out
+    )
+    assert cli("check", "task.yaml", "--strict").status == 2
     done = cli("check", "task.yaml", "--overlap")
     assert done.status == 0
     assert "of 3 test rows 1 repeat rows that may be adapted on and 1 nearly do" in done.out

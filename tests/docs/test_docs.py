@@ -164,7 +164,7 @@ def test_every_page_is_linked_from_another():
 
 def test_everything_registered_by_our_plugins_is_mentioned(plugins):
     ours = {point.name for point in ENTRY_POINTS}
-    prose = "\n".join(TEXT[page] for page in ("guide.md", "reference.md", "architecture.md", "systems.md"))
+    prose = "\n".join(TEXT[page] for page in ("guide.md", "reference.md", "architecture.md", "systems.md", "tasks.md"))
     for kind in KINDS:
         for entry in plugins.registry(kind):
             if entry.plugin in ours:
@@ -356,9 +356,16 @@ def test_the_options_before_a_command_are_documented():
     )
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_is_documented_with_exactly_its_options(name):
-    command = group.get_command(click.Context(group), name)
+def leaves() -> dict[str, click.Command]:
+    """Name -> command; those of a group have its name before theirs."""
+    found = {name: group.get_command(click.Context(group), name) for name in COMMANDS}
+    groups = {name: command for name, command in found.items() if isinstance(command, click.Group)}
+    inner = {f"{name} {sub}": command for name, one in groups.items() for sub, command in one.commands.items()}
+    return {name: command for name, command in found.items() if name not in groups} | inner
+
+
+@pytest.mark.parametrize(("name", "command"), leaves().items(), ids=leaves())
+def test_each_command_is_documented_with_exactly_its_options(name, command):
     check_options(
         section("reference.md", f"### harness {name}"), command.params, click.Context(command, info_name=name)
     )
@@ -374,7 +381,7 @@ def test_the_exit_statuses_are_those_of_the_errors():
 
 def test_exactly_the_environment_variables_that_are_read_are_documented():
     sources = "\n".join(path.read_text() for root in OURS for path in (ROOT / root).rglob("*.py"))
-    told = re.findall(r'reader\.components\("(\w+)"|self\._told\("(\w+)"', sources)
+    told = re.findall(r'reader\.components\("(\w+)"|(?:self\._told|reader\.yes)\("(\w+)"', sources)
     dynamic = {f"HARNESS_{(one or other).upper()}" for one, other in told}
     documented = {name for row in table(section("reference.md", "## Environment")) for name in code(row[0])}
     assert documented == set(ENVIRONMENT.findall(sources)) | dynamic

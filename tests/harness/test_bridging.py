@@ -89,7 +89,7 @@ def test_it_is_shown_and_checked(external):
     assert (likelihood.text, likelihood.demonstrations, likelihood.answers) == ("x\nx\nHow many? 0", 2, (" a", " b"))
     assert (rolling.kind, rolling.text) == ("RollingLogLikelihood", "a b c")
     findings = check_task(external.task(Component("other", "one")).task)
-    assert findings == ["test: 5 rows", "note: asked as it likes"]
+    assert list(map(str, findings)) == ["test: 5 rows", "note: asked as it likes"]
 
 
 def test_the_tasks_behind_a_name_are_listed(tmp_path, capsys):

@@ -34,25 +34,41 @@ def load(tmp_path):
     return load
 
 
-def test_findings_of_a_task_with_oddities(load):
-    assert check_task(load()) == [
-        "train: 3 rows (bad 2, good 1, mixed 0)",
-        "test: 2 rows (bad 0, good 2, mixed 0)",
-        "warning: label 'bad' occurs in no row of test",
-        "warning: label 'mixed' occurs in no row",
-        "warning: 1 rows have no context",
-        "warning: context 'radio' is not described",
-        "warning: context 'print' occurs in no row",
-        "warning: 1 rows of train repeat others of it",
-        "warning: 1 inputs of train stand there with different targets",
-        "warning: 1 inputs stand both in train and in test",
+def told(findings):
+    """Level, key and message of each finding."""
+    plain = [finding.plain() for finding in findings]
+    return [(one["level"], one["key"], one["message"]) for one in plain if one["level"] != "content"]
+
+
+def contents(findings):
+    return [str(finding) for finding in findings if finding.level == "content"]
+
+
+def test_findings_of_a_task_with_oddities(load, tmp_path):
+    findings = check_task(load())
+    assert contents(findings) == ["train: 3 rows (bad 2, good 1, mixed 0)", "test: 2 rows (bad 0, good 2, mixed 0)"]
+    assert told(findings) == [
+        ("warning", "labels.bad", "label 'bad' occurs in no row of test"),
+        ("warning", "labels.mixed", "label 'mixed' occurs in no row"),
+        ("warning", "data.fields.target", "every row of test has the target 'good': what always says so is right"),
+        ("warning", "data.context", "1 rows have no context"),
+        ("warning", "contexts", "context 'radio' is not described"),
+        ("warning", "contexts.print", "context 'print' occurs in no row"),
+        ("warning", "data.files.train", "1 rows (such as train:4) of train repeat others of it"),
+        ("warning", "data.files.train", "1 inputs of train (such as train:4) stand there with different targets"),
+        ("warning", "data.files.test", "1 inputs (such as train:2 = test:2) stand both in train and in test"),
     ]
+    assert all(finding.advice for finding in findings if finding.level == "warning")
+    one = next(finding for finding in findings if finding.plain()["key"] == "labels.mixed")
+    assert str(one).startswith(f"warning: {tmp_path / 'task.yaml'}:8: labels.mixed: label 'mixed' occurs in no row (")
+    assert (one.plain()["file"], one.plain()["line"]) == (str(tmp_path / "task.yaml"), 8)
 
 
 def test_a_task_without_oddities(load):
-    text = TASK.replace(", print: Newspapers", "").replace(', mixed: " mixed"', "")
+    text = TASK.replace(", print: Newspapers", "").replace(', mixed: " mixed"', "").replace("  context: source\n", "")
+    text = text.replace("contexts: {web: The web}\n", "").replace('  context: "({{ context }}) "\n', "")
     task = load(text, "text,label,source\na,good,web\nb,bad,web\n", "text,label,source\nc,good,web\nd,bad,web\n")
-    assert check_task(task) == ["train: 2 rows (bad 1, good 1)", "test: 2 rows (bad 1, good 1)"]
+    assert list(map(str, check_task(task))) == ["train: 2 rows (bad 1, good 1)", "test: 2 rows (bad 1, good 1)"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +84,7 @@ def test_a_task_without_oddities(load):
 )
 def test_white_space_before_the_answer(load, template, label, said):
     findings = check_task(load(TASK.replace('"{{ text }}:"', template).replace('" bad"', label)))
-    assert f"warning: {said}" in findings
+    assert ("warning", "prompt.template", said) in told(findings)
 
 
 def test_a_template_that_does_not_render_on_one_row(load, tmp_path):
@@ -97,7 +113,7 @@ class Capitals:
 
 def test_a_task_that_no_file_defines():
     sample = Sample("1", {"q": "Of France?"}, "0", choices=("Paris", "Rome"))
-    assert check_task(Capitals(sample)) == [
+    assert list(map(str, check_task(Capitals(sample)))) == [
         "test: 1 rows",
         "note: there is no train split, so nothing can be adapted to examples",
     ]

@@ -51,3 +51,10 @@ def test_only_the_star_is_special():
 def test_a_glob_without_double_star_does_not_walk_deeper_than_it_can_match(tree):
     assert sorted(below(tree, "*.csv")) == ["a.csv", "b.txt"]
     assert "x/y/a.csv" not in set(below(tree, "x/*.csv"))
+
+
+def test_braces_hold_alternatives():
+    names = ["d/eng.html", "d/fra.html", "d/deu.html", "d/{x}.html"]
+    assert select(names, "d/{eng,fra}.html") == ["d/eng.html", "d/fra.html"]
+    assert select(names, "{d,e}/*{a,u}.html") == ["d/fra.html", "d/deu.html"]
+    assert select(names, "d/{x}.html") == ["d/{x}.html"], "one is no choice"

@@ -57,7 +57,7 @@ def test_a_text_is_asked_for_as_the_template_says(load):
     first = task.samples("test")[0]
     assert first.target == ""
     assert read(task.spec, first) == (RollingLogLikelihood("Letter: Dear Ann,"),)
-    assert check_task(task)[0].startswith("test: 2 rows")
+    assert check_task(task)[0].message.startswith("test: 2 rows")
     assert task.spec.metrics == ("bits_per_byte", "word_perplexity", "token_perplexity")
 
 

@@ -1,6 +1,8 @@
 import gzip
 import json
 import logging
+import subprocess
+import sys
 
 import pyarrow
 import pyarrow.parquet
@@ -209,3 +211,64 @@ def test_squad_is_a_question_a_row(read):
 def test_what_is_not_squad_says_so(read, content):
     with pytest.raises(DataError, match="JSON"):
         read("dev.json", content, format="squad")
+
+
+def test_yaml_is_a_row_a_file_or_a_row_a_mapping(read):
+    (row,) = read("talk.yml", "categories: [AI]\nconversations:\n- - What is 'it'?\n  - '1963'\n- [a, yes]\n")
+    assert row.values["conversations"] == [["What is 'it'?", "1963"], ["a", "yes"]]
+    assert (row.name, row.number, row.values["file"]) == ("talk", 0, "talk")
+    assert [row.values["a"] for row in read("rows.yaml", "- {a: 1}\n- {a: no}\n")] == [1, "no"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a: [", r"data\.yaml:1.*is not YAML"),
+        ("- 1", "is no object but 1"),
+        ("text", "no mapping and no list"),
+        ("", "no mapping"),
+    ],
+)
+def test_what_is_no_yaml_says_so(read, content, said):
+    with pytest.raises(DataError, match=said):
+        read("data.yaml", content)
+
+
+def test_html_is_a_row_a_paragraph(read):
+    (row,) = read("page.html", "<h1>Title</h1>\n<p>Caf\u00e9")
+    assert (row.values["text"], row.values["heading"], row.values["file"], row.number) == (
+        "Caf\u00e9",
+        "Title",
+        "page",
+        2,
+    )
+
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from harness.rows import read_rows
+path = Path(sys.argv[1])
+total = sum(len(row.values["text"]) for row in read_rows([(path.name, path)]))
+print(total, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it says what a process has held at most")
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_memory_stays_flat_however_many_rows_a_file_has(suffix, tmp_path):
+    peaks = []
+    for count in (4_000, 200_000):
+        path = tmp_path / f"{count}.{suffix}"
+        texts = [f"{number:06} " + "word " * 40 for number in range(count)]
+        if suffix == "parquet":
+            pyarrow.parquet.write_table(pyarrow.table({"text": texts}), path, row_group_size=4_000)
+        elif suffix == "csv":
+            path.write_text("text\n" + "".join(f"{text}\n" for text in texts))
+        else:
+            path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+        done = subprocess.run([sys.executable, "-c", PEAK, path], capture_output=True, text=True, check=True)
+        total, peak = map(int, done.stdout.split())
+        assert total == sum(map(len, texts))
+        peaks.append(peak / 1024)
+    assert peaks[1] - peaks[0] < 15, f"{peaks} MiB: fifty times the rows are 40 MB of text"

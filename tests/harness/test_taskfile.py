@@ -158,10 +158,10 @@ def test_empty_texts_are_kept_and_counted(load, caplog):
         ('instruction: ""', 'instruction: "{{ text }}"', "10: prompt.instruction", "no field of this task"),
         ('instruction: ""', 'background: "{{ text }}"', "10: prompt.background", "no field of this task"),
         ('instruction: ""', 'keywords: "{{ text"', "10: prompt.keywords", "no valid template"),
-        ('instruction: ""', 'choice: "{{ choice }}"', "10: prompt.choice", "only a multiple-choice task"),
-        ('instruction: ""', 'answer: "{{ target }}"', "10: prompt.answer", "only a generation or quest"),
-        ("licence: CC", "generation: {stop: []}\nlicence: CC", "14: generation", "only a generation or quest"),
-        ("licence: CC", "extract: {take: last}\nlicence: CC", "14: extract", "only a generation or quest"),
+        ('instruction: ""', 'choice: "{{ choice }}"', "10: prompt.choice", "only a multiple-choice or cloze task"),
+        ('instruction: ""', 'answer: "{{ target }}"', "10: prompt.answer", "only a generation or question"),
+        ("licence: CC", "generation: {stop: []}\nlicence: CC", "14: generation", "only a generation or question"),
+        ("licence: CC", "extract: {take: last}\nlicence: CC", "14: extract", "only a generation or question"),
         ("[accuracy, macro_f1]", "accuracy", "13: metrics", "should be a valid"),
         ("[accuracy, macro_f1]", "[]", "13: metrics", "at least 1"),
         ("[accuracy, macro_f1]", "[accuracy, accuracy]", "13: metrics", "stands twice"),
@@ -183,7 +183,7 @@ def test_faults_of_the_file_are_named_with_line_and_key(load, tmp_path, old, new
         (CUT, "  splits: {train: 0.5, test: 0.5}\n", "", "4: data.files", "needs `splits`"),
         (QUIZ, "choices: options, ", "", "5: data.fields", "'choices' is missing"),
         (QUIZ, "question: q, ", "", "5: data.fields", "no field but the target"),
-        (QUIZ, "prompt:", "labels: {a: x, b: y}\nprompt:", "6: labels", "only a classification task"),
+        (QUIZ, "prompt:", "labels: {a: x, b: y}\nprompt:", "6: labels", "only a classification or pair"),
         (SUMS, "extract: {type: number}", "extract: {pattern: '('}", "7: extract.pattern", "no regular expression"),
         (SUMS, "extract:", "generation: {max_tokens: 0}\nextract:", "7: generation.max_tokens", "greater than"),
         (
@@ -524,7 +524,7 @@ def test_check_renders_every_candidate_on_every_row_and_warns_of_missing_spaces(
     assert error.value.where.endswith(":16: prompt.candidates.template[1]")
 
     task = load(with_candidates(CANDIDATES.replace("bad?", "bad? ").replace(" great", "great")), REVIEW_ROWS)
-    found = check_task(task)
+    found = [finding.message for finding in check_task(task)]
     assert any("white space at the end of the template and at the start of the answer ' bad'" in one for one in found)
     assert any("no white space between the template and the answer 'great'" in one for one in found)
 
@@ -536,3 +536,36 @@ def test_candidates_belong_to_the_key_of_strategies_that_read_them_and_are_shown
     assert task_identity(plain, searching) != task_identity(task.spec, searching)
     assert TaskData(task).view("test", blind).spec == plain
     assert TaskData(task).view("test", searching).spec == task.spec
+
+
+def test_choices_are_shuffled_for_each_row_by_itself(load):
+    rows = [{"id": f"r{at}", "q": "?", "options": list("abcd"), "answer": "a"} for at in range(200)]
+    text = QUIZ.replace("fields: {", "shuffle_choices: true\n  fields: {id: id, ")
+    found = load(text, {"quiz.jsonl": jsonl(*rows)}).samples("test")
+    assert all(sample.choices[int(sample.target)] == "a" and sorted(sample.choices) == list("abcd") for sample in found)
+    assert all(sample.fields["choices"] == sample.choices for sample in found)
+    counts = [sum(sample.target == str(place) for sample in found) for place in range(4)]
+    assert all(30 <= count <= 70 for count in counts), counts
+    fewer = load(text, {"quiz.jsonl": jsonl(*rows[100:])}).samples("test")
+    assert list(fewer) == list(found[100:]), "no other row has a say"
+
+
+def test_rows_are_exploded_derived_left_out_and_pivoted_in_this_order(load):
+    text = """\
+    name: pairs
+    kind: generation
+    data:
+      files: {test: pages.json}
+      explode: parts
+      derive: {at: "parts[0]", text: "parts[1]"}
+      where: at > 0
+      pivot: {index: at, columns: language, values: text}
+      fields: {english: en, target: fr}
+    prompt: {template: "{{ english }}"}
+    """
+    pages = [
+        {"language": "en", "parts": [[0, "title"], [1, "one"], [2, "two"]]},
+        {"language": "fr", "parts": [[0, "titre"], [2, "deux"], [1, "un"]]},
+    ]
+    found = load(text, {"pages.json": json.dumps(pages)}).samples("test")
+    assert list(found) == [Sample("1", {"english": "one"}, "un"), Sample("2", {"english": "two"}, "deux")]

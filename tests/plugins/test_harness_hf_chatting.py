@@ -1,5 +1,6 @@
 """Prompts in a chat template, against transformers' own `apply_chat_template`."""
 
+import dataclasses
 import json
 
 import pytest
@@ -72,6 +73,20 @@ def test_without_a_place_for_the_system_the_head_stands_in_the_first_turn_of_the
     text, _ = ChatTemplate(Tokens(template), always=False).render(prompt("turns", shown))
     first = "Text: sun\nLabel:<assistant>warm<user>Text: heat\nLabel:<assistant>warm<user>" if shown else ""
     assert text == f"<user>Judge.\n\n{first}Text: snow\nLabel:<assistant>"
+
+
+TALK = Prompt(
+    "User: Hi\nAssistant:", ("User: A\nAssistant: B\n\n",), "Judge.\n\n", "auto", (("A", "B"),), ("Hi", "Ho", "Hi")
+)
+
+
+def test_a_dialogue_has_its_own_turns_where_the_model_is_asked_in_its_template():
+    chat = ChatTemplate(Tokens(SILENT), always=True)
+    text, before = chat.render(dataclasses.replace(TALK, system="You are Ho."))
+    assert text == "<user>Judge.\n\nYou are Ho.\n\nA<assistant>B<user>Hi<assistant>Ho<user>Hi<assistant>"
+    assert text[before:] == "Hi<assistant>Ho<user>Hi<assistant>", "what is cut first are its first turns"
+    assert chat.render(dataclasses.replace(TALK, chat="message"))[0] == f"<user>{TALK.text}<assistant>"
+    assert not ChatTemplate(Tokens(SILENT), always=False).takes(TALK), "the model reads lines"
 
 
 def test_a_template_that_refuses_the_turns_says_why():

@@ -424,3 +424,14 @@ def test_a_cloze_is_shown_with_the_tokens_of_its_fillings(masked, tmp_path, empt
     )
     (request,) = shown.samples[0].requests
     assert (request.kind, request.answers, request.answer_tokens) == ("FillMask", (" warm", " cold snow"), (1, 2))
+
+
+def test_a_cloze_is_shown_token_by_token(masked, empty_assets):
+    model = hf(str(masked("bert")), empty_assets)
+    request = FillMask(Prompt("The film was"), (" a", " late"), ".")
+    (shown,) = model.tokenized([request])
+    (answer,) = model.load("cpu").run([request])
+    assert tuple(len(one.scored) for one in shown.answers) == answer.tokens
+    masks = [token for token in shown.read if token.piece == "[MASK]"]
+    assert len(masks) == len(shown.answers[0].scored)
+    assert len(shown.read) - len(masks) == answer.usage.prompt_tokens

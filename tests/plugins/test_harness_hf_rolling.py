@@ -8,8 +8,9 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.answers import decide, read
+from harness.answers import ask, decide, read
 from harness.records import Generate, LogLikelihood, Prompt, PromptSpec, RollingLogLikelihood, Sample, TaskSpec
+from harness.templates import render_query
 from harness_hf.models import smollm2_135m
 from harness_hf.prompts import windows
 from harness_metrics.perplexity import BitsPerByte, TokenPerplexity
@@ -102,3 +103,18 @@ def test_the_perplexity_of_a_real_model_is_that_of_plain_transformers(assets):
     assert BitsPerByte().compute(predictions, spec).value == pytest.approx(
         nats / math.log(2) / sum(len(sample.fields["text"].encode()) for sample in samples), rel=1e-4
     )
+
+
+@pytest.mark.model
+def test_a_blank_is_filled_with_what_makes_the_whole_text_likeliest(assets):
+    spec = TaskSpec("gaps", "cloze", PromptSpec("{{ text }}"))
+    text, words = "The capital of France is ____, and that of Italy is Rome.", ("Paris", "Berlin", "a dog")
+    sample = Sample("0", {"text": text}, "0", choices=words)
+    engine = smollm2_135m(assets).load("cpu")
+    asked = ask(spec, sample, Prompt(render_query(spec, sample)))
+    wholes = LogLikelihood(Prompt("The"), tuple(text.removeprefix("The").replace("____", word) for word in words))
+    said, whole = engine.run([asked, wholes])
+    # What stands before the blank is the same in all, and costs the same.
+    expected = [value - whole.values[0] for value in whole.values]
+    assert [value - said.values[0] for value in said.values] == pytest.approx(expected, abs=1e-2)
+    assert decide(spec, sample, [said]).correct

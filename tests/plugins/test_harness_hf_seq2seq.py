@@ -708,3 +708,18 @@ def test_a_folder_runs_on_a_task_file(checkpoint, tmp_path):
     for text, prediction in zip(articles(8, seed=2), results.predictions(zero.trial.key), strict=True):
         expected = [plain.log_likelihood(question(text), label) for label in labels]
         assert prediction.scores == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["t5", "bart", "marian"])
+def test_requests_are_shown_token_by_token(name, checkpoint, empty_assets):
+    model = hf(str(checkpoint(name)), empty_assets)
+    requests = [LogLikelihood(Prompt("the film was"), (" sport", " a joy")), Generate(Prompt("the bank"), max_tokens=3)]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint(name))
+    scored, written = model.tokenized(requests)
+    assert [token.id for token in scored.read] == tokenizer("the film was")["input_ids"]
+    assert [token.id for token in written.read] == tokenizer("the bank")["input_ids"]
+    answer = model.load("cpu").run(requests)[0]
+    assert answer.tokens == tuple(len(one.scored) for one in scored.answers)
+    assert [token.id for token in scored.answers[1].scored] == tokenizer(" a joy", add_special_tokens=False)[
+        "input_ids"
+    ]

@@ -319,6 +319,30 @@ def test_files_of_the_hub(assets, hub, tmp_path):
     assert {file.name for file in assets.files("hf://datasets/org/rows")} == set(FILES)
 
 
+def test_a_split_of_a_configuration_of_the_hub(assets, hub, monkeypatch):
+    head = "---\nconfigs:\n- {config_name: plain, data_files: [{split: test, path: data/test*.csv}]}\n---\n"
+    monkeypatch.setitem(FILES, "README.md", head.encode())
+    (file,) = assets.files("hf://datasets/org/rows?config=plain&split=test")
+
+    assert (file.name, file.path.read_bytes()) == ("data/test.csv", FILES["data/test.csv"])
+    assert not any("train.csv" in asked for asked in hub.asked)
+    offline = Assets(assets._sources, root=assets.root, offline=True)
+    assert offline.files("hf://datasets/org/rows?config=plain&split=test") == [file]
+    assert offline.path("hf://datasets/org/rows?config=plain&split=test") == file.path
+    with pytest.raises(AssetError, match=r"no split 'train' .*test"):
+        assets.files("hf://datasets/org/rows?split=train")
+
+
+def test_a_split_of_the_hub_is_told_by_names(assets, hub):
+    assert [file.name for file in assets.files("hf://datasets/org/rows?split=train")] == ["data/train.csv"]
+
+
+@pytest.mark.parametrize("rest", ["datasets/org/rows?splt=x", "datasets/org/rows/data?split=x", "org/rows?split=x"])
+def test_malformed_parts_of_the_hub(assets, rest):
+    with pytest.raises(AssetError, match=r"no address .*hf://datasets/ORG/NAME\?config=NAME&split=NAME"):
+        assets.files(f"hf://{rest}")
+
+
 def test_a_digest_of_a_file_of_the_hub(assets, hub):
     digest = hashlib.sha256(FILES["data/train.csv"]).hexdigest()
 

@@ -34,7 +34,7 @@ def load(plugins):
 
 def test_the_index_the_folders_and_the_files_agree(plugins, load):
     entries = {entry.name: entry for entry in plugins.registry("task") if entry.plugin == "tasks"}
-    assert len(entries) == len(NAMES) == 5
+    assert len(entries) == len(NAMES) == 16
     for name in NAMES:
         spec = load(name).spec
         assert entries[spec.name].resource == ("harness_tasks", f"{name}/task.yaml")
@@ -54,11 +54,20 @@ def test_each_file_says_where_its_data_is_from_and_under_which_licence(load, nam
 
 ROWS = {
     "bbc_articles": {"train": 0, "validation": 0, "test": 223},
+    "bbc_cloze": {"train": 183, "validation": 0, "test": 183},
+    "bbc_headlines": {"train": 1335, "validation": 222, "test": 222},
     "bbc_news": {"train": 1335, "validation": 222, "test": 668},
+    "chatterbot_en": {"train": 317, "validation": 57, "test": 157},
+    "chatterbot_trivia": {"train": 52, "validation": 0, "test": 208},
     "gsm8k_100": {"train": 10, "validation": 0, "test": 90},
+    "hellaswag_100": {"train": 10, "validation": 0, "test": 90},
+    "humaneval": {"train": 0, "validation": 0, "test": 164},
     "sentiment_domains": {"train": 13992, "validation": 2332, "test": 6996},
     "sms_spam": {"train": 2917, "validation": 486, "test": 1459},
+    "truthfulqa_mc1_100": {"train": 10, "validation": 0, "test": 90},
+    "udhr_en_fr": {"train": 10, "validation": 0, "test": 40},
 }
+PAGE = Path(__file__).parents[2] / "docs" / "tasks.md"
 TARGETS = {
     "bbc_news": {"business": 510, "entertainment": 386, "politics": 417, "sports": 511, "tech": 401},
     "sms_spam": {"ham": 4220, "spam": 642},
@@ -68,7 +77,7 @@ TARGETS = {
 @pytest.mark.network
 @pytest.mark.parametrize("name", NAMES)
 def test_every_template_renders_on_every_row_and_no_input_stands_in_two_splits(load, name):
-    findings = check_task(load(name))
+    findings = [finding.message for finding in check_task(load(name))]
     assert not [line for line in findings if "white space" in line or "stand both" in line or "in no row" in line]
     assert not [line for line in findings if "described" in line or "no context" in line]
 
@@ -113,3 +122,52 @@ def test_worked_solutions_are_shown_without_calculator_marks(load):
         assert said.endswith(f"#### {sample.target}")
         assert "<<" not in said
         assert ">>" not in said
+
+
+@pytest.mark.network
+def test_the_true_answer_stands_in_every_place_of_truthfulqa(load):
+    rows = [sample for split in SPLITS for sample in load("truthfulqa_mc1_100").samples(split)]
+    assert {sample.target for sample in rows} >= set("0123")
+    assert sum(sample.target == "0" for sample in rows) < 40
+
+
+@pytest.mark.network
+def test_headlines_are_lines_that_their_articles_do_not_begin_with(load):
+    for sample in load("bbc_headlines").samples("test"):
+        assert 3 <= len(sample.target.split()) <= 9
+        assert not sample.fields["article"].startswith(sample.target)
+
+
+@pytest.mark.network
+def test_paragraphs_of_the_declaration_are_each_others_translation(load):
+    rows = {sample.id: sample for split in SPLITS for sample in load("udhr_en_fr").samples(split)}
+    assert rows["5-1"].fields["english"] == "Everyone has the right to life, liberty and the security of person."
+    assert (
+        rows["5-1"].target
+        == "Tout individu a droit \u00e0 la vie, \u00e0 la libert\u00e9 et \u00e0 la s\u00fbret\u00e9 de sa personne."
+    )
+    assert len({name.partition("-")[0] for name in rows}) == 30, "articles"
+    lengths = [len(row.target) / len(row.fields["english"]) for row in rows.values()]
+    assert min(lengths) > 0.7
+    assert max(lengths) < 2
+
+
+@pytest.mark.network
+def test_the_word_left_out_fits_and_is_not_shown_in_the_blank(load):
+    for sample in load("bbc_cloze").samples("test"):
+        assert len(set(sample.choices)) == 4
+        assert sample.fields["passage"].count("____") == 1
+
+
+# --- the page of data sheets ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_task_has_its_line_on_the_page_with_its_rows(load, name):
+    (line,) = [
+        line for line in PAGE.read_text("utf-8").splitlines() if line.startswith(f"| `{load(name).spec.name}` |")
+    ]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[1] == load(name).spec.kind
+    assert cells[4] == " / ".join(f"{ROWS[name][split]:,}" for split in SPLITS)
+    assert all(cells)
