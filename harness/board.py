@@ -196,11 +196,12 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """From how many labels on a curve lies above another one."""
+    """From how many labels on a curve lies above another one, by which metric."""
 
     curve: Curve
     over: Curve
     crossing: Crossing
+    by: str = "accuracy"
 
 
 @dataclass(frozen=True, slots=True)

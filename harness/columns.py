@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.answers import canonical
+from harness.extraction import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

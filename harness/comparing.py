@@ -327,6 +327,9 @@ def _ahead(
         return None
     better = 1 if metric.higher_is_better else -1
     alone = better * (single_scores(scores[0], len(a)) - single_scores(scores[1], len(b)))
+    if np.isnan(alone).all():
+        return None
+    alone = np.nan_to_num(alone, nan=0.0)
     order = np.argsort(-np.abs(alone), kind="stable")
     return [int(place) for place in order if alone[place] > 0], [int(place) for place in order if alone[place] < 0]
 

@@ -119,10 +119,10 @@ def units_of(n: int, clusters: Counts | None, most: int = LONG) -> Counts:
 
 
 def single_scores(score: Weighted, n: int) -> Floats:
-    """(n,) the score of each sample by itself; 0 where that is none."""
+    """(n,) the score of each sample by itself; NaN where that is none."""
     rows = max(1, HELD // n)
-    found = [score(np.eye(min(rows, n - start), n, k=start)) for start in range(0, n, rows)]
-    return np.nan_to_num(np.concatenate(found), nan=0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):  # one sample has no correlation
+        return np.concatenate([score(np.eye(min(rows, n - start), n, k=start)) for start in range(0, n, rows)])
 
 
 def _by_weights(score: Weighted, n: int, clusters: Counts | None) -> Floats | None:

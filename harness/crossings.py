@@ -127,16 +127,17 @@ def _wilson(share: float, worth: float, freedom: float, level: float) -> Estimat
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The right answers of a strategy at each number of labelled examples.
+    """The right answers of a strategy at each number of labelled examples, or what its samples add to another score.
 
     Attributes:
         labels: (p,) numbers, ascending; at least 1 where there are several.
-        right: for each of them seed -> (n,) whether each sample is right.
+        right: for each of them seed -> (n,) whether each sample is right; or numbers, of which more is better, whose
+            mean is the score (`harness.contributions`).
         flat: whether it has one number of labels alone, and is as good at every other.
     """
 
     labels: tuple[int, ...]
-    right: tuple[Mapping[int, Truths], ...]
+    right: tuple[Mapping[int, Truths] | Mapping[int, Floats], ...]
     flat: bool = False
 
 
@@ -154,7 +155,7 @@ class Crossing:
         high: likewise.
         first: the fewest labels that both have.
         last: the most.
-        difference: at the most labels: the share of right answers of the first curve minus the second's.
+        difference: at the most labels: by how much the first curve is better.
         seeds: how many took part.
         changes: how often the sign of the mean difference changes.
     """
@@ -186,7 +187,7 @@ def cross(
     same ones. Of S seeds S - 1 are drawn, since S would make the spread over few seeds too small (Rao & Wu 1988, JASA
     83:231); of samples as many as there are, with two added, of which one is right by `a` alone and one by `b` alone,
     as Bonett & Price's interval has them (`harness.differences.paired_accuracy`): few differing samples settle nothing.
-    Where samples come in clusters, whole clusters are drawn.
+    To numbers nothing is added. Where samples come in clusters, whole clusters are drawn.
 
     Raises:
         ValueError: when a line has no points, or the samples are not as many everywhere.
@@ -202,11 +203,12 @@ def cross(
     rng = np.random.default_rng(seed)
     n = sizes.pop()
     value = _differences(lines, grid, seeds, np.ones((n, 1)), np.ones((len(seeds), 1)))[:, 0]
-    added = tuple(_with_pseudo(line, first=line is a) for line in lines)
+    counted = all(right.dtype == np.bool_ for line in lines for point in line.right for right in point.values())
+    added = tuple(_with_pseudo(line, first=line is a) for line in lines) if counted else lines
     draws = np.concatenate(
         [
             _differences(added, grid, seeds, samples, weights)
-            for samples, weights in _weights(rng, _units(clusters, n), len(seeds), replicates)
+            for samples, weights in _weights(rng, _units(clusters, n, 2 * counted), len(seeds), replicates)
         ],
         axis=1,
     )
@@ -243,10 +245,10 @@ def _with_pseudo(line: Line, *, first: bool) -> Line:
     return Line(line.labels, right, line.flat)
 
 
-def _units(clusters: Counts | None, n: int) -> Counts:
-    """(n + 2,) what each sample is drawn with: itself or its cluster; the two that are added by themselves."""
+def _units(clusters: Counts | None, n: int, added: int) -> Counts:
+    """(n + added,) what each sample is drawn with: itself or its cluster; those that are added by themselves."""
     codes = np.arange(n) if clusters is None else clusters
-    return np.concatenate([codes, codes.max() + np.array([1, 2])])
+    return np.concatenate([codes, codes.max() + 1 + np.arange(added)])
 
 
 def _weights(rng: np.random.Generator, units: Counts, seeds: int, replicates: int) -> Iterator[tuple[Floats, Floats]]:

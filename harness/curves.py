@@ -21,7 +21,7 @@ from harness.pairing import RIGHT_ANSWERS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from harness.crossings import Crossing
+    from harness.crossings import Crossing, Floats, Truths
     from harness.pairing import Pairing
     from harness.records import Estimate, TrialResult
 
@@ -31,13 +31,15 @@ Group = dict[str, dict[int, "TrialResult"]]
 ONE_SEED = "one seed: the intervals have the error of sampling alone, not what other draws of examples would change"
 
 
-def curves_of(results: Sequence[TrialResult], pairing: Pairing, metric: str) -> Curves | None:
+def curves_of(results: Sequence[TrialResult], pairing: Pairing, metric: str, *, loss: bool = False) -> Curves | None:
     """The learning curves of trials that answered the same samples; None where nothing ran with several sizes.
 
     Args:
         results: the trials, in the order in which curves shall stand; controls are left out.
-        pairing: knows which samples each trial has right.
-        metric: the score that is drawn. Curves are compared by right answers, whatever it is.
+        pairing: knows which samples each trial has right, and what they add to other metrics.
+        metric: the score that is drawn, and that curves are compared by; where nothing tells what samples add to it, by
+            right answers.
+        loss: whether less of it is better.
     """
     groups = _grouped(results)
     if all(len(group) == 1 for group in groups.values()):
@@ -50,10 +52,11 @@ def curves_of(results: Sequence[TrialResult], pairing: Pairing, metric: str) -> 
             first = next(iter(next(iter(group.values())).values())).trial
             flat = len(group) == 1
             curves.append(Curve(model, str(first.strategy) if flat else name, points, flat, first.prompts))
-    contests = tuple(_contests(curves, pairing))
+    by = metric if _told(curves, pairing, metric) else RIGHT_ANSWERS[0]
+    contests = tuple(_contests(curves, pairing, by, loss=loss))
     if curves and all(len(point.seeds) == 1 for curve in curves for point in curve.points):
         notes.append(ONE_SEED)
-    if contests and metric not in RIGHT_ANSWERS:
+    if contests and by != metric:
         notes.append(f"which curve beats which goes by the share of right answers, not by {metric}")
     return Curves(metric, tuple(curves), contests, tuple(notes))
 
@@ -63,6 +66,8 @@ def sentence(contest: Contest) -> str:
     one, other = (f"{curve.model} · {curve.strategy}" for curve in (contest.curve, contest.over))
     found = contest.crossing
     end = found.difference
+    behind = f"{-end.value:.3f} [{-end.high:.3f}, {-end.low:.3f}]"
+    behind = f"has {behind} fewer right" if contest.by in RIGHT_ANSWERS else f"is {behind} worse by {contest.by}"
     match found.verdict:
         case "unsettled":
             said = (
@@ -72,13 +77,10 @@ def sentence(contest: Contest) -> str:
         case "never" if found.changes:
             said = (
                 f"{one} does not stay ahead of {other}: its mean is ahead with fewer labels, but with "
-                f"{found.last:,} it has {-end.value:.3f} [{-end.high:.3f}, {-end.low:.3f}] fewer right"
+                f"{found.last:,} it {behind}"
             )
         case "never":
-            said = (
-                f"{one} never beats {other} within the sizes: with {found.last:,} labels it has "
-                f"{-end.value:.3f} [{-end.high:.3f}, {-end.low:.3f}] fewer right"
-            )
+            said = f"{one} never beats {other} within the sizes: with {found.last:,} labels it {behind}"
         case "from-first":
             until = "" if found.high < found.first + 0.5 else f", 95% interval up to {_number(found.high, found)}"
             said = f"{one} beats {other} from the first size on ({found.first:,} labels{until})"
@@ -186,21 +188,28 @@ def _together(scores: Sequence[Estimate], keys: Sequence[str], metric: str, pair
 # --- curves against one another ----------------------------------------------------------------------
 
 
-def _contests(curves: Sequence[Curve], pairing: Pairing) -> Iterator[Contest]:
+def _told(curves: Sequence[Curve], pairing: Pairing, metric: str) -> bool:
+    """Whether curves can be compared by a metric."""
+    keys = [key for curve in curves for point in curve.points for key in point.keys]
+    return metric in RIGHT_ANSWERS or all(pairing.added(key, metric) is not None for key in keys)
+
+
+def _contests(curves: Sequence[Curve], pairing: Pairing, by: str, *, loss: bool) -> Iterator[Contest]:
     """Curves against those of prompting; without these, all against one another, the one ahead at the end first."""
-    lines = {id(curve): _line(curve, pairing) for curve in curves}
+    lines = {id(curve): _line(curve, pairing, by, loss=loss) for curve in curves}
     for curve, over in _pairs(curves):
         one, other = lines[id(curve)], lines[id(over)]
-        if one is None or other is None or _samples(curve, pairing) != _samples(over, pairing):
+        if one is None or other is None or _samples(curve, pairing, by) != _samples(over, pairing, by):
             continue
-        clusters = pairing.right(curve.points[0].keys[0]).clusters
+        counted = by in RIGHT_ANSWERS
+        clusters = pairing.right(curve.points[0].keys[0]).clusters if counted else None  # what is added has units
         crossing = cross(one, other, clusters)
         behind = crossing is not None and crossing.difference.value < 0 and not over.prompts
         turned = cross(other, one, clusters) if behind else None
         if turned is not None:
-            yield Contest(over, curve, turned)
+            yield Contest(over, curve, turned, by)
         elif crossing is not None:
-            yield Contest(curve, over, crossing)
+            yield Contest(curve, over, crossing, by)
 
 
 def _pairs(curves: Sequence[Curve]) -> list[tuple[Curve, Curve]]:
@@ -211,16 +220,27 @@ def _pairs(curves: Sequence[Curve]) -> list[tuple[Curve, Curve]]:
     return list(combinations(swept, 2))
 
 
-def _line(curve: Curve, pairing: Pairing) -> Line | None:
-    """The right answers behind a curve; None where they are not all of the same samples."""
-    if len(_samples(curve, pairing)) != 1:
+def _line(curve: Curve, pairing: Pairing, by: str, *, loss: bool) -> Line | None:
+    """The right answers behind a curve, or what samples add to another metric; None where samples are not the same."""
+    if len(_samples(curve, pairing, by)) != 1:
         return None
-    right = tuple(
-        {seed: pairing.right(key).right for seed, key in zip(point.seeds, point.keys, strict=True)}
+    behind = tuple(
+        {seed: _numbers(key, pairing, by, loss=loss) for seed, key in zip(point.seeds, point.keys, strict=True)}
         for point in curve.points
     )
-    return Line(tuple(point.labels for point in curve.points), right, curve.flat)
+    return Line(tuple(point.labels for point in curve.points), behind, curve.flat)
 
 
-def _samples(curve: Curve, pairing: Pairing) -> set[bytes]:
-    return {pairing.right(key).samples for point in curve.points for key in point.keys}
+def _numbers(key: str, pairing: Pairing, by: str, *, loss: bool) -> Truths | Floats:
+    """What is told of each sample, more of it being better."""
+    added = None if by in RIGHT_ANSWERS else pairing.added(key, by)
+    if added is None:
+        return pairing.right(key).right
+    return -added.values if loss else added.values
+
+
+def _samples(curve: Curve, pairing: Pairing, by: str) -> set[bytes]:
+    """Digests of the samples behind a curve."""
+    keys = [key for point in curve.points for key in point.keys]
+    found = [pairing.right(key) if by in RIGHT_ANSWERS else pairing.added(key, by) for key in keys]
+    return {one.samples for one in found if one is not None}

@@ -15,7 +15,7 @@ import numpy as np
 from harness.clusters import Truths, clustered_mean, clustered_p, clustered_table
 from harness.distributions import fair_binomial_cdf, normal_quantile
 from harness.records import Estimate
-from harness.resampling import REPLICATES, Counts, Draws, Floats, Score, clustered_bca, multinomial_bca, portions
+from harness.resampling import LONG, REPLICATES, Counts, Draws, Floats, Score, clustered_bca, multinomial_bca, portions
 from harness.statistics import answer_codes, bootstrap_mean, label_codes, mean_f1
 
 if TYPE_CHECKING:
@@ -114,20 +114,27 @@ def sign_flip(differences: Sequence[float] | Floats, *, replicates: int = REPLIC
     """The two-sided p-value of the hypothesis that paired differences are as often positive as negative.
 
     The permutation test that swaps the two scores of a sample or doesn't (Fisher 1935, The Design of Experiments),
-    done by drawing how many differences of each size change their sign.
+    done by drawing how many differences of each size change their sign. With more than `LONG` sizes, random groups of
+    samples are swapped together: as many swaps are as likely as any.
 
     Args:
         differences: the first one's score minus the second one's, sample by sample.
         replicates: how many assignments of signs are drawn.
         seed: seed of the draws.
     """
-    sizes, counts = np.unique(np.round(np.abs(np.asarray(differences, dtype=np.float64)), 12), return_counts=True)
-    observed = abs(float(np.sum(differences)))
-    rng = np.random.default_rng(seed)
+    values = np.asarray(differences, dtype=np.float64)
+    observed, rng = abs(float(values.sum())), np.random.default_rng(seed)
+    sizes, counts = np.unique(np.round(np.abs(values), 12), return_counts=True)
+    if len(sizes) > LONG:
+        sizes = np.bincount(rng.permutation(len(values)) % LONG, weights=values)
+        counts = np.ones(LONG, dtype=np.int64)
     extreme = 0
     for rows in portions(replicates, len(counts)):
-        positive = rng.binomial(counts, 0.5, size=(rows, len(counts)))
-        extreme += int((np.abs((2 * positive - counts) @ sizes) >= observed - 1e-9).sum())
+        if counts.max() == 1:  # which a binomial draw is slow at
+            positive = rng.integers(2, size=(rows, len(counts)), dtype=np.int8)
+        else:
+            positive = rng.binomial(counts, 0.5, size=(rows, len(counts)))
+        extreme += int((np.abs((2.0 * positive - counts) @ sizes) >= observed - 1e-9).sum())
     return (1 + extreme) / (1 + replicates)
 
 

@@ -76,8 +76,9 @@ def curves_json(tables: Sequence[Table]) -> dict[str, Any]:
     """Learning curves as `{"curves": [...]}`, one for each table that has some.
 
     Each: `task`, `split`, `metric`; `curves` (`model`, `strategy`, `flat`, `prompts`, `points`); `contests`, each a
-    `curve` and the one it is `over`, with `verdict`, `labels` and its bounds `low` and `high`, `first`, `last`,
-    `difference`, `seeds`, `changes`, and all of it as a sentence, `said`; and `notes`.
+    `curve` and the one it is `over`, the metric that they are compared `by`, `verdict`, `labels` and its bounds `low`
+    and `high`, `first`, `last`, `difference` (how much better), `seeds`, `changes`, and all of it as a sentence,
+    `said`; and `notes`.
     """
     return {"curves": [_curves(table, table.curves) for table in tables if table.curves is not None]}
 
@@ -183,6 +184,7 @@ def _contest(contest: Contest) -> dict[str, Any]:
     return {
         "curve": _named(contest.curve),
         "over": _named(contest.over),
+        "by": contest.by,
         "verdict": found.verdict,
         "labels": _finite(found.labels),
         "low": _finite(found.low),

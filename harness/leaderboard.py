@@ -134,7 +134,7 @@ def _table(results: Sequence[TrialResult], pairing: Pairing, losses: frozenset[s
         settling=found.settling,
         majority=found.majority,
         budgets=differing(row.budget for row in ranked if row.rank is not None),
-        curves=curves_of(results, pairing, by),
+        curves=curves_of(results, pairing, by, loss=by in losses),
     )
 
 

@@ -17,10 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+import numpy as np
+
 from harness import partchecks
 from harness.assets import Assets
 from harness.declared import reads
-from harness.interfaces import ComparesPairs, Setting, Trainable, Trained, TrainingJob
+from harness.interfaces import ComparesPairs, Setting, Trainable, Trained, TrainingJob, WeighsSamples
 from harness.plugins import Plugins
 from harness.records import (
     SPLITS,
@@ -315,12 +317,27 @@ def check_metric(metric: Metric) -> None:
     mixed = [*right[:13], *wrong[13:], Prediction("20", "cold", None, "unparsed", scores=(-1.0, -1.0))]
     for predictions in (right, wrong, mixed, right[:1]):
         found = metric.compute(predictions, spec)
+        if isinstance(metric, WeighsSamples):
+            _check_weights(metric, metric, predictions, spec)
         if found is not None:
             assert isinstance(found, Estimate), f"a metric gives an Estimate, not {found!r}"
             assert found.low <= found.value <= found.high, f"{found.value} lies in [{found.low}, {found.high}]"
     assert isinstance(metric.higher_is_better, bool), "higher_is_better says which way is up"
     if isinstance(metric, ComparesPairs):
         _check_pairs(metric, (right, wrong, mixed[:20]), spec)
+
+
+def _check_weights(metric: Metric, weighing: WeighsSamples, predictions: Sequence[Prediction], spec: TaskSpec) -> None:
+    """Weights of 1 give the score, those of 0 the score without these samples."""
+    score = weighing.weighted(predictions, spec)
+    if score is None:
+        return
+    for number in {len(predictions), (len(predictions) + 1) // 2}:
+        found = metric.compute(predictions[:number], spec)
+        weighed = float(score(np.array([[float(at < number) for at in range(len(predictions))]]))[0])
+        assert found is None or math.isclose(weighed, found.value, rel_tol=1e-9, abs_tol=1e-9), (
+            f"{number} of {len(predictions)} samples have a score of {found.value}, by weights {weighed}"
+        )
 
 
 def _check_pairs(metric: ComparesPairs, answers: Sequence[Sequence[Prediction]], spec: TaskSpec) -> None:

@@ -21,7 +21,7 @@ GENERATED = (
     ("rouge1", "rouge:Rouge1", "F1 of words in answer and reference, rouge-score, not stemmed (bootstrap)"),
     ("rouge2", "rouge:Rouge2", "F1 of pairs of words, rouge-score, not stemmed (bootstrap)"),
     ("rougeL", "rouge:RougeL", "F1 of the longest common subsequence, rouge-score, not stemmed (bootstrap)"),
-    ("squad_em", "squad:SquadExactMatch", "share of answers that are a reference, as SQuAD normalizes (bootstrap)"),
+    ("squad_em", "squad:SquadExactMatch", "share of answers that are a reference, as SQuAD normalizes (Wilson)"),
     ("squad_f1", "squad:SquadF1", "F1 of words in answer and reference, as SQuAD's script, 0-1 (bootstrap)"),
 )
 """Of generated text: name, target, summary."""

@@ -39,7 +39,9 @@ class MacroF1:
 
     def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
         """The score as a function of weights; None for a task without labels."""
-        return None if spec.learnt == "labels" else _weighted(predictions, spec, mean_f1)
+        if spec.learnt == "labels":
+            return labelsets.MACRO_F1.weighted(predictions, spec)
+        return _weighted(predictions, spec, mean_f1)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
@@ -63,7 +65,9 @@ class MicroF1:
 
     def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
         """The score as a function of weights; None for a task without labels."""
-        return None if spec.learnt == "labels" else _weighted(predictions, spec, _micro)
+        if spec.learnt == "labels":
+            return labelsets.MICRO_F1.weighted(predictions, spec)
+        return _weighted(predictions, spec, _micro)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95

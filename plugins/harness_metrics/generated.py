@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from harness.clusters import cluster_codes, clustered_mean
-from harness.differences import Paired, paired_means
+import numpy as np
+
+from harness.clusters import cluster_codes, clustered_mean, clustered_share
+from harness.differences import Paired, paired_accuracy, paired_means
 from harness.errors import PluginError
 from harness.extraction import verbatim
-from harness.statistics import bootstrap_mean
+from harness.statistics import bootstrap_mean, wilson
 from harness.weighing import weighted_mean
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def require(library: str, metric: str) -> None:
 
 
 class MeanOfAnswers:
-    """The mean of a number that each answer has by itself, with a bootstrap interval."""
+    """The mean of a number that each answer has by itself, with a bootstrap interval; of shares with Wilson's."""
 
     higher_is_better = True
 
@@ -75,8 +77,11 @@ class MeanOfAnswers:
         found = written(predictions, spec)
         if found is None:
             return None
-        values = self.values(found, spec)
-        return bootstrap_mean(values) if found.clusters is None else clustered_mean(values, found.clusters)
+        values, clusters = self.values(found, spec), found.clusters
+        if set(values) <= {0.0, 1.0}:
+            right = np.array(values, dtype=np.bool_)
+            return wilson(int(right.sum()), len(right)) if clusters is None else clustered_share(right, clusters)
+        return bootstrap_mean(values) if clusters is None else clustered_mean(values, clusters)
 
     def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
         """The score as a function of weights; None for a task that generates nothing."""
@@ -86,8 +91,12 @@ class MeanOfAnswers:
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
-        """The permutation test of the two means; None where either has none."""
+        """The permutation test of the two means, of shares McNemar's; None where either has none."""
         first, second = written(a, spec), written(b, spec)
         if first is None or second is None:
             return None
-        return paired_means(self.values(first, spec), self.values(second, spec), level=level, clusters=first.clusters)
+        sides = self.values(first, spec), self.values(second, spec)
+        if {*sides[0], *sides[1]} <= {0.0, 1.0}:
+            right = [np.array(side, dtype=np.bool_) for side in sides]
+            return paired_accuracy(right[0], right[1], level=level, clusters=first.clusters)
+        return paired_means(*sides, level=level, clusters=first.clusters)

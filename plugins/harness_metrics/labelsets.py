@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.clusters import cluster_codes
 from harness.values import read_labels
-from harness_metrics.weighting import summed_interval, summed_pair
+from harness_metrics.weighting import summed_interval, summed_pair, weighted_sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.differences import Paired
     from harness.records import Estimate, Prediction, TaskSpec
     from harness.resampling import Counts, Floats
+    from harness.weighing import Weighted
 
 
 class _OfLabelSets:
@@ -38,6 +39,11 @@ class _OfLabelSets:
         """The score; None for a task whose samples have no sets of labels."""
         found = self._told(predictions, spec)
         return None if found is None else summed_interval(found[0], self.score, found[1])
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None for a task whose samples have no sets of labels."""
+        found = self._told(predictions, spec)
+        return None if found is None else weighted_sums(found[0], self.score)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95

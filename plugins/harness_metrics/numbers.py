@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.clusters import cluster_codes
 from harness.values import read_number
-from harness_metrics.weighting import summed_interval, summed_pair, weighted_interval, weighted_pair
+from harness_metrics.weighting import summed_interval, summed_pair, weighted_interval, weighted_pair, weighted_sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.differences import Paired
     from harness.records import Estimate, Prediction, TaskSpec
     from harness.resampling import Counts, Floats
+    from harness.weighing import Weighted
 
 _TINY = 1e-12
 """A variance below this share of the mean square is rounding alone."""
@@ -44,6 +45,11 @@ class _OfSums:
         if found is None:
             return None
         return summed_interval(self.statistics(found[0], found[1]), self.score, found[2])
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None for a task without numbers."""
+        found = _told(predictions, spec)
+        return None if found is None else weighted_sums(self.statistics(found[0], found[1]), self.score)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
@@ -125,11 +131,16 @@ class Spearman:
 
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
         """The correlation; None for a task without numbers, and where it is not defined."""
+        found, score = _told(predictions, spec), self.weighted(predictions, spec)
+        return None if found is None or score is None else weighted_interval(score, len(found[0]), found[2])
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None for a task without numbers."""
         found = _told(predictions, spec)
         if found is None:
             return None
         targets, answers = _Ranked(found[0]), _Ranked(found[1])
-        return weighted_interval(lambda weights: _of_ranks(weights, targets, answers), len(found[0]), found[2])
+        return lambda weights: _of_ranks(weights, targets, answers)
 
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95

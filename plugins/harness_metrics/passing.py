@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.clusters import cluster_codes
 from harness.statistics import wilson
+from harness.weighing import weighted_mean
 from harness_metrics.weighting import summed_interval, summed_pair
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from harness.differences import Paired
     from harness.records import Estimate, Prediction, TaskSpec
     from harness.resampling import Counts, Floats
+    from harness.weighing import Weighted
 
 
 class PassAt:
@@ -37,6 +39,11 @@ class PassAt:
         if clusters is None and set(chances) <= {0.0, 1.0}:
             return wilson(int(chances.sum()), len(chances))
         return summed_interval(_counted(chances), _mean, clusters)
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:  # noqa: ARG002 - same for all tasks
+        """The score as a function of weights; None where a problem has fewer than k programs."""
+        found = self._chances(predictions)
+        return None if found is None else weighted_mean(found[0])
 
     def compare(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -22,6 +23,7 @@ from harness.contributions import (
 from harness.differences import mcnemar
 from harness.records import Estimate, Prediction, PromptSpec, TaskSpec
 from harness.resampling import LONG
+from harness.values import written_labels
 from harness.weighing import weighted_mean
 
 TEXTS = TaskSpec("texts", "generation", PromptSpec(""))
@@ -84,6 +86,52 @@ def test_what_samples_add_has_the_score_as_its_mean(catalogue, name):
     found = contributions(metric, said, TEXTS)
     assert (found.n, len(found.values)) == (60, 60)
     assert found.values.mean() == pytest.approx(metric.compute(said, TEXTS).value, rel=1e-12)
+
+
+NUMBERS = TaskSpec("numbers", "regression", PromptSpec(""))
+TOPICS = TaskSpec("topics", "classification", PromptSpec(""), dict.fromkeys(("a", "b", "c"), ""))
+SETS = TaskSpec("sets", "multi-label", PromptSpec(""), dict.fromkeys(("a", "b", "c"), ""))
+KINDS = {
+    "bleu": TEXTS, "chrf": TEXTS, "ter": TEXTS, "rouge1": TEXTS, "squad_f1": TEXTS, "squad_em": TEXTS,
+    "bits_per_byte": READ, "macro_f1": TOPICS, "micro_f1": TOPICS, "balanced_accuracy": TOPICS, "weighted_f1": TOPICS,
+    "mcc": TOPICS, "accuracy": TOPICS, "cross_entropy": TOPICS, "brier": TOPICS, "ece": TOPICS, "auroc": TOPICS,
+    "spearman": NUMBERS, "pearson": NUMBERS, "mae": NUMBERS, "rmse": NUMBERS, "samples_f1": SETS,
+    "subset_accuracy": SETS, "hamming_loss": SETS, "pass_at_1": TEXTS,
+}  # fmt: skip
+
+
+def answered(rng, spec, n=40):
+    """Answers of a kind of tasks, about two thirds of them good."""
+    if spec is TEXTS:
+        said = wrote(rng, [list(rng.choice(WORDS, size=6)) for _ in range(n)], rng.random(n))
+        programs = [{"programs": 3, "passed": int(rng.integers(4))} for _ in range(n)]
+        return [replace(one, measured={**one.measured, **of}) for one, of in zip(said, programs, strict=True)]
+    if spec is READ:
+        return read(rng, rng.integers(20, 90, size=n), np.ones(n))
+    if spec is NUMBERS:
+        return guessed(rng, rng.integers(5, size=n))  # ties among the targets
+    scores = rng.normal(size=(n, 3))
+    if spec is TOPICS:
+        return [
+            Prediction(
+                str(at), "abc"[int((each + rng.normal(size=3)).argmax())], "abc"[int(each.argmax())], scores=tuple(each)
+            )
+            for at, each in enumerate(scores)
+        ]
+    sets = [[written_labels([name for name in "abc" if rng.random() < 0.5], "abc") for _ in "ts"] for _ in range(n)]
+    return [Prediction(str(at), target, said) for at, (target, said) in enumerate(sets)]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_weight_of_0_leaves_a_sample_out(catalogue, name):
+    spec, metric = KINDS[name], catalogue.metrics([name])[name]
+    said = answered(np.random.default_rng(7), spec)
+    score = metric.weighted(said, spec)
+    for kept in (40, 30, 11):
+        weights = np.array([[float(at < kept) for at in range(40)]])
+        assert score(weights)[0] == pytest.approx(metric.compute(said[:kept], spec).value, rel=1e-9), kept
+    twice = np.array([[2.0] * 20 + [0.0] * 20])
+    assert score(twice)[0] == pytest.approx(metric.compute(said[:20], spec).value, rel=1e-9)
 
 
 def test_a_metric_that_weighs_nothing_is_computed_without_each_of_some_groups():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from harness.components import parse_component
+from harness.contributions import Contributions
 from harness.crossings import over_seeds
 from harness.curves import ONE_SEED, curves_of, sentence
 from harness.export import curves_json
@@ -138,7 +139,24 @@ def test_other_samples_are_not_compared():
     assert curves_of(PROBE, Pairing(lambda _: []), "accuracy").contests == ()
 
 
-def test_another_metric_is_drawn_and_right_answers_decide():
+@pytest.mark.parametrize("loss", [False, True])
+def test_another_metric_is_drawn_and_decides_where_it_is_known_what_samples_add(loss):
+    """By right answers, of which the probe has more, it would be the other way round."""
+    draw, sign = np.random.default_rng(0), -1 if loss else 1
+    both = (*PROBE, a_trial("zero-shot", 20))
+    levels = dict(zip((one.trial.key for one in both), (0.3, 0.5, 0.8), strict=True))
+    hard = draw.normal(0, 0.1, size=N)
+    added = {key: Contributions(b"", N, sign * (level + hard)) for key, level in levels.items()}
+    results = [replace(one, metrics={"x": Estimate(sign * levels[one.trial.key], -1, 1)}) for one in both]
+    found = curves_of(results, Pairing(answers, lambda key, _: added[key]), "x", loss=loss)
+    (contest,) = found.contests
+    assert (contest.crossing.verdict, contest.by) == ("never", "x")
+    assert contest.crossing.difference.value == pytest.approx(-0.3)
+    assert "with 32 labels it is 0.300 [0.300, 0.300] worse by x." in sentence(contest)
+    assert not any("right answers" in note for note in found.notes)
+
+
+def test_another_metric_is_drawn_and_right_answers_decide_where_nothing_else_is_known():
     f1 = {"macro_f1": Estimate(0.4, 0.3, 0.5)}
     found = curves(*(replace(one, metrics=f1) for one in (*PROBE, a_trial("zero-shot", 100))), metric="macro_f1")
     assert found.curves[0].points[0].score.value == 0.4

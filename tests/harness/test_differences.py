@@ -22,6 +22,7 @@ from harness.differences import (
     paired_means,
     sign_flip,
 )
+from harness.resampling import LONG
 
 LABELS = ("business", "sports", "tech")
 
@@ -361,3 +362,8 @@ def test_mcnemars_p_value_is_below_a_level_no_more_often_than_that(level):
     only_a = np.random.default_rng(16).binomial(60, 0.5, size=5000)
     found = sum(mcnemar(int(one), 60 - int(one)) <= level for one in only_a)
     assert found <= scipy.stats.binom(5000, level).ppf(0.999)
+
+
+def test_sign_flips_of_more_samples_than_are_drawn_apart_are_those_of_groups():
+    differences = np.random.default_rng(3).normal(0.02, 1, size=3 * LONG)
+    assert sign_flip(differences) == pytest.approx(scipy.stats.ttest_1samp(differences, 0).pvalue, abs=0.02)

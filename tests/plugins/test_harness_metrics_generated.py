@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.answers import decide
+from harness.differences import mcnemar
 from harness.errors import PluginError
 from harness.records import Generated, Prediction, PromptSpec, Sample, TaskSpec
+from harness.statistics import wilson
 from harness.testing import check_metric
 from harness_metrics import generated
 from harness_metrics.rouge import Rouge1, Rouge2, RougeL
@@ -178,3 +180,13 @@ def test_a_missing_library_is_named(monkeypatch):
     with pytest.raises(PluginError, match="metric bleu needs sacrebleu") as error:
         Bleu().require()
     assert "adapt-harness[metrics]" in error.value.hint
+
+
+def test_a_share_of_answers_has_the_interval_and_the_test_of_a_proportion():
+    wanted = ["the dog", "a cat", "42", "Ann"] * 5
+    first = predictions([(text, (text,)) for text in wanted], ASKED)
+    second = predictions([(text if at % 4 else "no idea", (text,)) for at, text in enumerate(wanted)], ASKED)
+    metric = SquadExactMatch()
+    assert metric.compute(first, ASKED) == wilson(20, 20)
+    assert metric.compute(second, ASKED) == wilson(15, 20)
+    assert metric.compare(first, second, ASKED).p_value == mcnemar(5, 0)
