@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-NAMES = "named.{key}, named.model, named.task, named.strategy, named.seed, named.split, named.is_newest"
+NAMES = """named.{key}, named.model, named.task, named.strategy, named.seed, named.split, named.sample_limit,
+       named.is_newest"""
 """What identifies a trial, in the views that stand on `named_trials`."""
 
 NAMED_TRIALS = """
@@ -51,9 +52,9 @@ METRICS = {"sqlite": "json_each(trials.metrics)", "postgresql": "json_each(trial
 """Dialect -> the members of a trial's metrics, a row each with `key` and `value`."""
 
 BOUND = {
-    "sqlite": """CASE json_extract(score.value, '$.{0}')
+    "sqlite": """CAST(CASE json_extract(score.value, '$.{0}')
             WHEN 'nan' THEN NULL WHEN 'inf' THEN 9e999 WHEN '-inf' THEN -9e999
-            ELSE json_extract(score.value, '$.{0}') END""",
+            ELSE json_extract(score.value, '$.{0}') END AS REAL)""",
     "postgresql": "CAST(NULLIF(score.value ->> '{0}', 'nan') AS DOUBLE PRECISION)",
 }
 """Dialect -> a number of a score: NULL for one that is none, and infinities, which JSON columns hold as strings."""

@@ -39,7 +39,7 @@ def migrate(engine: Engine, to: int) -> None:
     scripts = ScriptDirectory(str(FOLDER))
 
     def steps(current: tuple[str, ...], _context: MigrationContext) -> Iterable[RevisionStep]:
-        return scripts._upgrade_revs(revision(to), current)  # as in alembic's manual
+        return scripts._upgrade_revs(revision(to), current)  # type: ignore[arg-type] # as its manual has it
 
     with _tables_to_be_replaced(engine) as connection:
         found: int = connection.execute(sa.select(versions.c.version).with_for_update()).scalar_one()
