@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.bridging import MeasuresItself
-from harness.contributions import Contributions, contributions
+from harness.contributions import Contributions, contributions, single_scores
 from harness.errors import HarnessError
+from harness.interfaces import WeighsSamples
 from harness.origin import task_of
 from harness.packed import Selected
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 log = logging.getLogger(__name__)
+
+MOST = 5000
+"""Samples of which each is scored by itself: the time grows with their square."""
 
 FORM = 1
 """Raised when contributions are computed otherwise."""
@@ -62,6 +66,28 @@ class StoredContributions:
         if made is not None:
             _write(path, made)
         return made
+
+    def alone(self, key: str, metric: str) -> list[float | None] | None:
+        """The metric of each sample by itself, in the order of predictions, None for failed ones.
+
+        None where the metric weighs no samples, and for more than `MOST` samples.
+        """
+        results = self._store.results(keys=[key])
+        measured = self._measured(results[0].trial, metric) if results and metric in results[0].metrics else None
+        said = self._store.predictions(key)
+        places = [place for place, one in enumerate(said) if one.status != "failed"]
+        if measured is None or not isinstance(measured[0], WeighsSamples) or not 0 < len(places) <= MOST:
+            return None
+        try:
+            score = measured[0].weighted(Selected(said, places), measured[1])
+        except (HarnessError, ValueError, KeyError):  # labels that the task no longer has
+            return None
+        if score is None:
+            return None
+        found: list[float | None] = [None] * len(said)
+        for place, value in zip(places, single_scores(score, len(places)).tolist(), strict=True):
+            found[place] = value
+        return found
 
     def _place(self, key: str, metric: str, scored_by: str) -> Path:
         seconds = [one.seconds for one in self._store.progress(key).timings]

@@ -32,7 +32,7 @@ ONE_SEED = "one seed: the intervals have the error of sampling alone, not what o
 
 
 def curves_of(results: Sequence[TrialResult], pairing: Pairing, metric: str, *, loss: bool = False) -> Curves | None:
-    """The learning curves of trials that answered the same samples; None where nothing ran with several sizes.
+    """The learning curves of trials that answered the same samples; None where nothing has run with several sizes.
 
     Args:
         results: the trials, in the order in which curves shall stand; controls are left out.
@@ -52,6 +52,8 @@ def curves_of(results: Sequence[TrialResult], pairing: Pairing, metric: str, *, 
             first = next(iter(next(iter(group.values())).values())).trial
             flat = len(group) == 1
             curves.append(Curve(model, str(first.strategy) if flat else name, points, flat, first.prompts))
+    if all(curve.flat for curve in curves) and not notes:
+        return None
     by = metric if _told(curves, pairing, metric) else RIGHT_ANSWERS[0]
     contests = tuple(_contests(curves, pairing, by, loss=loss))
     if curves and all(len(point.seeds) == 1 for curve in curves for point in curve.points):

@@ -12,9 +12,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from harness.asked import keep, kept, place
+from harness.contributed import StoredContributions
 from harness.errors import HarnessError, UsageError
 from harness.interfaces import Asked
 from harness.origin import experiment_of
+from harness.pairing import Pairing
 from harness.planning import plan
 from harness.preview import adapted_dry
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.catalogue import Catalogue
+    from harness.differences import Paired
     from harness.messages import Job
     from harness.records import Prediction, Request, Trial
     from harness.store import Store
@@ -30,7 +33,9 @@ log = logging.getLogger(__name__)
 
 
 class StoredEvidence:
-    """The predictions of a store, and what its trials asked; a `harness.Evidence`.
+    """The predictions of a store, and what its trials asked; a `harness.Evidence` for one report.
+
+    What it has compared it remembers: a store that changes needs another one.
 
     Args:
         store: holds the trials.
@@ -40,6 +45,8 @@ class StoredEvidence:
     def __init__(self, store: Store, catalogue: Catalogue) -> None:
         self._store = store
         self._catalogue = catalogue
+        self._contributed = StoredContributions(store, catalogue)
+        self._pairing = Pairing(store.outcomes, self._contributed)
 
     def predictions(self, key: str) -> Sequence[Prediction]:
         """What a trial said of its samples so far, in the data's order."""
@@ -63,6 +70,16 @@ class StoredEvidence:
             log.debug("what %s asked is not kept: %s", trial.key[:12], error)
             return made
         return kept(path) or made
+
+    # --- measured ----------------------------------------------------------------------------------
+
+    def alone(self, key: str, metric: str) -> Sequence[float | None] | None:
+        """The metric of each of a trial's samples by itself; None where that can't be told, or there are too many."""
+        return self._contributed.alone(key, metric)
+
+    def paired(self, a: str, b: str, metric: str) -> Paired | None:
+        """How two finished trials differ, by the test that a leaderboard makes of them."""
+        return self._pairing.paired(a, b, metric)
 
     # --- made again --------------------------------------------------------------------------------
 

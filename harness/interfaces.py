@@ -39,6 +39,7 @@ from harness.records import LabelBudget
 from harness.reporters import (
     Asked as Asked,
     Evidence as Evidence,
+    MeasuresTrials as MeasuresTrials,
     Report as Report,
     Reporter as Reporter,
     ShowsEvidence as ShowsEvidence,

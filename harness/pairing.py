@@ -92,6 +92,13 @@ class Pairing:
             return None
         return paired_accuracy(first.right, second.right, clusters=first.clusters)
 
+    def paired(self, a: str, b: str, metric: str) -> Paired | None:
+        """How two trials differ by a metric; None unless both have answered the same samples and that can be told."""
+        if metric in RIGHT_ANSWERS:
+            return self.compare(a, b)
+        first, second = self.added(a, metric), self.added(b, metric)
+        return paired_contributions(first, second) if first is not None and second is not None else None
+
     def added(self, key: str, metric: str) -> Contributions | None:
         """What the samples of a trial add to a metric that is no share of right answers."""
         if (key, metric) not in self._added:
@@ -152,8 +159,7 @@ class Pairing:
             return {over: {name: paired.difference} for over, paired in compared.items() if paired is not None}
         found: dict[str, Mapping[str, Estimate]] = {}
         for over, other in result.trial.baselines.items():
-            first, second = self.added(key, by), self.added(other, by)
-            paired = paired_contributions(first, second) if first is not None and second is not None else None
+            paired = self.paired(key, other, by)
             if paired is not None:
                 gain = paired.difference
                 found[over] = {by: _turned(gain) if by in result.trial.losses else gain}

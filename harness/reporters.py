@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from harness.board import Leaderboard
+    from harness.differences import Paired
     from harness.records import Prediction, Request, Trial
 
 
@@ -54,6 +55,20 @@ class Evidence(Protocol):
         Raises:
             HarnessError: saying why that can't be told.
         """
+
+
+@runtime_checkable
+class MeasuresTrials(Protocol):
+    """Evidence that tells what metrics say of single samples and of two trials as well."""
+
+    def alone(self, key: str, metric: str) -> Sequence[float | None] | None:
+        """The metric of each of a trial's samples by itself, in the order of its predictions; None for failed ones.
+
+        None where the metric can't be told of single samples, or there are too many.
+        """
+
+    def paired(self, a: str, b: str, metric: str) -> Paired | None:
+        """How two finished trials differ; None unless they answered the same samples and the metric can be compared."""
 
 
 @runtime_checkable

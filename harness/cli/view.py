@@ -67,10 +67,9 @@ def _report(catalogue: Catalogue, store: Store, results: Callable[[], Sequence[T
     from harness.reporting import leaderboard_of, rendered
     from harness.serving import LiveReport
 
-    evidence = StoredEvidence(store, catalogue)
-
     def render(version: str) -> bytes:
         board = leaderboard_of(results(), store, catalogue, title=title)
+        evidence = StoredEvidence(store, catalogue)  # what it remembers is of this moment
         (page,) = rendered(board, catalogue.reporter(f"html,live={version}"), evidence).files.values()
         return page
 

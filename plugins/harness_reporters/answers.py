@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError
 from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, Regress, RollingLogLikelihood
 from harness.requests import as_one
+from harness_reporters.showing import Showing, alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 ENOUGH = 40_000_000
 """Characters of texts in one table: what more would be asked is left out, so that the file can still be sent."""
 
+WITHOUT_TEXTS = "texts are left out of this file"
 LEFT_OUT = "left out, to keep this file small: `harness show` prints what is asked"
+
+AS_LABELS = Showing()
 
 Json = dict[str, Any]
 
@@ -54,38 +58,52 @@ class Texts:
         return {"texts": list(self._texts), "lists": [list(numbers) for numbers in self._lists]}
 
 
-def answers(result: TrialResult, evidence: Evidence, texts: Texts, diagnosis: Diagnosis) -> Json | None:
-    """The answers of a trial; None where there are none. They are counted in `diagnosis` as well."""
+def answers(
+    result: TrialResult, evidence: Evidence, texts: Texts, diagnosis: Diagnosis, showing: Showing = AS_LABELS
+) -> Json | None:
+    """The answers of a trial; None where there are none. They are counted in `diagnosis` as well.
+
+    Whether an answer is right is told by its being the target's text; `judged` has those of which that is not so.
+    """
     found: Json = {name: [] for name in ("ids", "targets", "answers", "status", "contexts", "said", "scores", "usage")}
-    rare: Json = {"reasons": {}, "ms": {}}
+    rare: Json = {"reasons": {}, "ms": {}, "judged": {}}
+    scores = alone(evidence, result.trial.key, showing.by)
     for number, one in enumerate(evidence.predictions(result.trial.key)):
-        diagnosis.add(one)
-        _append(found, rare, number, one, texts)
+        score = scores[number] if scores is not None and number < len(scores) else None
+        diagnosis.add(one, score)
+        _append(found, rare, number, one, texts, showing)
+        right = one.correct if score is None else score == 1
+        if showing.judged and right != (found["answers"][-1] == found["targets"][-1]):
+            rare["judged"][number] = right
     if not found["ids"]:
         return None
-    return found | rare | _asked(result, evidence, found["ids"], texts)
+    if scores is not None and not showing.judged:
+        found["alone"] = [None if score is None else _short(score) for score in scores]
+    return found | rare | _asked(result, evidence, found["ids"], texts, showing)
 
 
-def _append(found: Json, rare: Json, number: int, one: Prediction, texts: Texts) -> None:
+def _append(found: Json, rare: Json, number: int, one: Prediction, texts: Texts, showing: Showing) -> None:
     usage = one.usage
     found["ids"].append(one.sample_id)
-    found["targets"].append(texts.text(one.target))
-    found["answers"].append(texts.text(one.prediction))
+    found["targets"].append(texts.text(showing.brief(one.target)))
+    found["answers"].append(texts.text(showing.brief(one.prediction)))
     found["status"].append(one.status[0] if one.status != "answered" else "")
     found["contexts"].append(texts.text(one.context))
-    found["said"].append(texts.text(one.text))
+    found["said"].append(texts.text(one.text if showing.texts else None))
     found["scores"].append([_short(score) for score in one.scores])
     found["usage"].append([usage.prompt_tokens, usage.output_tokens, usage.dropped_demonstrations, usage.cut_tokens])
-    if one.reason:
+    if one.reason and (showing.texts or one.status == "failed"):  # the others may quote what was written
         rare["reasons"][number] = one.reason
     if one.latency_ms is not None:
         rare["ms"][number] = _short(one.latency_ms)
 
 
-def _asked(result: TrialResult, evidence: Evidence, ids: Sequence[str], texts: Texts) -> Json:
+def _asked(result: TrialResult, evidence: Evidence, ids: Sequence[str], texts: Texts, showing: Showing) -> Json:
     """What was asked, sample by sample as `ids` has them; or why that is not told."""
     try:
         asked = evidence.asked(result.trial)
+        if not showing.texts:
+            return {"labels": list(asked.labels), "untold": WITHOUT_TEXTS}
         requests = dict.fromkeys(ids)
         for sample, several in asked.samples:
             if sample in requests:

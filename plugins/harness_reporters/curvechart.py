@@ -51,7 +51,7 @@ def _shapes(table: Table, curves: Sequence[Curve]) -> dict[str, Any]:
         "top": TOP,
         "bottom": bottom,
         "across": [{"x": x.at(log(max(one, 1))), "label": f"{one:,}"} for one in _apart(labels, x)],
-        "up": [{"y": y.at(value), "label": f"{value:.2f}"} for value in y.ticks()],
+        "up": [{"y": y.at(value), "label": f"{value:.{0 if y.step >= 1 else 2}f}"} for value in y.ticks()],
         "curves": [one | {"y": bottom + BOTTOM + LINE * (at + 1)} for at, one in enumerate(drawn)],
     }
 
@@ -66,14 +66,19 @@ class _Axis:
     def at(self, value: float) -> float:
         return round(self.start + (self.end - self.start) * (value - self.low) / (self.high - self.low), 1)
 
-    def ticks(self) -> list[float]:
-        """At most a dozen numbers, a round step apart."""
-        step = next(
+    @property
+    def step(self) -> float:
+        """A round one, of which at most eleven go into the axis."""
+        return next(
             mantissa * 10.0**power
             for power in range(-4, 300)
             for mantissa in (1, 2, 5)
             if (self.high - self.low) <= 11 * mantissa * 10.0**power
         )
+
+    def ticks(self) -> list[float]:
+        """At most a dozen numbers, a step apart."""
+        step = self.step
         return [step * at for at in range(ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9) + 1)]
 
 

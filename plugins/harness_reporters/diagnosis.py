@@ -24,11 +24,14 @@ class Diagnosis:
     def __init__(self) -> None:
         self._pairs: Counter[tuple[str, str | None]] = Counter()
         self._bins = [[0, 0.0, 0] for _ in range(BINS)]
+        self.alone: list[float] = []
 
-    def add(self, prediction: Prediction) -> None:
-        """Count one."""
+    def add(self, prediction: Prediction, score: float | None = None) -> None:
+        """Count one; `score` is what a metric says of it by itself."""
         if prediction.status == "failed":
             return
+        if score is not None:
+            self.alone.append(score)
         self._pairs[prediction.target, prediction.prediction] += 1
         confidence = top_share(prediction.scores)
         if confidence is not None:

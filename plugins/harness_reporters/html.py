@@ -12,6 +12,7 @@ from harness_reporters.curvecells import grid, sentences
 from harness_reporters.diagnosis import Diagnosis
 from harness_reporters.page import page
 from harness_reporters.pairs import compared
+from harness_reporters.showing import histogram, showing
 
 if TYPE_CHECKING:
     from harness.board import Row, Table
@@ -27,10 +28,13 @@ class Html:
     Args:
         live: the version of what is shown, for a page that asks the server that it came from for newer ones
             (`harness view`).
+        texts: False leaves out prompts, inputs and texts that models wrote, and of targets and answers those that are
+            texts themselves: for a page that is to be published, where the data may not be.
     """
 
-    def __init__(self, *, live: str = "") -> None:
+    def __init__(self, *, live: str = "", texts: bool = True) -> None:
         self._live = live
+        self._texts = texts
 
     def render(self, board: Leaderboard) -> Report:
         """Render it without single answers."""
@@ -40,31 +44,38 @@ class Html:
         """Render it with what each trial said of each sample."""
         data, blocks = board_data(board), {}
         for number, (table, told) in enumerate(zip(board.tables, data["tables"], strict=True)):
-            blocks |= _behind(board, table, told, evidence, f"texts-{number}")
+            blocks |= _behind(board, table, told, evidence, f"texts-{number}", texts=self._texts)
         return self._page(board, data, blocks)
 
     def _page(self, board: Leaderboard, data: Json, blocks: Json) -> Report:
-        values = {"title": data["title"], "tables": [_plain(table) for table in board.tables]}
+        data |= {"texts": self._texts}
+        values = {"title": data["title"], "tables": [_plain(table) for table in board.tables], "texts": self._texts}
         text = page("page.html.jinja", values | {"board": data}, data, blocks, live=self._live)
         return Report({"leaderboard.html": text.encode()}, text)
 
 
-def _behind(board: Leaderboard, table: Table, told: Json, evidence: Evidence, name: str) -> Json:
+def _behind(board: Leaderboard, table: Table, told: Json, evidence: Evidence, name: str, *, texts: bool) -> Json:
     """The blocks of a table's answers; what the page needs at once goes into what is told of the table."""
     results = {result.trial.key: result for result in board.results}
-    texts, found = Texts(), {}
-    told |= {"trials": [], "diagnoses": [], "texts": name}
+    shown = showing(table, results, evidence, texts=texts)
+    kept_texts, found = Texts(), {}
+    told |= {"trials": [], "diagnoses": [], "texts": name, "shown": shown.told()}
     for row in table.rows:
         diagnosis = Diagnosis()
-        kept = {key: one for key in row.keys if (one := answers(results[key], evidence, texts, diagnosis)) is not None}
+        made = {key: answers(results[key], evidence, kept_texts, diagnosis, shown) for key in row.keys}
+        kept = {key: one for key, one in made.items() if one is not None}
         if kept:
             labels = next((one["labels"] for one in kept.values() if one["labels"]), [])
-            about = {"confusion": diagnosis.confusion(labels), "reliability": diagnosis.reliability()}
+            about = {
+                "confusion": diagnosis.confusion(labels) if shown.judged else None,
+                "reliability": diagnosis.reliability() if shown.labelled else None,
+                "histogram": None if shown.judged else histogram(diagnosis.alone),
+            }
             told["trials"] += [_trial(row, key) for key in kept]
             told["diagnoses"].append({"keys": list(kept), **about})
             found |= kept
-    told["pairs"] = compared(found)
-    return {f"trial-{key}": one for key, one in found.items()} | ({name: texts.data()} if found else {})
+    told["pairs"] = compared(found, table.metrics[0] if table.metrics else "", evidence)
+    return {f"trial-{key}": one for key, one in found.items()} | ({name: kept_texts.data()} if found else {})
 
 
 def _trial(row: Row, key: str) -> Json:

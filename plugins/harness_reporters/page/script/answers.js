@@ -1,5 +1,6 @@
 // The answers of one trial, one by one.
 const PAGE = 25;
+const WITHOUT_TEXTS = "Prompts, inputs and texts that models wrote are left out of this file; names of samples, targets, answers and scores are in it.";
 
 const trialNamed = ({ model, strategy, seed, seeds }) => `${model} \u00b7 ${strategy}${seeds > 1 ? ` \u00b7 seed ${seed}` : ""}`;
 
@@ -40,6 +41,9 @@ function listed(found, ids, item) {
   return [shown.length ? h("ol", { class: "entries", start: page * PAGE + 1 }, shown.map(item)) : h("p", { class: "empty" }, "No answer is like that."), pager(found.length, PAGE, page) ?? ""];
 }
 
+/** Says what is not in the file, where texts were left out of it. */
+const withoutTexts = () => board.texts ? "" : h("p", { class: "caption" }, WITHOUT_TEXTS);
+
 function showSample() {
   if (at("sample")) document.getElementById(`sample-${at("sample")}`)?.scrollIntoView({ block: "nearest" });
 }
@@ -53,7 +57,7 @@ function answersView(table, container) {
   const place = h("div", {}, h("p", { class: "empty" }, "Reading the answers \u2026"));
   let controls = null;
   let answers = null;
-  container.append(place);
+  container.append(withoutTexts(), place);
 
   function build() {
     const outcomes = tally(answers, (one) => answers.outcome(one));
@@ -64,26 +68,28 @@ function answersView(table, container) {
     return fields([
       choice("Model and strategy", "trial", table.trials.map((one) => [one.key, trialNamed(one)]), { value: () => chosen().key }),
       choice("Show", "show", Object.keys(OUTCOMES).filter((name) => outcomes.has(name)).map((name) => [name, `${OUTCOMES[name]} (${outcomes.get(name).toLocaleString("en")})`]), { all: `all (${answers.length.toLocaleString("en")})` }),
+      answers.columns.alone ? choice("Order", "order", [["worst", "worst first"], ["best", "best first"]], { all: "as in the data" }) : null,
       contexts.size ? choice("Context", "context", options(contexts), { all: "all contexts" }) : null,
       few && targets.size > 1 ? choice("Target", "target", options(targets), { all: "all targets" }) : null,
       few && targets.size > 1 ? choice("Answer", "said", options(tally(answers, (one) => answers.answer(one))), { all: "all answers" }) : null,
       search("Search prompts and answers", "q"),
-    ].filter(Boolean), ["show", "context", "target", "said", "q"]);
+    ].filter(Boolean), ["show", "order", "context", "target", "said", "q"]);
   }
 
   function found() {
     const [show, context, target, said, words] = ["show", "context", "target", "said", "q"].map(at);
-    return d3.range(answers.length).filter((one) =>
+    const all = d3.range(answers.length).filter((one) =>
       (!show || answers.outcome(one) === show) && (!context || answers.context(one) === context) && (!target || answers.target(one) === target) &&
       (!said || answers.answer(one) === said) && (!words || answers.holds(one, words.toLowerCase())));
+    const up = (at("order") === "worst") !== Boolean(table.shown.loss);
+    return at("order") && answers.columns.alone ? sorted(all, (one) => answers.alone(one), up ? "asc" : "desc") : all;
   }
 
   function item(one) {
-    const outcome = answers.outcome(one);
     return entry(answers.id(one), [
-      badge(outcome),
+      badge(answers, one),
       h("span", { class: "gist" }, answers.gist(one) || answers.id(one)),
-      h("span", { class: "verdict" }, outcome === "right" ? answers.target(one) : [answers.answer(one) ?? OUTCOMES[outcome], h("span", { class: "instead" }, ` for ${answers.target(one)}`)]),
+      h("span", { class: "verdict" }, verdictOf(answers, one)),
       h("span", { class: "id", title: answers.id(one) }, answers.id(one)),
     ], () => wholeAnswer(answers, one));
   }

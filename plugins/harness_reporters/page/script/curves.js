@@ -15,7 +15,7 @@ function curvesPart(table) {
     const x = d3.scaleLog([least / 1.2, most * 1.2], [margin.left, width - margin.right]);
     const y = d3.scaleLinear(scaleOf(lines.flatMap((line) => line.points.map((point) => point.score))), [height - margin.bottom, margin.top]);
     const svg = framed({
-      width, height, margin, x, y, xTicks: logMarks(x), yTicks: 5, xFormat: quantityTick, yFormat: ".2f",
+      width, height, margin, x, y, xTicks: logMarks(x), yTicks: 5, xFormat: quantityTick,
       xTitle: "labelled examples (log)", yTitle: metric,
       label: `${metric} against labelled examples: ${lines.map(({ name, points }) => `${name} ${points.map(({ labels, score }) => `${fixed(score[0])} with ${labels}`).join(", ")}`).join("; ")}`,
     });

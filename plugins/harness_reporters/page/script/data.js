@@ -39,12 +39,13 @@ function block(id) {
 /** The answers of a trial with its texts. */
 async function answersOf(table, key) {
   const [columns, texts] = await Promise.all([block(`trial-${key}`), block(table.texts)]);
-  return new Answers(table.trials.find((trial) => trial.key === key), columns, texts);
+  return new Answers(table.trials.find((trial) => trial.key === key), columns, texts, table.shown);
 }
 
 class Answers {
-  constructor(trial, columns, texts) {
+  constructor(trial, columns, texts, shown) {
     this.trial = trial;
+    this.shown = shown;
     this.columns = columns;
     this.texts = texts;
     this.length = columns.ids.length;
@@ -62,12 +63,16 @@ class Answers {
   scores(at) { return this.columns.scores[at]; }
   reason(at) { return this.columns.reasons[at] ?? ""; }
 
-  /** right, wrong, none (no answer, which counts as wrong) or failed (not scored). */
+  /** What the metric says of this answer alone; null where answers are right or wrong, and where it says nothing. */
+  alone(at) { return this.columns.alone?.[at] ?? null; }
+
+  /** right, wrong, none (no answer, which counts as wrong), failed (not scored), or answered where nothing is right or wrong. */
   outcome(at) {
     const status = this.columns.status[at];
     if (status === "f") return "failed";
-    if (this.columns.answers[at] < 0) return "none";
-    return this.columns.answers[at] === this.columns.targets[at] ? "right" : "wrong";
+    if (!this.shown.judged) return status === "e" || status === "u" ? "none" : "answered";
+    if (this.columns.judged[at] ?? (this.columns.answers[at] >= 0 && this.columns.answers[at] === this.columns.targets[at])) return "right";
+    return this.columns.answers[at] < 0 ? "none" : "wrong";
   }
 
   requests(at) {

@@ -13,6 +13,13 @@ function diagnosisView(table, container) {
   return () => {
     const one = chosen();
     controls.sync("");
+    if (!table.shown.judged) {
+      const spread = one.histogram && histogramFigure(table, one.histogram);
+      place.replaceChildren(h("section", { "aria-labelledby": "spread" }, h("h3", { id: "spread" }, "How do single answers score?"),
+        spread || h("p", { class: "empty" }, "Nothing tells how its answers score by themselves.")));
+      spread?.redraw();
+      return;
+    }
     const reliability = one.reliability && reliabilityFigure(one.reliability);
     place.replaceChildren(
       h("section", { "aria-labelledby": "confusion" }, h("h3", { id: "confusion" }, "What is taken for what"),
@@ -42,6 +49,24 @@ function confusionTable(table, { keys, confusion: { labels, counts } }) {
         h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "target \u2193 answer \u2192"), columns.map((name) => h("th", { scope: "col" }, name ?? "no answer")), h("th", { scope: "col" }, "right"))),
         h("tbody", {}, counts.map((row, from) => h("tr", {}, h("th", { scope: "row" }, labels[from]), columns.map((_, to) => cell(row, from, to)), h("td", {}, percent(row[from] / d3.sum(row)))))))),
     h("p", { class: "caption" }, `Shades are shares of a row. A number leads to its answers${keys.length > 1 ? `; it counts ${keys.length} seeds, the link shows the first` : ""}.`));
+}
+
+/** How many answers have which score by themselves. */
+function histogramFigure(table, { low, high, counts }) {
+  const { by, loss } = table.shown;
+  const total = d3.sum(counts);
+  const edge = (number) => low + ((high - low) * number) / counts.length;
+  return figure(`${by} of each of ${count(total, "answer")} alone${loss ? "; less is better" : ""}. The score of the table is of all together.`, (width) => {
+    const height = 300;
+    const margin = { left: 52, right: 14, top: 28, bottom: 44 };
+    const x = d3.scaleLinear([low, high], [margin.left, width - margin.right]);
+    const y = d3.scaleLinear([0, Math.max(...counts)], [height - margin.bottom, margin.top]).nice();
+    const told = counts.map((n, bin) => n ? `${n} from ${fixed(edge(bin), 2)} to ${fixed(edge(bin + 1), 2)}` : "").filter(Boolean);
+    const svg = framed({ width, height, margin, x, y, xTicks: 6, yTicks: 5, xTitle: by, yTitle: "answers", label: `${by} of single answers: ${told.join("; ")}` });
+    counts.forEach((n, bin) => n && svg.append(s("rect", { class: "amount", x: x(edge(bin)) + 1, width: Math.max(1, x(edge(bin + 1)) - x(edge(bin)) - 2), y: y(n), height: y(0) - y(n) },
+      s("title", {}, `${count(n, "answer")} from ${fixed(edge(bin), 2)} to ${fixed(edge(bin + 1), 2)}`))));
+    return svg;
+  }, { most: 640 });
 }
 
 function reliabilityFigure({ n, bins, error }) {

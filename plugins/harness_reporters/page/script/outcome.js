@@ -1,7 +1,20 @@
 // One answer: whether it counted, why, what was asked, and what was said.
-const OUTCOMES = { right: "right", wrong: "wrong", none: "no answer", failed: "failed" };
+const OUTCOMES = { right: "right", wrong: "wrong", answered: "answered", none: "no answer", failed: "failed" };
 
-const badge = (outcome) => h("span", { class: `badge ${outcome}` }, OUTCOMES[outcome]);
+/** What became of an answer, in a word or by its score. */
+function badge(answers, at) {
+  const outcome = answers.outcome(at);
+  const alone = answers.alone(at);
+  return h("span", { class: `badge ${outcome}`, title: alone === null ? null : `${answers.shown.by} of this answer alone` }, alone === null ? OUTCOMES[outcome] : fixed(alone));
+}
+
+/** Target and answer on one line. */
+function verdictOf(answers, at) {
+  const [outcome, answer, target] = [answers.outcome(at), answers.answer(at), answers.target(at)];
+  if (outcome === "right") return target;
+  if (!target) return answer ?? "";
+  return [answer ?? OUTCOMES[outcome], h("span", { class: "instead" }, ` for ${target}`)];
+}
 const quoted = (text) => `\u201c${text.length > 80 ? `${text.slice(0, 80)}\u2026` : text}\u201d`;
 const ordinal = (n) => `${n}${["th", "st", "nd", "rd"][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] ?? "th"}`;
 
@@ -11,8 +24,10 @@ function why(answers, at) {
   const status = answers.columns.status[at];
   const cut = status === "t" ? " The question or the answer was cut; it counts as it is." : "";
   if (status === "f") return `Failed, so it is not scored: ${answers.reason(at) || "no reason is known"}.`;
+  if (!answers.shown.judged) return scored(answers, at) + cut;
   if (answer === null) return `Wrong: ${status === "u" ? "no answer was found in what it wrote" : "it gave no answer"}; the target is ${quoted(target)}.${cut}`;
-  const right = answer === target;
+  const right = answers.outcome(at) === "right";
+  if (right && answer !== target) return `Right: its answer ${quoted(answer)} is one of those that count; the target is ${quoted(target)}.${cut}`;
   const scores = answers.scores(at);
   const [mine, its] = [answers.place(at, answer), answers.place(at, target)];
   const order = scores.map((_, place) => place).sort((a, b) => (scores[b] ?? -Infinity) - (scores[a] ?? -Infinity));
@@ -24,9 +39,18 @@ function why(answers, at) {
   return `Wrong: ${quoted(names[mine])} has the highest score; the target ${quoted(names[its])} comes ${ordinal(order.indexOf(its) + 1)}, ${fixed(scores[mine] - scores[its], 2)} lower.${cut}`;
 }
 
+/** What the metric says of an answer that is neither right nor wrong. */
+function scored(answers, at) {
+  const [target, answer, alone] = [answers.target(at), answers.answer(at), answers.alone(at)];
+  const { by, loss } = answers.shown;
+  const said = alone === null ? "" : `${by} of this ${target || answer ? "answer" : "text"} alone: ${fixed(alone)}${loss ? " (less is better)" : ""}.`;
+  const given = answer === null ? (target ? "It gave no answer." : "") : `It answered ${quoted(answer)}.`;
+  return [said, given, target ? `The target is ${quoted(target)}.` : ""].filter(Boolean).join(" ") || "It was read.";
+}
+
 function scoreBars(answers, at, of) {
   const scores = answers.scores(at);
-  if (!scores.length) return null;
+  if (!scores.length || !answers.shown.judged) return null;
   const shares = answers.shares(at);
   const names = answers.names(at);
   const [mine, its] = [answers.place(at, answers.answer(at)), answers.place(at, answers.target(at))];

@@ -35,7 +35,7 @@ function tradeoffPart(table) {
     const y = d3.scaleLinear(scaleOf(shown.map(({ score, low, high }) => [score, low, high])), [height - margin.bottom, margin.top]);
     const best = front(shown);
     const svg = framed({
-      width, height, margin, x, y, xTicks: logMarks(x), yTicks: 5, xFormat: quantityTick, yFormat: ".2f",
+      width, height, margin, x, y, xTicks: logMarks(x), yTicks: 5, xFormat: quantityTick,
       xTitle: `${cost()} (log)`, yTitle: metric(),
       label: `${metric()} against ${cost()}. Nothing beats in both: ${best.map(said).join("; ")}`,
     });
