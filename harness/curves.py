@@ -10,7 +10,7 @@ import dataclasses
 import math
 from itertools import combinations
 from statistics import stdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -226,7 +226,7 @@ def _line(curve: Curve, pairing: Pairing, by: str, *, loss: bool) -> Line | None
     """The right answers behind a curve, or what samples add to another metric; None where samples are not the same."""
     if len(_samples(curve, pairing, by)) != 1:
         return None
-    behind = tuple(
+    behind: Any = tuple(
         {seed: _numbers(key, pairing, by, loss=loss) for seed, key in zip(point.seeds, point.keys, strict=True)}
         for point in curve.points
     )

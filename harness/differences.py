@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from harness.statistics import answer_codes, bootstrap_mean, label_codes, mean_f
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,9 @@ def sign_flip(differences: Sequence[float] | Floats, *, replicates: int = REPLIC
     """
     values = np.asarray(differences, dtype=np.float64)
     observed, rng = abs(float(values.sum())), np.random.default_rng(seed)
+    sizes: NDArray[Any]
+    counts: NDArray[Any]
+    positive: NDArray[Any]
     sizes, counts = np.unique(np.round(np.abs(values), 12), return_counts=True)
     if len(sizes) > LONG:
         sizes = np.bincount(rng.permutation(len(values)) % LONG, weights=values)

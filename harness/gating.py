@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from harness.contributions import Contributions, paired_contributions
-from harness.interfaces import ComparesPairs, HasTop
+from harness.interfaces import ComparesPairs
 from harness.slowdown import FEWEST_CHUNKS, FEWEST_SAMPLES, Ratio, median_ratio, ratio_of_paces
+from harness.weighing import HasTop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -236,15 +236,6 @@ class Requires(Protocol):
 
 
 @runtime_checkable
-class HasTop(Protocol):
-    """A metric whose highest value is not 1: suites average shares of it."""
-
-    @property
-    def top(self) -> float:
-        """The highest value."""
-
-
-@runtime_checkable
 class ComparesPairs(Protocol):
     """A metric that can say how two trials differ on the same samples (`harness compare`, `harness gate`)."""
 

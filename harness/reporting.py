@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from harness.contributed import StoredContributions
 from harness.errors import HarnessError
-from harness.interfaces import HasTop, ShowsEvidence
+from harness.interfaces import ShowsEvidence
 from harness.leaderboard import build
+from harness.weighing import HasTop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

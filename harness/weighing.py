@@ -19,6 +19,15 @@ Weighted: TypeAlias = Callable[[Floats], Floats]
 
 
 @runtime_checkable
+class HasTop(Protocol):
+    """A metric whose highest value is not 1: suites average shares of it."""
+
+    @property
+    def top(self) -> float:
+        """The highest value."""
+
+
+@runtime_checkable
 class WeighsSamples(Protocol):
     """A metric that can be told how often each sample counts: many such scores cost little more than one.
 

@@ -90,7 +90,8 @@ def _up(axis: _Axis) -> list[dict[str, Any]]:
         value = axis.low + index * step
         at = axis.at(value)
         line = {"x1": LEFT, "x2": WIDTH - RIGHT, "y1": at, "y2": at}
-        ticks.append(line | {"x": LEFT - 8, "y": at + 4, "anchor": "end", "label": f"{value:.{0 if step >= 1 else 2}f}"})
+        label = f"{value:.{0 if step >= 1 else 2}f}"
+        ticks.append(line | {"x": LEFT - 8, "y": at + 4, "anchor": "end", "label": label})
     return ticks
 
 

@@ -19,6 +19,7 @@ from harness_hf import adapters, classifier, training
 from harness_hf import trainer as hf_trainer
 from harness_hf.headless import HEADLESS, HEADLESS_SEQ2SEQ, RECURRENT
 from harness_hf.models import hf
+from harness_hf.objectives import Objective
 from harness_hf.plan import METHODS, Plan, why_not
 from harness_hf.settings import Settings
 
@@ -194,7 +195,8 @@ def fresh(folder, *, dropout=None):
 
 
 def material(model, tokenizer, config, work, *, examples=None, parts=1):
-    ids = training.rows_of(rows(32) if examples is None else examples, LABELS, tokenizer, config, 64)
+    learnt = Objective("label", LABELS)
+    ids = training.rows_of(rows(32) if examples is None else examples, learnt, tokenizer, config, 64)
     return hf_trainer.Material(model, tokenizer, ids, [], work, parts)
 
 
