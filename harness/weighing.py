@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from harness.records import Prediction, TaskSpec
 
-Floats: TypeAlias = NDArray[np.float64]
-Weighted: TypeAlias = Callable[[Floats], Floats]
+Floats: TypeAlias = "NDArray[np.float64]"
+Weighted: TypeAlias = Callable[["Floats"], "Floats"]
 """(r, n) weights of n samples -> (r,) scores; NaN where such samples have none."""
 
 
@@ -44,6 +44,8 @@ class WeighsSamples(Protocol):
 
 def weighted_mean(numbers: Sequence[float] | Floats) -> Weighted:
     """The mean of (n,) numbers of samples as a function of weights."""
+    import numpy as np  # not at the top: whoever only names parts reads no NumPy
+
     values = np.asarray(numbers, dtype=np.float64)
 
     def mean(weights: Floats) -> Floats:
