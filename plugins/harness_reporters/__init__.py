@@ -21,3 +21,9 @@ def register_reporters(register: Register) -> None:
     register("html", "harness_reporters.html:Html", summary="leaderboard.html, one file that needs no network")
     register("latex", "harness_reporters.latex:Latex", summary="leaderboard.tex, tables for papers (booktabs)")
     register("svg", "harness_reporters.svg:Svg", summary="pictures for papers: latency and contexts of each task")
+    register("png", "harness_reporters.png:Png", summary="the same pictures as PNG, 300 dots an inch")
+    register(
+        "model-index",
+        "harness_reporters.modelindex:ModelIndex",
+        summary="model-index.yaml, for Hugging Face's cards",
+    )
