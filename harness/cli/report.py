@@ -42,7 +42,7 @@ def command(  # noqa: PLR0913 - an option each
     suites: tuple[str, ...],
 ) -> None:
     """Report the newest result of each (model, task, strategy, seed) in the store; -m, -t and -s choose by glob."""
-    names = [name.strip() for name in forms.split(",") if name.strip()]
+    names = _named(forms)
     if not names:
         raise UsageError("--format names no format", hint="harness list reporters shows them")
     reporters = [session.catalogue.reporter(name) for name in names]
@@ -65,3 +65,14 @@ def command(  # noqa: PLR0913 - an option each
             return
         report = rendered(board, reporters[0], evidence)
     click.echo((report.text or b"".join(report.files.values()).decode()).rstrip("\n"))
+
+
+def _named(forms: str) -> list[str]:
+    """`markdown,html,texts=no` as its formats: what has an equals sign is a parameter of the format before it."""
+    names: list[str] = []
+    for piece in (piece.strip() for piece in forms.split(",")):
+        if "=" in piece and names:
+            names[-1] += f",{piece}"
+        elif piece:
+            names.append(piece)
+    return names

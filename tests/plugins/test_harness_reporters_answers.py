@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn.metrics import confusion_matrix
 
+from harness.cli import call
 from harness.differences import paired_accuracy
 from harness.errors import UsageError
 from harness.interfaces import Asked
@@ -132,10 +137,10 @@ def test_the_calibration_error_is_that_of_the_definition():
 
 def test_pairs_are_compared_as_the_harness_compares_them():
     def told(said, ids=(0, 1, 2, 3)):
-        return {"ids": list(ids), "targets": [7] * 4, "answers": list(said), "status": [""] * 4}
+        return {"ids": list(ids), "targets": [7] * 4, "answers": list(said), "status": [""] * 4, "judged": {}}
 
     trials = {"a": told([7, 7, 7, 1]), "b": told([7, 1, 1, 1]), "elsewhere": told([7, 7, 7, 7], ids=(4, 5, 6, 7))}
-    ((first, second, *numbers),) = compared(trials)
+    ((first, second, *numbers),) = compared(trials, "accuracy", FakeEvidence([], None))
     paired = paired_accuracy([True, True, True, False], [True, False, False, False])
     difference = paired.difference
     assert (first, second) == ("a", "b")
@@ -143,8 +148,24 @@ def test_pairs_are_compared_as_the_harness_compares_them():
 
 
 def test_a_trial_with_failed_samples_is_not_compared():
-    whole = {"ids": [0], "targets": [1], "answers": [1], "status": [""]}
-    assert compared({"a": whole, "b": whole | {"status": ["f"]}}) == []
+    whole = {"ids": [0], "targets": [1], "answers": [1], "status": [""], "judged": {}}
+    trials = {"a": whole, "b": whole | {"status": ["f"]}}
+    assert compared(trials, "accuracy", FakeEvidence([], None)) == []
+
+
+def test_evidence_that_measures_trials_compares_them_by_the_metric_that_ranks():
+    class FakeMeasures(FakeEvidence):
+        def alone(self, key, metric):
+            return None
+
+        def paired(self, a, b, metric):
+            return paired_accuracy([True, True], [True, False]) if metric == "bleu" else None
+
+    whole = {"ids": [0, 1], "targets": [1, 1], "answers": [2, 2], "status": ["", ""], "judged": {}}
+    ((_, _, value, *_),) = compared({"a": whole, "b": whole}, "bleu", FakeMeasures([], None))
+    assert value == 0.5
+    assert compared({"a": whole, "b": whole}, "chrf", FakeMeasures([], None)) == []
+    assert compared({"a": whole, "b": whole}, "bleu", FakeEvidence([], None)) == []
 
 
 # --- answers -----------------------------------------------------------------------------------------------
@@ -225,3 +246,27 @@ def test_more_texts_than_can_be_sent_are_left_out(monkeypatch):
     texts = Texts()
     assert answers(a_result(), FakeEvidence(said, asked), texts, Diagnosis())["untold"] == LEFT_OUT
     assert texts.size < 300
+
+
+def test_a_page_without_texts_holds_none_and_says_so(tmp_path, capsys):
+    rows = [{"text": f"secret words {number}", "label": "ab"[number % 2]} for number in range(6)]
+    for split in ("train", "test"):
+        text = "".join(json.dumps(row | {"text": f"{row['text']} {split}"}) + "\n" for row in rows)
+        (tmp_path / f"{split}.jsonl").write_text(text)
+    (tmp_path / "task.yaml").write_text(
+        "name: kept\nkind: classification\ndata:\n  files: {train: train.jsonl, test: test.jsonl}\n"
+        "  fields: {text: text, target: label}\nlabels: {a: ' a', b: ' b'}\nprompt: {template: '{{ text }}'}\n"
+    )
+    store = ["--store", str(tmp_path / "s.db")]
+    task = str(tmp_path / "task.yaml")
+    assert call(["run", "-m", "majority", "-t", task, "-s", "finetune", "--no-latency", *store]) == 0
+    pages = {}
+    for name, form in (("with", "html"), ("without", "html,texts=no")):
+        assert call(["report", *store, "--format", f"{form},", "-o", str(tmp_path / name)]) == 0
+        page = (tmp_path / name / "leaderboard.html").read_text()
+        packed = re.findall(r'<script type="application/gzip"[^>]*>([^<]*)</script>', page)
+        pages[name] = page + "".join(gzip.decompress(base64.b64decode(one)).decode() for one in packed)
+    capsys.readouterr()
+    assert "secret words" in pages["with"]
+    assert "secret words" not in pages["without"]
+    assert "are left out of this file" in pages["without"]
