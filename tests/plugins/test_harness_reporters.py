@@ -44,6 +44,8 @@ from harness_reporters.html import Html
 from harness_reporters.jsonfile import Json
 from harness_reporters.latex import Latex
 from harness_reporters.markdown import Markdown
+from harness_reporters.modelindex import ModelIndex
+from harness_reporters.png import Png
 from harness_reporters.svg import Svg
 from harness_reporters.terminal import Terminal
 
@@ -124,8 +126,9 @@ def narrow(monkeypatch):
 def test_the_plugin_registers_its_reporters():
     registry = Plugins().registry("reporter")
     ours = {entry.name: entry.load() for entry in registry if entry.plugin == "reporters"}
-    names = ["csv", "curves", "html", "json", "latex", "markdown", "svg", "table"]
-    assert ours == dict(zip(names, [Csv, Curves, Html, Json, Latex, Markdown, Svg, Terminal], strict=True))
+    names = ["csv", "curves", "html", "json", "latex", "markdown", "model-index", "png", "svg", "table"]
+    targets = [Csv, Curves, Html, Json, Latex, Markdown, ModelIndex, Png, Svg, Terminal]
+    assert ours == dict(zip(names, targets, strict=True))
 
 
 @pytest.mark.parametrize(
