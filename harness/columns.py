@@ -39,6 +39,7 @@ class Column:
         longest: words of the longest text, in lists too.
         lines: whether any text has several lines.
         empty: how many of its lists are empty.
+        listed: how often its lists hold which text; cut like `values`.
     """
 
     rows: int = 0
@@ -52,6 +53,7 @@ class Column:
     longest: int = 0
     lines: bool = False
     empty: int = 0
+    listed: Counter[str] = field(default_factory=Counter)
 
     def add(self, value: object) -> None:
         """Count a value."""
@@ -83,6 +85,8 @@ class Column:
                 told = text.get("text") if isinstance(text, dict) else text
                 if isinstance(told, str):
                     self._measure(told)
+                    if told in self.listed or len(self.listed) < MOST_VALUES:
+                        self.listed[told] += 1
 
     def _measure(self, text: str) -> int:
         count = len(text.split())

@@ -74,6 +74,15 @@ def entities_of(tags: Sequence[str]) -> list[Entity]:
     return found
 
 
+def types_in(tags: Iterable[str]) -> list[str]:
+    """The types of different tags, sorted; none where one of them is no tag."""
+    try:
+        parts = {_parts(tag) for tag in tags}
+    except ValueError:
+        return []
+    return sorted({type_ for prefix, type_ in parts if prefix != OUTSIDE})
+
+
 def _parts(tag: str) -> tuple[str, str]:
     if tag == OUTSIDE:
         return OUTSIDE, ""

@@ -1,10 +1,11 @@
-"""Rows in the shapes of other programs: choices in lists or columns, SQuAD's answers, OpenAI's evals, Inspect, HELM."""
+"""Rows in the shapes of other programs: choices in lists or columns, SQuAD's answers, OpenAI's evals, Inspect, HELM, CoNLL."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
+from harness.entities import types_in
 from harness.guessing import ANSWERS, ONE_LINE, PASSAGES, QUESTIONS, Guess, fields_of, named, question, text_columns
 from harness.wording import expression
 
@@ -20,7 +21,7 @@ _OF_CHOICES = re.compile(r"(?i)(?P<stem>|choices?|options?|op|endings?|answers?|
 
 def known_shape(table: Table, wanted: Wanted) -> Guess | None:
     """The guess for rows in a shape that is known; None for others."""
-    for shape in (_helm, _messages, _inspect, _listed_choices, _mapped_choices, _choices_in_columns, _passages):
+    for shape in (_tagged, _helm, _messages, _inspect, _listed_choices, _mapped_choices, _choices_in_columns, _passages):
         found = shape(table, wanted)
         if found and wanted.kind in {None, found.kind}:
             return found
@@ -238,6 +239,33 @@ _READINGS: dict[str, Callable[[Any, Sequence[Any]], bool]] = {
 }
 _RIGHT = {"letter": f"'{LETTERS}'.index({{}} | upper)", "number (from 1)": "({} | int) - 1"}
 """How the target is made of what the column says, where it can't stand as it is."""
+
+
+# --- tags of words ---------------------------------------------------------------------------------
+
+
+def _tagged(table: Table, wanted: Wanted) -> Guess | None:
+    """A list of words and a list of as many tags, as files in CoNLL's columns have them."""
+    lists = [name for name, column in table.columns.items() if column.all("list") and column.listed]
+    target = wanted.target or next((name for name in lists if types_in(table.columns[name].listed)), None)
+    if target not in lists or not (types := types_in(table.columns[target].listed)):
+        return None
+    pairs = {name: zip(table.every(name), table.every(target), strict=True) for name in lists if name != target}
+    words = next((name for name, both in pairs.items() if all(len(one) == len(other) for one, other in both)), None)
+    if words is None:
+        return None
+    guess = Guess("tagging", f"{target!r} holds a tag for each word of {words!r}")
+    guess.fields = {"tokens": words, "target": target}
+    guess.labels = {one: one.replace("-", " ").replace("_", " ").lower() for one in types}
+    guess.prompt["instruction"] = (
+        f'Find the named entities. Their types are {", ".join(guess.labels.values())}. '
+        'Write each as "type: name", with "; " between them, or none.'
+    )
+    guess.prompt["template"] = "Text: {{ text }}\nEntities:"
+    guess.comments["labels"] = "How each type is said to a model, and by it."
+    guess.sections["generation"] = f"{{max_tokens: 64, stop: {ONE_LINE}}}"
+    guess.comments["generation"] = "Longer lists of entities are cut off here."
+    return guess
 
 
 # --- questions about passages ----------------------------------------------------------------------

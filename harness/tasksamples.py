@@ -207,8 +207,9 @@ class SampleMaker:
         """The entities of the row's tags, whose types are declared."""
         tags, words = self._target(row), self._tokens(row)
         if not isinstance(tags, list | tuple) or len(tags) != len(words):
-            found = f"{len(tags)} tags" if isinstance(tags, list | tuple) else f"{tags!r:.40}, which is no list of tags,"
-            raise self._wrong(row, f"has {found} for {len(words)} words")
+            listed = isinstance(tags, list | tuple)
+            message = f"has {len(tags)} tags for {len(words)} words" if listed else f"{tags!r:.40} is no list of tags"
+            raise self._wrong(row, message)
         try:
             entities = entities_of([_text(tag) for tag in tags])
         except ValueError as error:

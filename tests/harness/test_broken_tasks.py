@@ -70,6 +70,18 @@ prompt:
 generation: {max_tokens: 8, stop: ["\\n"]}
 unanswerable: nowhere
 """
+NAMES = """\
+name: names
+kind: tagging
+data:
+  files: {train: train.jsonl, test: test.jsonl}
+  fields: {tokens: words, target: tags}
+labels:
+  person: person
+  place: place
+prompt:
+  template: "{{ text }}\\nNames:"
+"""
 CUT = REVIEWS.replace("{train: train.jsonl, test: test.jsonl}", "test.jsonl\n  splits: {train: 0.5, test: 0.5}")
 
 COLOURS = [
@@ -99,13 +111,18 @@ ROWS = {
         {"question": f"What is number {n} like?", "options": ["red", one, "white"][n % 2 :], "answer": 1 - n % 2}
         for n, one in enumerate(COLOURS)
     ],
+    "names": [
+        {"words": ["So", "Mr", str(n), "likes", one, "."], "tags": ["O", "B-person", "I-person", "O", f"B-{where}", "O"]}
+        for n, one in enumerate(COLOURS)
+        for where in ["person" if n % 2 else "place"]
+    ],
     "sums": [{"question": f"How much are {n} and {n}?", "answer": 2 * n} for n in range(1, 41, 2)],
     "passages": [
         {"passage": f"Mr {n} likes {one}.", "question": f"What does Mr {n} like?", "answers": [one][: n % 4]}
         for n, one in enumerate(COLOURS)
     ],
 }
-SOUND = {"reviews": REVIEWS, "quiz": QUIZ, "sums": SUMS, "passages": PASSAGES, "cut": CUT}
+SOUND = {"names": NAMES, "reviews": REVIEWS, "quiz": QUIZ, "sums": SUMS, "passages": PASSAGES, "cut": CUT}
 
 
 def data_of(task):
@@ -135,6 +152,11 @@ def test_the_tasks_that_are_to_be_broken_are_sound(task, tmp_path, capsys):
 
 FILES = [
     # task, what is in its file, what takes its place, line and key, what is said
+    ("names", "tokens: words, ", "", "5: data.fields", "field 'tokens' is missing"),
+    ("names", "labels:\n  person: person\n  place: place\n", "", "1: labels", "a tagging task needs labels"),
+    ("names", "  place: place", "  place: person", "8: labels.place", "no model can tell them apart"),
+    ("names", "{{ text }}", "{{ txt }}", "10: prompt.template", "did you mean text?"),
+    ("names", "{{ text }}", "{{ target }}", "10: prompt.template", "the answer, which the question may not show"),
     ("reviews", "kind: classification", "kind: clasification", "2: kind", "'classification'"),
     ("reviews", "name: reviews", "nmae: reviews", "1: nmae", "unknown key 'nmae' (did you mean name?)"),
     ("reviews", "name: reviews", "name: my reviews", "1: name", "should match pattern"),
@@ -241,6 +263,12 @@ DATA = [
     ("quiz", [{"question": "?", "options": ["a", "b"], "answer": 2}], "test.jsonl:1: answer", "neither the text"),
     ("quiz", [{"question": "?", "options": ["a", "b"], "answer": "A"}], "test.jsonl:1: answer", "neither the text"),
     ("quiz", [{"question": "?", "options": ["a", "b"], "answer": "b"}], "train.jsonl:1: answer", "is a number, but"),
+    ("names", [{"words": ["a", "b"], "tags": ["O"]}], "test.jsonl:1: tags", "has 1 tags for 2 words"),
+    ("names", [{"words": ["a"], "tags": "O"}], "test.jsonl:1: tags", "is no list of tags"),
+    ("names", [{"words": ["a"], "tags": ["person"]}], "test.jsonl:1: tags", "'person' is no tag"),
+    ("names", [{"words": ["a"], "tags": ["B-persn"]}], "test.jsonl:1: tags", "did you mean person?"),
+    ("names", [{"words": "a b", "tags": ["O", "O"]}], "test.jsonl:1: words", "is no list of words"),
+    ("names", [{"words": ["New York"], "tags": ["O"]}], "test.jsonl:1: words", "is no word"),
     ("sums", [{"question": "?", "answer": "four"}], "test.jsonl:1: answer", "'four' is no number"),
     ("passages", [{"passage": "x", "question": "?", "answers": [{"text": "x"}]}], "test.jsonl:1: answers", "is no text"),
     ("passages", [{"passage": "x", "question": "?", "answers": [None]}], "test.jsonl:1: answers", "is null"),

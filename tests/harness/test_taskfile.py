@@ -131,7 +131,7 @@ def test_empty_texts_are_kept_and_counted(load, caplog):
         ("kind: cl", "kin: cl", "2: kin", "did you mean kind?"),
         ("description: One line.", "name: twice", "3: name", "stands twice"),
         ("name: film-reviews", "name: film reviews", "1: name", "should match pattern"),
-        ("kind: classification", "kind: tagging", "2: kind", "'multiple-choice'"),
+        ("kind: classification", "kind: parsing", "2: kind", "'multiple-choice'"),
         ("  fields:", "  field:", "6: data.field", "did you mean fields"),
         ("test: test.jsonl", "tset: test.jsonl", "5: data.files.tset", "'train', 'validation' or 'test'"),
         ("{train: train.jsonl, test: test.jsonl}", "all.csv", "5: data.files", "needs `splits`"),

@@ -1,3 +1,4 @@
+from collections import Counter
 from itertools import combinations
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from harness.plugins import Plugins
 from harness.records import SPLITS
 from harness.sampling import duplicate_key
 from harness.taskfile import load_task
+from harness.values import labels_of
 
 FOLDER = Path(harness_tasks.__file__).parent
 NAMES = sorted(folder.name for folder in FOLDER.iterdir() if (folder / "task.yaml").is_file())
@@ -34,7 +36,7 @@ def load(plugins):
 
 def test_the_index_the_folders_and_the_files_agree(plugins, load):
     entries = {entry.name: entry for entry in plugins.registry("task") if entry.plugin == "tasks"}
-    assert len(entries) == len(NAMES) == 16
+    assert len(entries) == len(NAMES) == 17
     for name in NAMES:
         spec = load(name).spec
         assert entries[spec.name].resource == ("harness_tasks", f"{name}/task.yaml")
@@ -64,6 +66,7 @@ ROWS = {
     "humaneval": {"train": 0, "validation": 0, "test": 164},
     "sentiment_domains": {"train": 13992, "validation": 2332, "test": 6996},
     "sms_spam": {"train": 2917, "validation": 486, "test": 1459},
+    "tweet_entities": {"train": 1437, "validation": 239, "test": 718},
     "truthfulqa_mc1_100": {"train": 10, "validation": 0, "test": 90},
     "udhr_en_fr": {"train": 10, "validation": 0, "test": 40},
     "product_matching": {"train": 173, "validation": 43, "test": 217},
@@ -104,6 +107,15 @@ def test_the_labels_are_as_frequent_as_the_source_says_and_in_each_split_alike(l
         found = {split: sum(sample.target == label for sample in samples) for split, samples in rows.items()}
         assert sum(found.values()) == count
         assert found["test"] == pytest.approx(0.3 * count, abs=3)
+
+
+@pytest.mark.network
+def test_tweets_have_as_many_entities_of_each_type_as_the_source(load):
+    task = load("tweet_entities")
+    found = Counter(label for split in SPLITS for row in task.samples(split) for label in labels_of(task.spec, row))
+    assert found == Counter(
+        {"person": 449, "geo-loc": 276, "other": 225, "company": 171, "facility": 104, "product": 97, "musicartist": 55}
+    ) + Counter({"sportsteam": 51, "movie": 34, "tvshow": 34})
 
 
 @pytest.mark.network
