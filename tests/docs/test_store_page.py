@@ -32,20 +32,6 @@ TYPES = {
 SEEN = {"text": {"text"}, "JSON": {"text"}, "integer": {"integer"}, "truth": {"integer"}, "number": {"real"}}
 """What the page calls a type -> what SQLite calls its values."""
 
-TASK = """
-name: reviews
-kind: classification
-data:
-  files: {train: train.jsonl, test: test.jsonl}
-  fields: {text: text, target: label}
-  context: topic
-labels: {bad: " bad", good: " good"}
-prompt: {template: "{{ text }}\\nIt was"}
-metrics: [accuracy, macro_f1]
-licence: none
-citation: none
-"""
-
 
 def described() -> dict[str, dict[str, str]]:
     """Table or view -> column -> type, as the page has them."""
@@ -59,55 +45,18 @@ def type_of(column: sa.Column) -> str:
     return next(said for kind, said in TYPES.items() if isinstance(column.type, kind))
 
 
-# --- a store, as the command line and the API make it ---------------------------------------------------
-
-
-def write_rows(folder: Path, split: str, n: int, word: str) -> None:
-    rows = [
-        {
-            "text": f"{word} {number} {'awful dull' if number % 3 else 'lovely'}",
-            "label": "bad" if number % 3 else "good",
-        }
-        | {"topic": "films" if number % 2 else "books"}
-        for number in range(n)
-    ]
-    rows[1]["label"] = "good"  # so that nobody is always right
-    (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A folder with `harness.db`: a run of before, of other rows; then one of four trials and two that can't be."""
-    folder = tmp_path_factory.mktemp("store")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("HARNESS_CACHE", str(folder / "cache"))
-        (folder / "task.yaml").write_text(TASK)
-        grid = ["-m", "majority", "-m", "tfidf-lr", "-t", "task.yaml", "-s", "finetune", "-s", "zero-shot"]
-        for word in ("before", "now"):
-            write_rows(folder, "train", 30, f"{word} to learn")
-            write_rows(folder, "test", 70, word)
-            command = ["run", *grid, "--seeds", "0,1", "--scenario", "single-stream,samples=8", "--format", "json"]
-            assert group.main([*command, "--store", "harness.db"], standalone_mode=False) == 0
-    return folder
+# --- readers -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def folder(made, monkeypatch) -> Path:
-    monkeypatch.chdir(made)
-    monkeypatch.setenv("HARNESS_CACHE", str(made / "cache"))
-    return made
-
-
-@pytest.fixture
-def read(folder):
+def read(stored):
     """A query -> what pandas reads, as the page says to."""
     with closing(sqlite3.connect("file:harness.db?mode=ro", uri=True)) as store:
         yield lambda query: pd.read_sql(query, store)
 
 
 @pytest.fixture
-def duck(folder):
+def duck(stored):
     """DuckDB, without a network: its extension is a file that was installed."""
     (place,) = importlib.util.find_spec("duckdb_ext").submodule_search_locations
     (extension,) = Path(place).rglob("sqlite_scanner.duckdb_extension")
@@ -153,7 +102,7 @@ def test_the_page_is_of_this_schema_and_names_every_status():
 
 
 @pytest.mark.parametrize("example", ["scores.py", "answers.py"])
-def test_the_examples_for_pandas_print_what_is_stored(folder, capsys, example):
+def test_the_examples_for_pandas_print_what_is_stored(stored, capsys, example):
     names = {}
     exec(compile(EXAMPLES[example], example, "exec"), names)
     printed = capsys.readouterr().out
@@ -165,7 +114,7 @@ def test_the_examples_for_pandas_print_what_is_stored(folder, capsys, example):
         assert len(names["measured"]) == 4
 
 
-def test_the_example_for_duckdb_reads_the_same_as_sqlite(folder, duck, read, capsys):
+def test_the_example_for_duckdb_reads_the_same_as_sqlite(stored, duck, read, capsys):
     names = {}
     exec(compile(EXAMPLES["duck.py"], "duck.py", "exec"), names)
     parted = names["parted"].df()
@@ -181,7 +130,7 @@ def test_the_example_for_duckdb_reads_the_same_as_sqlite(folder, duck, read, cap
     )  # fmt: skip
 
 
-def test_the_scores_of_the_views_are_those_of_the_api(folder, read):
+def test_the_scores_of_the_views_are_those_of_the_api(stored, read):
     again = harness.run(
         ["majority", "tfidf-lr"], "task.yaml", "finetune", seeds=[0, 1], scenarios=(), store="harness.db"
     )
@@ -197,9 +146,9 @@ def test_the_scores_of_the_views_are_those_of_the_api(folder, read):
         )
 
 
-def test_the_predictions_of_the_views_are_those_of_an_export(folder, read):
+def test_the_predictions_of_the_views_are_those_of_an_export(stored, read):
     assert group.main(["export", "-o", "said.jsonl", "--store", "harness.db"], standalone_mode=False) in (0, None)
-    exported = [json.loads(line) for line in (folder / "said.jsonl").read_text().splitlines()]
+    exported = [json.loads(line) for line in (stored / "said.jsonl").read_text().splitlines()]
     found = read("SELECT * FROM named_predictions WHERE is_newest ORDER BY key, position")
     found = found.assign(correct=found["correct"].astype(bool), scores=found["scores"].map(json.loads))
     rows = found.rename(columns={"key": "trial"})[list(exported[0])].astype(object)
@@ -211,7 +160,7 @@ def test_the_predictions_of_the_views_are_those_of_an_export(folder, read):
     assert 0 < accuracy["value"].min() < accuracy["value"].max()
 
 
-def test_the_trials_of_the_views_are_those_of_a_report_and_older_ones_are_told_apart(folder, read, capsys):
+def test_the_trials_of_the_views_are_those_of_a_report_and_older_ones_are_told_apart(stored, read, capsys):
     capsys.readouterr()
     assert group.main(["report", "--format", "json", "--store", "harness.db"], standalone_mode=False) in (0, None)
     reported = {trial["key"]: trial["status"] for trial in json.loads(capsys.readouterr().out)["trials"]}
@@ -227,7 +176,7 @@ def test_the_trials_of_the_views_are_those_of_a_report_and_older_ones_are_told_a
 # --- what other programs need of a view -----------------------------------------------------------------
 
 
-def test_programs_that_compare_with_text_find_numbers_and_truths(read, folder):
+def test_programs_that_compare_with_text_find_numbers_and_truths(read, stored):
     """Datasette binds what stands in an address as it is."""
     with closing(sqlite3.connect("file:harness.db?mode=ro", uri=True)) as store:
         count = "SELECT count(*) FROM {} WHERE {}"
