@@ -106,6 +106,8 @@ if TYPE_CHECKING:
         Response,
         RollingLogLikelihood,
         Sample,
+        Tag,
+        Tagged,
         TaskSpec,
         Trial,
         TrialResult,
@@ -133,7 +135,7 @@ _HOMES = {
     "promptparts": "Calibrator Correction FindsParts Order Pool Question Scorer Search Selector TextEncoder",
     "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask Generate Generated "
     "LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Regress Regressed Request RequestKind "
-    "Response RollingLogLikelihood Sample TaskSpec Trial TrialResult Usage Written",
+    "Response RollingLogLikelihood Sample Tag Tagged TaskSpec Trial TrialResult Usage Written",
     "tokenized": "Token Tokenized TokenizedAnswer Tokenizes",
     "sandboxes": "Sandbox Verdict",
     "templates": "render_answer render_choices render_input render_instruction render_query",
@@ -217,6 +219,8 @@ __all__ = [
     "Source",
     "StoreError",
     "Strategy",
+    "Tag",
+    "Tagged",
     "Task",
     "TaskCollection",
     "TaskSpec",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from harness.entities import decide_tags, find_entities, moved, tokens_of
 from harness.errors import ModelError
 from harness.extraction import canonical, find_answer, written
 from harness.records import (
@@ -26,7 +27,10 @@ from harness.records import (
     Regress,
     Regressed,
     RollingLogLikelihood,
+    Tag,
+    Tagged,
 )
+from harness.requests import as_one
 from harness.seeds import derived
 from harness.templates import render_after, render_choices, render_fillings, render_query, render_text
 from harness.values import NONE, decide_labels, decide_number, decide_similarity, written_labels
@@ -34,7 +38,7 @@ from harness.values import NONE, decide_labels, decide_number, decide_similarity
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from harness.records import Answered, Chat, Prompt, Request, RequestKind, Response, Sample, TaskSpec, Usage
+    from harness.records import Answered, Chat, Prompt, Request, RequestKind, Response, Sample, TaskSpec, Text, Usage
 
 _SPACE = re.compile(r"\s+")
 
@@ -96,7 +100,7 @@ def _as_said(choices: tuple[str, ...], chat: Chat) -> tuple[str, ...]:
 
 
 def classify(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
-    """The request to an engine that has learnt the task: its text is `prompt.input`, or the two of a pair.
+    """The request to an engine that has learnt the task: its text is what `harness.templates.render_text` gives.
 
     Raises:
         TemplateError: when the input does not render.
@@ -104,7 +108,21 @@ def classify(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
     text = render_text(spec, sample)
     if spec.numeric:
         return (Regress(text),)
+    if spec.learnt == "tags":
+        return (Tag(as_one(text), tuple(spec.labels)),)
     return (Classify(text, tuple(spec.labels), several=spec.learnt == "labels"),)
+
+
+def example(spec: TaskSpec, sample: Sample) -> tuple[Text, str]:
+    """What a model learns from: the text of `classify`, and the target; entities are counted by that text's words.
+
+    Raises:
+        TemplateError: when the input does not render.
+    """
+    text = render_text(spec, sample)
+    if spec.learnt != "tags":
+        return text, sample.target
+    return text, moved(sample.target, len(as_one(text).split(" ")) - len(tokens_of(sample)))
 
 
 def compare(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
@@ -139,6 +157,8 @@ def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Pre
             return decide_number(sample, response)
         case [Embedded() as first, Embedded() as second] if spec.kind == "similarity":
             return decide_similarity(sample, first, second)
+        case [Tagged() as response] if spec.learnt == "tags":
+            return decide_tags(sample, response)
         case [Classified() as response] if spec.learnt == "labels":
             return decide_labels(spec, sample, response)
         case [LogLikelihoods() | Classified() | Filled() as response] if not spec.generates:
@@ -191,6 +211,8 @@ def _extract(spec: TaskSpec, sample: Sample, response: Generated) -> Prediction:
     """The answer within the texts; it and the target are compared in canonical form."""
     if spec.kind == "multi-label":
         return vote(spec, sample, response, spec.generation.n, partial(find_labels, spec))
+    if spec.kind == "tagging":
+        return vote(spec, sample, response, spec.generation.n, partial(find_entities, spec, sample))
     return vote(spec, with_canonical(spec, sample), response, spec.generation.n, partial(find_answer, spec))
 
 

@@ -84,7 +84,8 @@ class TrainingJob:
         instruction: what stands before each question, its separator included.
         ordinary: bare text and label, for methods that learn from prompts and such examples together.
         learnt: what the engine is to say of a text; for `labels` and `number` the examples' labels are written as
-            `harness.values` writes them, and a job that learns numbers has no `labels`.
+            `harness.values` writes them, and a job that learns numbers has no `labels`; for `tags` they are entities as
+            `harness.entities` writes them, by the places of the text's words, which have a space between each two.
     """
 
     examples: Sequence[tuple[Text, str]]
@@ -112,7 +113,7 @@ class Trained:
 
 @runtime_checkable
 class Trainable(Protocol):
-    """A model that can be trained; its trained engine answers `Classify`, or `Regress` where it has learnt numbers."""
+    """A model that can be trained; its trained engine answers `Classify`, or what it has learnt: `Regress`, `Tag`."""
 
     @property
     def hyperparameters(self) -> frozenset[str]:
@@ -170,7 +171,7 @@ def cannot_train(model: Model, method: str) -> str | None:
 def cannot_learn(model: Model, learnt: Learnt) -> str | None:
     """Why a model can't be trained to say such a thing of a text; None where it can."""
     known = model.learns if isinstance(model, LearnsMore) else {"label"}
-    said = {"label": "one label of several", "labels": "any number of labels", "number": "numbers"}
+    said = {"label": "one label of several", "labels": "any number of labels", "number": "numbers", "tags": "tags of words"}
     return None if learnt in known else f"the model can't be trained to give {said[learnt]}"
 
 

@@ -24,6 +24,8 @@ from harness.requests import (
     RequestKind as RequestKind,
     Response as Response,
     RollingLogLikelihood as RollingLogLikelihood,
+    Tag as Tag,
+    Tagged as Tagged,
     Text as Text,
     Usage as Usage,
     Written as Written,

@@ -137,6 +137,19 @@ class Regress:
 
 
 @dataclass(frozen=True, slots=True)
+class Tag:
+    """Which of its words name something, and of which type? Asked of a trained engine; answered by `Tagged`.
+
+    Attributes:
+        text: the words, with one space between each two.
+        labels: the types.
+    """
+
+    text: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Embed:
     """Which vector stands for this text? Answered by `Embedded`."""
 
@@ -156,12 +169,12 @@ class FillMask:
     after: str = ""
 
 
-TEXTS = (Classify, Regress, Embed, RollingLogLikelihood)
+TEXTS = (Classify, Regress, Tag, Embed, RollingLogLikelihood)
 """Requests about a text as it is, not about what follows a prompt."""
 
-Request: TypeAlias = LogLikelihood | RollingLogLikelihood | Generate | Classify | Regress | Embed | FillMask
+Request: TypeAlias = LogLikelihood | RollingLogLikelihood | Generate | Classify | Regress | Tag | Embed | FillMask
 RequestKind: TypeAlias = Literal[
-    "LogLikelihood", "RollingLogLikelihood", "Generate", "Classify", "Regress", "Embed", "FillMask"
+    "LogLikelihood", "RollingLogLikelihood", "Generate", "Classify", "Regress", "Tag", "Embed", "FillMask"
 ]
 
 
@@ -230,6 +243,17 @@ class Regressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Tagged:
+    """A tag for each word of the text: `O`, or `B-` and `I-` with a type (IOB2, see `harness.entities`).
+
+    A word that the model did not get to see, behind the end of its window, has `O`.
+    """
+
+    tags: tuple[str, ...]
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
     """The text's vector."""
 
@@ -253,4 +277,4 @@ class Filled:
     tokens: tuple[int, ...] = ()
 
 
-Response: TypeAlias = LogLikelihoods | Generated | Classified | Regressed | Embedded | Filled
+Response: TypeAlias = LogLikelihoods | Generated | Classified | Regressed | Tagged | Embedded | Filled

@@ -1,4 +1,4 @@
-"""Files of data -> rows: JSONL, JSON, YAML, CSV, TSV, Parquet, SQuAD's JSON, HTML, texts and lines, gzipped or not."""
+"""Files of data -> rows: JSONL, JSON, YAML, CSV, TSV, Parquet, SQuAD's JSON, CoNLL, HTML, texts and lines, gzipped or not."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
+from harness.conllrows import sentences
 from harness.errors import DataError
 from harness.htmlrows import paragraphs
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "parquet", "text", "lines", "squad", "yaml", "html"]
+Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "parquet", "text", "lines", "squad", "yaml", "html", "conll"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _SUFFIXES: Mapping[str, Format] = {
@@ -38,6 +39,7 @@ _SUFFIXES: Mapping[str, Format] = {
     ".yml": "yaml",
     ".html": "html",
     ".htm": "html",
+    **dict.fromkeys((".conll", ".iob", ".iob2", ".bio"), "conll"),
 }
 _LONGEST_CELL = 2**31 - 1
 _PIECE = 2**20
@@ -78,7 +80,7 @@ def read_rows(
     Args:
         files: each file's name within its data set, and its path.
         format: told by the file's suffix where it is not given.
-        columns: names of the columns of CSV and TSV files without a header, or of the one column of `lines`.
+        columns: names of the columns of CSV and TSV files without a header and of CoNLL's, or of the one of `lines`.
         source: what the files are, for the log.
 
     Raises:
@@ -159,7 +161,7 @@ def _read_file(file: _File, format_: Format | None) -> Iterator[Row]:
             where=str(file.path),
             hint=f"set data.format to one of {', '.join(FORMATS)}",
         )
-    if file.columns and format_ not in {"csv", "tsv", "lines"}:
+    if file.columns and format_ not in {"csv", "tsv", "lines", "conll"}:
         hint = "leave data.columns out"
         raise DataError(f"a {format_} file names its columns itself", where=str(file.path), hint=hint)
     origin = {"file": path.stem, "folder": path.parent.name or file.path.parent.name}
@@ -321,6 +323,11 @@ def _parquet(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DataError(f"is not Parquet: {error}", where=str(file.path)) from error
 
 
+def _conll(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
+    with file.text("\n") as text:
+        yield from sentences(enumerate(text, start=1), file.columns, file.error)
+
+
 def _text(file: _File) -> Iterator[tuple[int, dict[str, Any]]]:
     with file.text("") as text:
         content = text.read()
@@ -348,4 +355,5 @@ _READERS: Mapping[Format, Callable[[_File], Iterator[tuple[int, dict[str, Any]]]
     "squad": _squad,
     "yaml": _yaml,
     "html": _html,
+    "conll": _conll,
 }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from harness.dialogue import Dialogue, dialogue
+from harness.entities import entities_of, written_entities
 from harness.errors import DataError, nearest
 from harness.extraction import canonical
 from harness.packed import Packed
@@ -89,6 +90,9 @@ class SampleMaker:
             told = self._dialogue(row)
             system = (values.get("system"), told.system)
             values |= {"turns": told.turns, "system": "\n".join(str(one) for one in system if one)}
+        if self.spec.kind == "tagging":
+            values["tokens"] = self._tokens(row)
+            values.setdefault("text", " ".join(values["tokens"]))
         return {
             name: choices if name == "choices" and choices else "" if value is None else value
             for name, value in values.items()
@@ -139,6 +143,8 @@ class SampleMaker:
             return map(self._number, rows)
         if self.spec.kind == "multi-label":
             return map(self._labels, rows)
+        if self.spec.kind == "tagging":
+            return map(self._entities, rows)
         return (self._references(row)[0] for row in rows)
 
     def _references(self, row: Row) -> tuple[str, ...]:
@@ -185,6 +191,31 @@ class SampleMaker:
             hint = "data.derive makes one of a text: labels: \"tags.split(';')\""
             raise self._wrong(row, f"target {value!r} is no list of labels", hint=hint)
         return written_labels({self._label(row, _text(one)) for one in value}, self.spec.labels)
+
+    def _tokens(self, row: Row) -> tuple[str, ...]:
+        """The words of the row's sentence."""
+        value, where = self._field(row, "tokens"), f"{row.place}: {self.data.fields['tokens']}"
+        if not isinstance(value, list | tuple) or not value:
+            hint = "data.derive makes one of a text: words: text.split()"
+            raise DataError("is no list of words", where=where, hint=hint)
+        words = tuple(map(_text, value))
+        if wrong := [word for word in words if not word or " " in word]:
+            raise DataError(f"holds {wrong[0]!r}, which is no word", where=where)
+        return words
+
+    def _entities(self, row: Row) -> str:
+        """The entities of the row's tags, whose types are declared."""
+        tags, words = self._target(row), self._tokens(row)
+        if not isinstance(tags, list | tuple) or len(tags) != len(words):
+            found = f"{len(tags)} tags" if isinstance(tags, list | tuple) else f"{tags!r:.40}, which is no list of tags,"
+            raise self._wrong(row, f"has {found} for {len(words)} words")
+        try:
+            entities = entities_of([_text(tag) for tag in tags])
+        except ValueError as error:
+            raise self._wrong(row, str(error)) from error
+        for one in entities:
+            self._label(row, one.type)
+        return written_entities(entities, words)
 
     def _number(self, row: Row) -> str:
         """The row's number."""

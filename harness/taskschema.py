@@ -41,6 +41,7 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     "multi-label": ("micro_f1", "macro_f1", "subset_accuracy"),
     "dialogue": ("chrf", "rougeL"),
     "cloze": ("accuracy",),
+    "tagging": ("entity_f1", "entity_precision", "entity_recall"),
 }
 """What a task is scored by when its file does not say."""
 
@@ -52,11 +53,18 @@ _REQUIRED: dict[Kind, set[str]] = {
     "similarity": {"target", "first", "second"},
     "dialogue": {"turns"},
     "cloze": {"target", "choices"},
+    "tagging": {"target", "tokens"},
 }
 """Fields that tasks of a kind have; of the others `target`."""
 
+_MADE: dict[Kind, set[str]] = {"dialogue": {"system"}, "tagging": {"text"}}
+"""Fields that are there though no column is named for them."""
+
+_NAMED: frozenset[str] = LABELLED | {"multi-label", "tagging"}
+"""Kinds of tasks that declare labels, or types of entities."""
+
 _OF_KIND: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
-    (LABELLED | {"multi-label"}, ("labels",)),
+    (_NAMED, ("labels",)),
     (CHOSEN, ("prompt", "choice")),
     (CHOSEN, ("data", "shuffle_choices")),
     (frozenset({"cloze"}), ("prompt", "blank")),
@@ -78,7 +86,7 @@ class DataSection(_Section):
     Attributes:
         files: an address, or one for each split; a path lies beside the task file, `scheme://` says where else.
         format: of the files; told by their suffix where it is not given.
-        columns: names of the columns of CSV and TSV files without a header, or of the one column of `lines`.
+        columns: names of the columns of CSV and TSV files without a header and of CoNLL's, or of the one of `lines`.
         sha256: of the download; for each split where `files` has one for each.
         explode: the column that holds lists: each item becomes a row, before anything is derived.
         derive: new columns, each an expression over the others, in the order written.
@@ -159,7 +167,7 @@ class TaskFileSchema(_Section):
     kind: Kind
     description: str = ""
     data: DataSection
-    labels: Annotated[dict[str, Annotated[str, Field(min_length=1)]], Field(min_length=2)] | None = None
+    labels: Annotated[dict[str, Annotated[str, Field(min_length=1)]], Field(min_length=1)] | None = None
     contexts: dict[str, str] = {}
     prompt: PromptSection
     generation: GenerationSection = GenerationSection()
@@ -204,7 +212,7 @@ def read_task(path: Path) -> tuple[Located, TaskFileSchema]:
 
 def specification(task: TaskFileSchema) -> TaskSpec:
     """The task as strategies and metrics see it."""
-    names = [name for name in task.data.inputs() if name != "choices"]
+    names = ["text"] if task.kind == "tagging" else [name for name in task.data.inputs() if name != "choices"]
     prompt: dict[str, Any] = {"input": "\n".join(f"{{{{ {name} }}}}" for name in names)}
     prompt |= task.prompt.model_dump(exclude_none=True, exclude={"candidates"})
     return TaskSpec(
@@ -247,7 +255,7 @@ def _check_kind(task: TaskFileSchema, located: Located) -> None:
 
 
 def _check_answers(task: TaskFileSchema, located: Located) -> None:
-    if task.kind in LABELLED | {"multi-label"}:
+    if task.kind in _NAMED:
         _check_labels(task.labels, task.kind, located)
     if task.kind in NUMERIC and task.extract.type == "text":
         raise ConfigError(f"the answer of a {task.kind} is a number", where=located.where("extract", "type"))
@@ -278,6 +286,8 @@ def _check_text(located: Located) -> None:
 def _check_labels(labels: dict[str, str] | None, kind: Kind, located: Located) -> None:
     if labels is None:
         raise ConfigError(f"a {kind} task needs labels", where=located.where("labels"), hint="label: how it is said")
+    if kind in LABELLED and len(labels) < 2:
+        raise ConfigError(f"a {kind} task needs at least 2 labels", where=located.where("labels"))
     if found := alike(labels):
         label, reason = found
         raise ConfigError(reason, where=located.where("labels", label))
@@ -319,7 +329,7 @@ def _check_sources(data: DataSection, located: Located) -> None:
 
 def _templates(task: TaskFileSchema) -> list[tuple[tuple[str, str], str | None, set[str]]]:
     """Keys of each template, its text, and the names that it may use."""
-    inputs = set(task.data.inputs()) | ({"system"} if task.kind == "dialogue" else set())
+    inputs = {*task.data.inputs(), *_MADE.get(task.kind, ())}
     known = {
         **{part: set[str]() for part in HEAD},
         "template": inputs,

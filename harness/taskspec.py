@@ -22,14 +22,15 @@ Kind: TypeAlias = Literal[
     "multi-label",
     "dialogue",
     "cloze",
+    "tagging",
 ]
-Learnt: TypeAlias = Literal["label", "labels", "number"]
-"""What a model can be trained to say of a text: one of the labels, any of them, a number."""
+Learnt: TypeAlias = Literal["label", "labels", "number", "tags"]
+"""What a model can be trained to say of a text: one of the labels, any of them, a number, a tag a word."""
 Split: TypeAlias = Literal["train", "validation", "test"]
 Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
 
 GENERATED: frozenset[str] = frozenset(
-    {"generation", "question-answering", "maths", "code", "dialogue", "regression", "similarity", "multi-label"}
+    ("generation", "question-answering", "maths", "code", "dialogue", "regression", "similarity", "multi-label", "tagging")
 )
 """Kinds of tasks whose answers are generated text where a model is prompted."""
 LABELLED: frozenset[str] = frozenset({"classification", "pair"})
@@ -51,7 +52,8 @@ class Sample:
         id: unique within the task, stable while the row stays where it is in the data.
         fields: what templates can name.
         target: the label, the number of the right choice ("0", "1", ...) or the reference answer; empty where a text is
-            to be predicted. Numbers and sets of labels are written as `harness.values` writes them.
+            to be predicted. Numbers and sets of labels are written as `harness.values` writes them,
+            entities as `harness.entities` does.
         context: the group, domain or situation the row comes from.
         choices: the possible answers of a row of multiple choice or with a blank.
         cluster: what the row shares with others that are likely to be right or wrong with it (a passage, a source).
@@ -170,7 +172,8 @@ class TaskSpec:
 
     Attributes:
         kind: `external` is a task of another harness, which asks and judges by itself: `harness.interfaces.AsksItself`.
-        labels: label -> how it is said after the prompt (classification), in the order that scores have.
+        labels: label -> how it is said after the prompt (classification), in the order that scores have; of entities
+            their types (tagging).
         has_context: whether its samples carry a context.
         contexts: context label -> its description, where the task describes them.
         candidates: other ways to ask, where the task names any.
@@ -222,7 +225,8 @@ class TaskSpec:
             return "label"
         if self.numeric:
             return "number"
-        return "labels" if self.kind == "multi-label" else None
+        own: dict[str, Learnt] = {"multi-label": "labels", "tagging": "tags"}
+        return own.get(self.kind)
 
     @property
     def chooses(self) -> bool:

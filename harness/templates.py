@@ -13,6 +13,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from harness.dialogue import lines
+from harness.entities import said_entities, tokens_of
 from harness.errors import TemplateError
 from harness.values import NONE, read_labels
 
@@ -183,7 +184,8 @@ def render_answer(spec: TaskSpec, sample: Sample) -> str:
         return spec.labels[sample.target]
     if spec.chooses:
         return render_choices(spec, sample)[int(sample.target)]
-    target = said_labels(spec, sample.target) if spec.kind == "multi-label" else sample.target
+    say = {"multi-label": said_labels, "tagging": said_entities}.get(spec.kind)
+    target = sample.target if say is None else say(spec, sample.target)
     return _render(spec, "prompt.answer", sample.id, {**sample.fields, "target": target})
 
 
@@ -195,9 +197,13 @@ def said_labels(spec: TaskSpec, target: str) -> str:
 def render_text(spec: TaskSpec, sample: Sample) -> Text:
     """What a trained model reads: the input, or the two texts of a pair as they are, the context before the first.
 
+    Of a sentence whose words are tagged: the words, with one space between each two, behind those of the context.
+
     Raises:
         TemplateError: when the input does not render.
     """
+    if spec.learnt == "tags":
+        return " ".join((*render_context(spec, sample).split(), *tokens_of(sample)))
     if not spec.paired:
         return render_input(spec, sample)
     first, second = (str(sample.fields[name]) for name in ("first", "second"))

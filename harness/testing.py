@@ -46,6 +46,8 @@ from harness.records import (
     RollingLogLikelihood,
     Sample,
     Split,
+    Tag,
+    Tagged,
     TaskSpec,
     Usage,
     Written,
@@ -68,6 +70,7 @@ ANSWERS: Mapping[str, type[Any]] = {
     "Generate": Generated,
     "Classify": Classified,
     "Regress": Regressed,
+    "Tag": Tagged,
     "Embed": Embedded,
     "FillMask": Filled,
 }
@@ -121,12 +124,14 @@ def _toy_answer(request: Request) -> Response:
     return _toy_reading(request)
 
 
-def _toy_reading(request: Classify | Regress | Embed) -> Response:
+def _toy_reading(request: Classify | Regress | Tag | Embed) -> Response:
     text = as_one(request.text)
     usage = Usage(len(text.split()))
     if isinstance(request, Classify):
         total = math.log(len(request.labels))
         return Classified(tuple(-total for _ in request.labels), usage)
+    if isinstance(request, Tag):
+        return Tagged(tuple("O" for _ in text.split(" ")), usage)
     return Regressed(float(len(text)), usage) if isinstance(request, Regress) else Embedded((len(text), 1.0), usage)
 
 
@@ -225,6 +230,8 @@ def _requests(kind: RequestKind) -> list[Request]:
             FillMask(Prompt(text), (" warm", " cold and grey"), after)
             for text, after in zip(texts, (".", "", "!"), strict=True)
         ]
+    if kind == "Tag":
+        return [Tag(text, ("warm", "cold")) for text in texts]
     return [Regress(text) if kind == "Regress" else Embed(text) for text in texts[:2]]
 
 
@@ -241,6 +248,8 @@ def _check_response(request: Request, response: Response) -> None:
         assert len(response.log_probs) == len(request.labels), "one log-probability a label"
         total = math.fsum(math.exp(value) for value in response.log_probs)
         assert abs(total - 1) < 1e-3, f"the labels' probabilities sum to 1, not {total}"
+    if isinstance(request, Tag) and isinstance(response, Tagged):
+        assert len(response.tags) == len(request.text.split(" ")), "one tag a word"
     assert response.usage.prompt_tokens >= 0, "token counts are not negative"
 
 
@@ -252,6 +261,8 @@ def _rounded(response: Response) -> object:
         return [round(value, 3) for value in response.log_probs]
     if isinstance(response, Regressed):
         return round(response.value, 3)
+    if isinstance(response, Tagged):
+        return response.tags
     return [round(value, 3) for value in response.vector] if isinstance(response, Embedded) else response.text
 
 

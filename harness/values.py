@@ -54,7 +54,9 @@ def read_labels(text: str) -> tuple[str, ...]:
 
 
 def labels_of(spec: TaskSpec, sample: Sample) -> tuple[str, ...]:
-    """The labels that a sample has: one, or of a multi-label task any number."""
+    """The labels that a sample has: one, or of a multi-label task any number; of a sentence its entities' types."""
+    if spec.learnt == "tags":
+        return tuple(str(type_) for type_, *_ in json.loads(sample.target))
     return read_labels(sample.target) if spec.learnt == "labels" else (sample.target,)
 
 

@@ -1,4 +1,4 @@
-"""The most frequent label of the training data, or the mean of its numbers, whatever the text says."""
+"""The most frequent label of the training data, or the mean of its numbers, whatever the text says; of words a tag."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from harness.errors import TrainingError
 from harness.interfaces import Trained
 from harness.values import read_labels
 from harness_baselines.classifying import ConstantEngine, ConstantNumber, Counting
+from harness_baselines.lexicon import WordTags
 
 if TYPE_CHECKING:
     from harness.interfaces import TrainingJob
@@ -22,10 +23,10 @@ class Majority(Counting):
 
     Its probabilities are the labels' frequencies in the training data, one added to each count. Of texts that can have
     several labels each is judged by itself: it is given where most texts have it. Numbers are guessed by their mean,
-    which has the least squared error. The seed changes nothing.
+    which has the least squared error. Each word gets the tag that it most often has. The seed changes nothing.
     """
 
-    learns: frozenset[Learnt] = frozenset({"label", "labels", "number"})
+    learns: frozenset[Learnt] = frozenset({"label", "labels", "number", "tags"})
 
     def train(self, job: TrainingJob) -> Trained:
         """Count the labels, or average the numbers.
@@ -35,6 +36,8 @@ class Majority(Counting):
         """
         if job.learnt == "label":
             return super().train(job)
+        if job.learnt == "tags":
+            return Trained(WordTags(job), 0.0)
         if not job.examples:
             raise TrainingError("there are no training examples", hint="give the task a training split")
         if job.learnt == "number":

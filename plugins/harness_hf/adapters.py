@@ -75,7 +75,7 @@ def _configuration(model: PreTrainedModel, method: str, plan: Plan) -> Any:  # n
     if method == "lora":
         heads = [name for name, _ in model.named_modules() if _names_a_head(name, model)]
         return peft.LoraConfig(
-            task_type="SEQ_CLS",
+            task_type=_task(model),
             r=plan.r,
             lora_alpha=plan.alpha,  # type: ignore[arg-type] # a fraction scales as well
             lora_dropout=plan.dropout,
@@ -83,7 +83,12 @@ def _configuration(model: PreTrainedModel, method: str, plan: Plan) -> Any:  # n
             modules_to_save=heads,
         )
     kind = peft.PromptTuningConfig if method == "prompt-tuning" else peft.PrefixTuningConfig
-    return kind(task_type="SEQ_CLS", num_virtual_tokens=plan.virtual_tokens)
+    return kind(task_type=_task(model), num_virtual_tokens=plan.virtual_tokens)
+
+
+def _task(model: PreTrainedModel) -> Any:  # noqa: ANN401 - an enumeration of peft's
+    """What peft calls the model's task."""
+    return "TOKEN_CLS" if "ForTokenClassification" in type(model).__name__ else "SEQ_CLS"
 
 
 def _names_a_head(name: str, model: PreTrainedModel) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from transformers import AutoConfig, AutoModelForSequenceClassification
-from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as OF_TEXTS,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES as OF_TOKENS,
+)
 
 from harness.errors import TrainingError
 from harness.requests import as_one
@@ -24,23 +27,32 @@ if TYPE_CHECKING:
 
 
 def new_classifier(
-    folder: Path, settings: Settings, device: str, labels: Sequence[str]
+    folder: Path, settings: Settings, device: str, labels: Sequence[str], *, tags: bool = False
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A checkpoint with a new head for these labels, and its tokenizer.
 
     Encoders are read at their first token or pooler, decoders at their last token, and BART and T5 (which read the text
     with both halves) at their last end-of-sequence token.
 
+    Args:
+        folder: of the checkpoint.
+        settings: of the model.
+        device: see `pick_device`.
+        labels: names of the head's outputs.
+        tags: whether each token gets one, instead of the text.
+
     Raises:
         TrainingError: when transformers has no classifier of that architecture.
         ModelError: when it can't be loaded.
     """
     config = AutoConfig.from_pretrained(folder, trust_remote_code=settings.trust_remote_code, local_files_only=True)
-    own_code = "AutoModelForSequenceClassification" in (getattr(config, "auto_map", None) or {})
-    if config.model_type not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES and not own_code:
-        raise TrainingError(f"transformers has no classifier for models of type {config.model_type!r}")
+    made_by: Any = AutoModelForTokenClassification if tags else AutoModelForSequenceClassification
+    own_code = made_by.__name__ in (getattr(config, "auto_map", None) or {})
+    if config.model_type not in (OF_TOKENS if tags else OF_TEXTS) and not own_code:
+        what = "classifier of tokens" if tags else "classifier"
+        raise TrainingError(f"transformers has no {what} for models of type {config.model_type!r}")
     tokenizer = load_tokenizer(folder, trust_remote_code=settings.trust_remote_code)
-    model = load_model(AutoModelForSequenceClassification, folder, settings, device, labels=labels)
+    model = load_model(made_by, folder, settings, device, labels=labels)
     let_pad(model.config, tokenizer)
     return model, tokenizer
 

@@ -1,4 +1,4 @@
-"""What a head learns: a label, any number of labels, a number. Targets as numbers, the loss, the score of an epoch."""
+"""What a head learns: a label, any number of labels, a number, tags of words. Targets as numbers, the loss, the score of an epoch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
+from harness.entities import entities_of, read_entities, tag_names, tags_of
+from harness.requests import as_one
 from harness.values import read_labels
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 NUMBER = ("number",)
 """The name of the one output of a head that learns numbers."""
-SCORES = ("macro_f1", "micro_f1", "rmse")
+SCORES = ("macro_f1", "micro_f1", "rmse", "entity_f1")
+IGNORED = -100
+"""In the place of a target: nothing is learnt there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +49,39 @@ class Objective:
     @classmethod
     def of(cls, job: TrainingJob) -> Objective:
         """The job's."""
+        if job.learnt == "tags":
+            return cls("tags", tag_names(job.labels))
         if job.learnt != "number":
             return cls(job.learnt, job.labels)
         numbers = np.array([float(number) for _, number in job.examples])
         return cls("number", NUMBER, float(numbers.mean()), float(numbers.std()) or 1.0)
 
     def targets(self, examples: Sequence[tuple[Text, str]]) -> list[Any]:
-        """What the loss compares outputs with: the number of each example's label, marks of its labels, its number."""
+        """What the loss compares outputs with: the number of each example's label, marks of its labels, its number.
+
+        Of tags: the number of each word's.
+        """
         if self.learnt == "number":
             return [(float(number) - self.mean) / self.deviation for _, number in examples]
         if self.learnt == "labels":
             held = [set(read_labels(written)) for _, written in examples]
             return [[float(label in one) for label in self.labels] for one in held]
         numbers = {label: number for number, label in enumerate(self.labels)}
+        if self.learnt == "tags":
+            return [[numbers[tag] for tag in _tags(*example)] for example in examples]
         return [numbers[label] for _, label in examples]
 
     def loss(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        """(B, outputs) logits and targets -> the sum of the examples' losses; `weights` are of single labels."""
+        """(B, outputs) logits and targets -> the sum of the targets' losses; `weights` are of single labels.
+
+        Of tags (B, L, outputs) and (B, L), where `IGNORED` ones cost nothing.
+        """
         if self.learnt == "number":
             return mse_loss(logits[:, 0], targets.float(), reduction="sum")
         if self.learnt == "labels":
-            return binary_cross_entropy_with_logits(logits, targets.float(), reduction="sum") / len(self.labels)
+            return binary_cross_entropy_with_logits(logits, targets.float(), reduction="sum")
+        if self.learnt == "tags":
+            return cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
         return cross_entropy(logits, targets, weights.to(targets.device), reduction="sum")
 
     def score(self, evaluated: EvalPrediction) -> dict[str, float]:
@@ -78,8 +94,23 @@ class Objective:
             return {"rmse": self.deviation * float(np.sqrt(np.mean((logits[:, 0] - true) ** 2)))}
         if self.learnt == "label":
             return macro_f1(evaluated)
+        if self.learnt == "tags":
+            return {"entity_f1": self._entity_f1(logits.argmax(-1), np.asarray(true))}
         said, wanted = logits >= 0, np.asarray(true) > 0.5
         return {"micro_f1": float(2 * (said & wanted).sum() / max(1, said.sum() + wanted.sum()))}
+
+
+    def _entity_f1(self, said: Any, true: Any) -> float:  # noqa: ANN401 - arrays
+        """F1 of entities whose tokens and type are right, of (n, L) numbers of tags."""
+        hits = total = 0
+        for one, other, at in zip(said, true, true != IGNORED, strict=True):
+            found, wanted = (set(entities_of([self.labels[number] for number in row[at]])) for row in (one, other))
+            hits, total = hits + len(found & wanted), total + len(found) + len(wanted)
+        return 2 * hits / max(1, total)
+
+
+def _tags(text: Text, written: str) -> list[str]:
+    return tags_of((one for one, _ in read_entities(written)), len(as_one(text).split(" ")))
 
 
 def macro_f1(evaluated: EvalPrediction) -> dict[str, float]:

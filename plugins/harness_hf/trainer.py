@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
-from transformers import DataCollatorWithPadding, Trainer, TrainerCallback
+from transformers import DataCollatorForTokenClassification, DataCollatorWithPadding, Trainer, TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from harness.errors import TrainingError
 from harness_hf.adapters import read_trained, write_trained
 from harness_hf.devices import pick_device
-from harness_hf.objectives import Objective
+from harness_hf.objectives import IGNORED, Objective
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,9 +33,9 @@ Rows = list[dict[str, Any]]
 
 
 class ClassTrainer(Trainer):
-    """Trains a classifier by the mean of its examples' losses.
+    """Trains a classifier by the mean of its targets' losses.
 
-    The mean is over the examples of a step, so that cutting a batch into parts changes nothing. Stops at the first loss
+    The mean is over the targets of a step, so that cutting a batch into parts changes nothing. Stops at the first loss
     that is not a number, instead of training on with broken weights.
     """
 
@@ -62,9 +62,9 @@ class ClassTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def weighted(self, outputs: Any, targets: Tensor, num_items_in_batch: Any = None) -> Tensor:  # noqa: ANN401
-        """Sum of the losses over a part of a step, by the number of examples in the whole step."""
+        """Sum of the losses over a part of a step, by the number of targets in the whole step."""
         losses = self.objective.loss(outputs.logits.float(), targets, self.weights)
-        return losses / (len(targets) if num_items_in_batch is None else num_items_in_batch)
+        return losses / (targets.ne(IGNORED).sum() if num_items_in_batch is None else num_items_in_batch)
 
 
 class BestEpoch(TrainerCallback):
@@ -140,10 +140,11 @@ def fit(job: TrainingJob, plan: Plan, material: Material) -> Trainer:
 def make_trainer(job: TrainingJob, plan: Plan, material: Material) -> ClassTrainer:
     """The trainer, ready to begin."""
     objective = Objective.of(job)
+    tags: Any = DataCollatorForTokenClassification(material.tokenizer, label_pad_token_id=IGNORED)
     trainer = ClassTrainer(
         model=material.model,
         args=_arguments(job, plan, material.work, material.parts),
-        data_collator=DataCollatorWithPadding(material.tokenizer),
+        data_collator=tags if job.learnt == "tags" else DataCollatorWithPadding(material.tokenizer),
         train_dataset=material.rows,
         eval_dataset=material.validation or None,
         processing_class=material.tokenizer,
@@ -153,7 +154,7 @@ def make_trainer(job: TrainingJob, plan: Plan, material: Material) -> ClassTrain
     trainer.weights = torch.tensor(plan.weights([label for _, label in job.examples], job.labels))
     trainer.compute_loss_func = (
         trainer.weighted
-    )  # tells the Trainer to count a step's examples, and not to divide again
+    )  # tells the Trainer to count a step's targets, and not to divide again
     trainer.model_accepts_loss_kwargs = False
     trainer.remove_callback(PrinterCallback)  # it prints to standard output
     if sys.stderr.isatty():

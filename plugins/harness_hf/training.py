@@ -1,4 +1,4 @@
-"""Training a checkpoint as a classifier: fine-tuning (Devlin et al. 2019), or the few parameters of an adapter."""
+"""Training a checkpoint as a classifier, of tokens too: fine-tuning (Devlin et al. 2019), or the few parameters of an adapter."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from harness_hf.learnable import check_examples
 from harness_hf.loading import quiet
 from harness_hf.objectives import SCORES, Objective
 from harness_hf.plan import NEED_PEFT, Plan
+from harness_hf.tagging import TaggerEngine, tagged_rows
 from harness_hf.trainer import Material, fit, missing
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def train(job: TrainingJob, folder: Path, settings: Settings) -> Trained:
     """Train a classifier, or take the complete one in the job's folder; both give the engine that is loaded from there.
 
     The epoch with the lowest validation loss is kept: on few rows it tells epochs apart that have equal macro-F1.
-    Numbers are learnt standardised, by squared errors; sets of labels by the cross-entropy of each label.
+    Numbers are learnt standardised, by squared errors; sets of labels by the cross-entropy of each label, tags by
+    that of each word's last token.
 
     Raises:
         TrainingError: when there is nothing to learn from, the loss is not finite, memory does not suffice, or the
@@ -59,19 +61,26 @@ def train(job: TrainingJob, folder: Path, settings: Settings) -> Trained:
         notes = (*known["notes"], "trained in an earlier run")
     answering = replace(settings, max_length=known["max_tokens"])
     engine = _engine(job, folder, answering)
-    engine.scale = known.get("scale", engine.scale)
+    if isinstance(engine, ClassifierEngine):
+        engine.scale = known.get("scale", engine.scale)
     return Trained(engine, known["train_s"], notes)
 
 
-def _engine(job: TrainingJob, folder: Path, settings: Settings) -> ClassifierEngine:
+def _engine(job: TrainingJob, folder: Path, settings: Settings) -> ClassifierEngine | TaggerEngine:
     """What answers: the whole model of the job's folder, or the checkpoint with the few weights that it holds."""
+    made_by = TaggerEngine if job.learnt == "tags" else ClassifierEngine
     if job.method == "head":
-        return ClassifierEngine.load(job.folder, settings, job.device)
+        return made_by.load(job.folder, settings, job.device)
     plan = Plan.of(job.method, job.hyperparameters)
-    base, tokenizer = new_classifier(folder, settings, job.device, Objective.of(job).labels)
+    base, tokenizer = _new(job, folder, settings)
     model = adapted(base, job.method, plan)
     read_trained(model, job.folder / TRAINED)
-    return ClassifierEngine(merged(model).eval(), tokenizer, settings)
+    return made_by(merged(model).eval(), tokenizer, settings)
+
+
+def _new(job: TrainingJob, folder: Path, settings: Settings) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The checkpoint with a new head."""
+    return new_classifier(folder, settings, job.device, Objective.of(job).labels, tags=job.learnt == "tags")
 
 
 # --- training ------------------------------------------------------------------------------------
@@ -184,10 +193,11 @@ def _fit(job: TrainingJob, folder: Path, settings: Settings, plan: Plan, work: P
         raise TrainingError("the Trainer trains on the first GPU only", hint=hint)
     transformers.set_seed(job.seed)  # the new head is drawn now
     objective = Objective.of(job)
-    base, tokenizer = new_classifier(folder, replace(settings, dtype="float32"), job.device, objective.labels)
+    base, tokenizer = _new(job, folder, replace(settings, dtype="float32"))
     cut = cut_at(job.method, plan, settings.window(window_of(base.config, tokenizer)))
     model = adapted(base, job.method, plan)
-    read_last(bare(model))
+    if job.learnt != "tags":
+        read_last(bare(model))
     if plan.gradient_checkpointing:
         _checkpoint(bare(model))
     work.mkdir(exist_ok=True)
@@ -231,6 +241,8 @@ def rows_of(
     """Token ids and target of each example, and which tokens are of a pair's second text where the model asks."""
     if not examples:
         return []
+    if objective.learnt == "tags":
+        return tagged_rows(examples, objective.targets(examples), tokenizer, cut)
     ids = class_ids(tokenizer, config, [text for text, _ in examples], truncation=True, max_length=cut)
     targets = objective.targets(examples)
     rows = segmented(tokenizer, config, ids)

@@ -67,6 +67,13 @@ VALUES = (
 )
 """Of numbers and sets of labels: name, target, summary."""
 
+ENTITIES = (
+    ("entity_f1", "entities:EntityF1", "F1 of entities, all words and the type right, as seqeval's (bootstrap)"),
+    ("entity_precision", "entities:EntityPrecision", "share of right ones among entities that were named (bootstrap)"),
+    ("entity_recall", "entities:EntityRecall", "share of entities that were found (bootstrap)"),
+)
+"""Of entities: name, target, summary."""
+
 READ = (
     ("bits_per_byte", "perplexity:BitsPerByte", "bits that a byte of the texts takes (bootstrap)"),
     ("word_perplexity", "perplexity:WordPerplexity", "exp of the nats a word of the texts, by white space (bootstrap)"),
@@ -109,5 +116,5 @@ def register_metrics(register: Register) -> None:
         "harness_metrics.likelihood:CrossEntropy",
         summary="nats the right answer was short of certain, mean (bootstrap)",
     )
-    for name, target, summary in (*CHOSEN, *GENERATED, *PROGRAMS, *VALUES, *READ, *PARAMETRISED, *ASKING):
+    for name, target, summary in (*CHOSEN, *GENERATED, *PROGRAMS, *VALUES, *ENTITIES, *READ, *PARAMETRISED, *ASKING):
         register(name, f"harness_metrics.{target}", summary=summary)

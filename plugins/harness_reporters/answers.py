@@ -10,7 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, Regress, RollingLogLikelihood
+from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, Regress, RollingLogLikelihood, Tag
 from harness.requests import as_one
 from harness_reporters.showing import Showing, alone
 
@@ -120,7 +120,7 @@ def _asked(result: TrialResult, evidence: Evidence, ids: Sequence[str], texts: T
 def _request(request: Request, texts: Texts) -> list[Any]:
     """Kind, number of the list of what stands before the question, of the question, of the answers, of what follows."""
     kind = type(request).__name__
-    if isinstance(request, Classify):
+    if isinstance(request, Classify | Tag):
         return [kind, -1, texts.text(as_one(request.text)), texts.several(request.labels), -1]
     if isinstance(request, Embed | Regress | RollingLogLikelihood):
         return [kind, -1, texts.text(as_one(request.text)), -1, -1]

@@ -25,6 +25,7 @@ TYPES = {
     "multiple-choice": "multiple-choice",
     "question-answering": "question-answering",
     "cloze": "fill-mask",
+    "tagging": "token-classification",
 }
 """Kinds of tasks as the hub calls them; all others generate text."""
 GENERATION = "text-generation"

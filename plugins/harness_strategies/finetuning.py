@@ -1,6 +1,7 @@
 """Fine-tuning: cross-entropy on the training rows, the best epoch chosen on validation rows (Devlin et al. 2019).
 
-Numbers are learnt by squared errors, sets of labels by the cross-entropy of each label.
+Numbers are learnt by squared errors, sets of labels by the cross-entropy of each label, entities by that of each
+word's tag.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.answers import classify, decide
+from harness.answers import classify, decide, example
 from harness.interfaces import Adapted, Trainable, TrainingJob, cannot_learn, cannot_train
 from harness.records import LabelBudget
-from harness.templates import render_text
 from harness_strategies.drawing import SIZES, drawn_both, one_size, refuses_shots, said_of
 from harness_strategies.whereabouts import placed
 
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 OWN = frozenset({"train_size", "shots"})
 """Parameters of the strategy that are none of the training itself."""
+VIRTUAL = frozenset({"prompt-tuning", "prefix-tuning"})
 
 
 @dataclass(frozen=True, slots=True)
 class FineTune:
-    """Train the model to give the task's labels or numbers; it reads `prompt.input`, or the two texts of a pair.
+    """Train the model to give the task's labels, numbers or entities; it reads `prompt.input`, a pair's texts, the words.
 
     Other ways to train (`harness_strategies.tuning`) are this one with another `method` and other parameters.
 
@@ -45,7 +46,7 @@ class FineTune:
             learn nothing.
         max_tokens: longer inputs are cut for training and for answering.
         patience: epochs without a better validation score after which training stops.
-        class_weights: `balanced`: each label counts as much as any other, however many rows it has.
+        class_weights: `balanced`: each label counts as much as any other, however many rows it has; of single labels.
         accumulation: parts that a batch is cut into, for memory's sake; the steps are the same.
         gradient_checkpointing: less memory for a third more time.
         train_size: a seeded stratified draw of this many training rows, and of no more validation rows; all where it is
@@ -77,9 +78,11 @@ class FineTune:
         one_size(self.shots, self.train_size)
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
-        """Needs a model that can be trained that way, and labels or numbers."""
+        """Needs a model that can be trained that way, and labels, numbers or entities."""
         if isinstance(model, Trainable) and spec.learnt is None:
-            return f"only labels and numbers are fine-tuned, not {spec.kind}"
+            return f"only labels, numbers and entities are fine-tuned, not {spec.kind}"
+        if spec.learnt == "tags" and self.method in VIRTUAL:
+            return f"{self.method} is for texts as a whole, not for the tags of words"
         unable = cannot_train(model, self.method)
         if unable or spec.learnt is None:
             return unable
@@ -128,8 +131,8 @@ def _job(
 ) -> TrainingJob:
     train, validation = rows
     job = TrainingJob(
-        examples=[(render_text(spec, sample), sample.target) for sample in train],
-        validation=[(render_text(spec, sample), sample.target) for sample in validation],
+        examples=[example(spec, sample) for sample in train],
+        validation=[example(spec, sample) for sample in validation],
         labels=tuple(spec.labels),
         seed=setting.seed,
         device=setting.device,

@@ -48,6 +48,7 @@ _MOST_CHOICES = 26
 UNREASONED = {
     "code": "a program is the whole text, and not an answer at the end of reasoning",
     "multi-label": "reasoning ends in one answer, not in several labels",
+    "tagging": "reasoning ends in one answer, not in several entities",
     "cloze": "a blank is filled with each choice and read: there is nothing to reason about",
 }
 """Kinds of tasks that no chain of thought answers, and why."""

@@ -21,6 +21,7 @@ INDEX = {
     "simlex999": "how similar two English words are, 999 pairs rated from 0 to 10",
     "sms-spam": "spam among text messages",
     "truthfulqa-mc1-100": "the true answer to questions that invite falsehoods, 100 rows",
+    "tweet-entities": "people, places, companies and other named entities in tweets, ten types",
     "udhr-en-fr": "paragraphs of the Universal Declaration of Human Rights, English to French",
 }
 
