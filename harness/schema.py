@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 """Raised when the tables or views change; the way there is a revision in `harness.migrations.versions`."""
 
 OLDEST_VERSION = 2

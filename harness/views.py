@@ -1,6 +1,9 @@
 """Views of the store for readers: names beside numbers, a row a score, a row a prediction; the harness reads none.
 
 In SQLite's and PostgreSQL's SQL. They are made with the tables, and made anew when these change.
+
+SQLite's are read by two more. DuckDB takes their text for its own SQL: JSON's strings have quotes there, and a REAL has
+32 bits. Datasette compares with text: that is a number to SQLite only where a column has a numeric type.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ NAMES = """named.{key}, named.model, named.task, named.strategy, named.seed, nam
 
 NAMED_TRIALS = """
 SELECT trials.id AS trial, trials.{key}, links.model, links.task, links.strategy, links.seed, links.split,
-       links.sample_limit, trials.status, links.of_name = 1 AS is_newest
+       links.sample_limit, trials.status, {newest} AS is_newest
 FROM trials
 JOIN (
     SELECT run_trials.*,
@@ -40,8 +43,7 @@ CROSS JOIN {metrics} AS score
 
 NAMED_PREDICTIONS = """
 SELECT {names}, said.sample_id, said.position, said.target, said.prediction,
-       CASE WHEN said.judged IS NOT NULL THEN said.judged <> 0
-            WHEN said.prediction = said.target THEN TRUE ELSE FALSE END AS correct,
+       {correct} AS correct,
        said.status, said.scores, said.text, said.context, said.prompt_tokens, said.output_tokens, said.latency_ms,
        said.reason
 FROM named_trials AS named
@@ -52,12 +54,22 @@ METRICS = {"sqlite": "json_each(trials.metrics)", "postgresql": "json_each(trial
 """Dialect -> the members of a trial's metrics, a row each with `key` and `value`."""
 
 BOUND = {
-    "sqlite": """CAST(CASE json_extract(score.value, '$.{0}')
+    "sqlite": """CAST(CASE trim(json_extract(score.value, '$.{0}'), '"')
             WHEN 'nan' THEN NULL WHEN 'inf' THEN 9e999 WHEN '-inf' THEN -9e999
-            ELSE json_extract(score.value, '$.{0}') END AS REAL)""",
+            ELSE CAST(json_extract(score.value, '$.{0}') AS DOUBLE) END AS DOUBLE)""",
     "postgresql": "CAST(NULLIF(score.value ->> '{0}', 'nan') AS DOUBLE PRECISION)",
 }
 """Dialect -> a number of a score: NULL for one that is none, and infinities, which JSON columns hold as strings."""
+
+TRUTHS = {
+    "newest": "links.of_name = 1",
+    "correct": """CASE WHEN said.judged IS NOT NULL THEN said.judged <> 0
+            WHEN said.prediction = said.target THEN TRUE ELSE FALSE END""",
+}
+"""What is true or false."""
+
+TRUTH = {"sqlite": "CAST({0} AS INTEGER)", "postgresql": "({0})"}
+"""Dialect -> a column of it."""
 
 VIEWS = {"named_trials": NAMED_TRIALS, "named_scores": NAMED_SCORES, "named_predictions": NAMED_PREDICTIONS}
 """Name -> what it selects; each stands on those before it."""
@@ -69,9 +81,10 @@ def create(connection: Connection) -> None:
     if dialect not in METRICS:
         return
     key = connection.dialect.identifier_preparer.quote_identifier("key")
-    bounds = {name: BOUND[dialect].format(name) for name in ("value", "low", "high")}
+    columns = {name: BOUND[dialect].format(name) for name in ("value", "low", "high")}
+    columns |= {name: TRUTH[dialect].format(truth) for name, truth in TRUTHS.items()}
     for name, query in VIEWS.items():
-        body = query.format(names=NAMES.format(key=key), key=key, metrics=METRICS[dialect], **bounds)
+        body = query.format(names=NAMES.format(key=key), key=key, metrics=METRICS[dialect], **columns)
         connection.exec_driver_sql(f"CREATE VIEW {name} AS{body}")
 
 

@@ -106,7 +106,7 @@ def test_an_old_store_keeps_its_results_and_takes_new_ones(tmp_path, version):
 
 
 def test_there_is_an_old_store_of_each_schema_and_a_way_from_each():
-    assert sorted(path.name for path in OLD.iterdir()) == [f"schema_{version}.sql" for version in VERSIONS]
+    assert {path.name for path in OLD.iterdir()} == {f"schema_{version}.sql" for version in VERSIONS}
     scripts = ScriptDirectory(migrations.FOLDER)
     assert scripts.get_current_head() == revision(SCHEMA_VERSION)
     assert scripts.get_base() == revision(OLDEST_VERSION)
