@@ -38,9 +38,27 @@ from harness.values import NONE, decide_labels, decide_number, decide_similarity
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from harness.records import Answered, Chat, Prompt, Request, RequestKind, Response, Sample, TaskSpec, Text, Usage
+    from harness.records import (
+        Answered,
+        Chat,
+        Learnt,
+        Prompt,
+        Request,
+        RequestKind,
+        Response,
+        Sample,
+        TaskSpec,
+        Text,
+        Usage,
+    )
 
 _SPACE = re.compile(r"\s+")
+_LEARNT: dict[Learnt | None, type[Regressed | Tagged | Classified]] = {
+    "number": Regressed,
+    "tags": Tagged,
+    "labels": Classified,
+}
+"""What a trained engine answers with, where it does not choose one of several labels."""
 
 # --- asking --------------------------------------------------------------------------------------
 
@@ -153,20 +171,23 @@ def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Pre
     match list(responses):
         case [LogLikelihoods() as response] if spec.reads:
             return _measure(spec, sample, response)
-        case [Regressed() as response] if spec.numeric:
-            return decide_number(sample, response)
+        case [Regressed() | Tagged() | Classified() as response] if isinstance(response, _LEARNT.get(spec.learnt, ())):
+            return _decide_learnt(spec, sample, response)
         case [Embedded() as first, Embedded() as second] if spec.kind == "similarity":
             return decide_similarity(sample, first, second)
-        case [Tagged() as response] if spec.learnt == "tags":
-            return decide_tags(sample, response)
-        case [Classified() as response] if spec.learnt == "labels":
-            return decide_labels(spec, sample, response)
         case [LogLikelihoods() | Classified() | Filled() as response] if not spec.generates:
             return _choose(spec, sample, response)
         case [Generated() as response] if spec.generates:
             return (_extract if spec.code is None else _programs)(spec, sample, response)
     kinds = ", ".join(type(response).__name__ for response in responses) or "nothing"
     raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {kinds} is no answer to a {spec.kind} question")
+
+
+def _decide_learnt(spec: TaskSpec, sample: Sample, response: Regressed | Tagged | Classified) -> Prediction:
+    """What a trained engine says that does not choose one of several labels."""
+    if isinstance(response, Regressed):
+        return decide_number(sample, response)
+    return decide_tags(sample, response) if isinstance(response, Tagged) else decide_labels(spec, sample, response)
 
 
 def _measure(spec: TaskSpec, sample: Sample, response: LogLikelihoods) -> Prediction:

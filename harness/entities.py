@@ -18,7 +18,7 @@ from harness.values import NONE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from harness.records import Sample, Tagged, TaskSpec
+    from harness.records import Answered, Sample, Tagged, TaskSpec
 
 OUTSIDE = "O"
 """The tag of a word that is part of no entity."""
@@ -53,7 +53,7 @@ def tag_names(types: Iterable[str]) -> tuple[str, ...]:
 
 
 def entities_of(tags: Sequence[str]) -> list[Entity]:
-    """The entities of tags by IOB1, IOB2, IOBES or BILOU, as CoNLL's script reads them (Tjong Kim Sang & Buchholz 2000).
+    """The entities of tags by IOB1, IOB2, IOBES or BILOU, as CoNLL's script (Tjong Kim Sang & Buchholz 2000).
 
     An entity begins at a tag that says so, and wherever a tag goes on with what is not there before it.
 
@@ -174,7 +174,7 @@ def decide_tags(sample: Sample, response: Tagged) -> Prediction:
     """The entities of a trained engine's tags; those of words before the sentence are left out."""
     tokens = tokens_of(sample)
     entities = entities_of(response.tags[len(response.tags) - len(tokens) :])
-    status = "truncated" if response.usage.cut_tokens else "answered"
+    status: Answered = "truncated" if response.usage.cut_tokens else "answered"
     said = written_entities(entities, tokens)
     return Prediction(sample.id, sample.target, said, status, context=sample.context, usage=response.usage)
 

@@ -1,4 +1,4 @@
-"""Rows in the shapes of other programs: choices in lists or columns, SQuAD's answers, OpenAI's evals, Inspect, HELM, CoNLL."""
+"""Rows in others' shapes: choices in lists or columns, SQuAD's answers, OpenAI's evals, Inspect, HELM, CoNLL's tags."""
 
 from __future__ import annotations
 
@@ -21,7 +21,16 @@ _OF_CHOICES = re.compile(r"(?i)(?P<stem>|choices?|options?|op|endings?|answers?|
 
 def known_shape(table: Table, wanted: Wanted) -> Guess | None:
     """The guess for rows in a shape that is known; None for others."""
-    for shape in (_tagged, _helm, _messages, _inspect, _listed_choices, _mapped_choices, _choices_in_columns, _passages):
+    for shape in (
+        _tagged,
+        _helm,
+        _messages,
+        _inspect,
+        _listed_choices,
+        _mapped_choices,
+        _choices_in_columns,
+        _passages,
+    ):
         found = shape(table, wanted)
         if found and wanted.kind in {None, found.kind}:
             return found
@@ -258,7 +267,7 @@ def _tagged(table: Table, wanted: Wanted) -> Guess | None:
     guess.fields = {"tokens": words, "target": target}
     guess.labels = {one: one.replace("-", " ").replace("_", " ").lower() for one in types}
     guess.prompt["instruction"] = (
-        f'Find the named entities. Their types are {", ".join(guess.labels.values())}. '
+        f"Find the named entities. Their types are {', '.join(guess.labels.values())}. "
         'Write each as "type: name", with "; " between them, or none.'
     )
     guess.prompt["template"] = "Text: {{ text }}\nEntities:"

@@ -171,7 +171,12 @@ def cannot_train(model: Model, method: str) -> str | None:
 def cannot_learn(model: Model, learnt: Learnt) -> str | None:
     """Why a model can't be trained to say such a thing of a text; None where it can."""
     known = model.learns if isinstance(model, LearnsMore) else {"label"}
-    said = {"label": "one label of several", "labels": "any number of labels", "number": "numbers", "tags": "tags of words"}
+    said = {
+        "label": "one label of several",
+        "labels": "any number of labels",
+        "number": "numbers",
+        "tags": "tags of words",
+    }
     return None if learnt in known else f"the model can't be trained to give {said[learnt]}"
 
 

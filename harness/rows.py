@@ -1,4 +1,4 @@
-"""Files of data -> rows: JSONL, JSON, YAML, CSV, TSV, Parquet, SQuAD's JSON, CoNLL, HTML, texts and lines, gzipped or not."""
+"""Files of data -> rows: JSONL, JSON, YAML, CSV, TSV, Parquet, SQuAD's JSON, CoNLL, HTML, texts, lines; gzipped."""
 
 from __future__ import annotations
 

@@ -137,14 +137,9 @@ class SampleMaker:
             return self._numbers(rows)
         if self.spec.reads:
             return repeat("", len(rows))
-        if self.spec.labelled:
-            return (self._label(row, _text(self._target(row))) for row in rows)
-        if self.spec.numeric:
-            return map(self._number, rows)
-        if self.spec.kind == "multi-label":
-            return map(self._labels, rows)
-        if self.spec.kind == "tagging":
-            return map(self._entities, rows)
+        each = {"label": self._one_label, "number": self._number, "labels": self._labels, "tags": self._entities}
+        if self.spec.learnt is not None:
+            return map(each[self.spec.learnt], rows)
         return (self._references(row)[0] for row in rows)
 
     def _references(self, row: Row) -> tuple[str, ...]:
@@ -176,6 +171,9 @@ class SampleMaker:
             return dialogue(self._field(row, "turns"))
         except ValueError as error:
             raise DataError(str(error), where=f"{row.place}: {self.data.fields['turns']}") from error
+
+    def _one_label(self, row: Row) -> str:
+        return self._label(row, _text(self._target(row)))
 
     def _label(self, row: Row, target: str) -> str:
         if target not in self.spec.labels:

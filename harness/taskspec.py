@@ -30,7 +30,17 @@ Split: TypeAlias = Literal["train", "validation", "test"]
 Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
 
 GENERATED: frozenset[str] = frozenset(
-    ("generation", "question-answering", "maths", "code", "dialogue", "regression", "similarity", "multi-label", "tagging")
+    (
+        "generation",
+        "question-answering",
+        "maths",
+        "code",
+        "dialogue",
+        "regression",
+        "similarity",
+        "multi-label",
+        "tagging",
+    )
 )
 """Kinds of tasks whose answers are generated text where a model is prompted."""
 LABELLED: frozenset[str] = frozenset({"classification", "pair"})

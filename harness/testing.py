@@ -230,9 +230,13 @@ def _requests(kind: RequestKind) -> list[Request]:
             FillMask(Prompt(text), (" warm", " cold and grey"), after)
             for text, after in zip(texts, (".", "", "!"), strict=True)
         ]
+    return [_about(kind, text) for text in texts[:2]]
+
+
+def _about(kind: RequestKind, text: str) -> Request:
     if kind == "Tag":
-        return [Tag(text, ("warm", "cold")) for text in texts]
-    return [Regress(text) if kind == "Regress" else Embed(text) for text in texts[:2]]
+        return Tag(text, ("warm", "cold"))
+    return Regress(text) if kind == "Regress" else Embed(text)
 
 
 def _check_response(request: Request, response: Response) -> None:

@@ -45,6 +45,4 @@ class WordTags:
         asked = [request for request in requests if isinstance(request, Tag)]
         if len(asked) < len(requests):
             raise ModelError("trained on tags of words, asked for something else")
-        return [
-            Tagged(tuple(self._tags.get(word, OUTSIDE) for word in request.text.split(" "))) for request in asked
-        ]
+        return [Tagged(tuple(self._tags.get(word, OUTSIDE) for word in request.text.split(" "))) for request in asked]

@@ -1,4 +1,4 @@
-"""What a head learns: a label, any number of labels, a number, tags of words. Targets as numbers, the loss, the score of an epoch."""
+"""What a head learns: a label, labels, a number, tags of words. Targets as numbers, the loss, the score of an epoch."""
 
 from __future__ import annotations
 
@@ -98,7 +98,6 @@ class Objective:
             return {"entity_f1": self._entity_f1(logits.argmax(-1), np.asarray(true))}
         said, wanted = logits >= 0, np.asarray(true) > 0.5
         return {"micro_f1": float(2 * (said & wanted).sum() / max(1, said.sum() + wanted.sum()))}
-
 
     def _entity_f1(self, said: Any, true: Any) -> float:  # noqa: ANN401 - arrays
         """F1 of entities whose tokens and type are right, of (n, L) numbers of tags."""

@@ -152,9 +152,7 @@ def make_trainer(job: TrainingJob, plan: Plan, material: Material) -> ClassTrain
     )
     trainer.objective = objective
     trainer.weights = torch.tensor(plan.weights([label for _, label in job.examples], job.labels))
-    trainer.compute_loss_func = (
-        trainer.weighted
-    )  # tells the Trainer to count a step's targets, and not to divide again
+    trainer.compute_loss_func = trainer.weighted  # tells the Trainer to count a step's targets, and not to divide again
     trainer.model_accepts_loss_kwargs = False
     trainer.remove_callback(PrinterCallback)  # it prints to standard output
     if sys.stderr.isatty():

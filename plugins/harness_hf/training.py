@@ -1,4 +1,4 @@
-"""Training a checkpoint as a classifier, of tokens too: fine-tuning (Devlin et al. 2019), or the few parameters of an adapter."""
+"""Training a checkpoint to classify texts, tokens: fine-tuning (Devlin et al. 2019), or an adapter's parameters."""
 
 from __future__ import annotations
 

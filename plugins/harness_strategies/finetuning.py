@@ -33,7 +33,7 @@ VIRTUAL = frozenset({"prompt-tuning", "prefix-tuning"})
 
 @dataclass(frozen=True, slots=True)
 class FineTune:
-    """Train the model to give the task's labels, numbers or entities; it reads `prompt.input`, a pair's texts, the words.
+    """Train the model to give the task's labels, numbers or entities; it reads `prompt.input`, a pair's texts, words.
 
     Other ways to train (`harness_strategies.tuning`) are this one with another `method` and other parameters.
 

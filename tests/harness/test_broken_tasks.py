@@ -112,7 +112,10 @@ ROWS = {
         for n, one in enumerate(COLOURS)
     ],
     "names": [
-        {"words": ["So", "Mr", str(n), "likes", one, "."], "tags": ["O", "B-person", "I-person", "O", f"B-{where}", "O"]}
+        {
+            "words": ["So", "Mr", str(n), "likes", one, "."],
+            "tags": ["O", "B-person", "I-person", "O", f"B-{where}", "O"],
+        }
         for n, one in enumerate(COLOURS)
         for where in ["person" if n % 2 else "place"]
     ],

@@ -208,6 +208,26 @@ def test_squad_in_its_own_form(drafted):
     assert {row.target for row in every(task)} == set(COLOURS)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("names.conll", "".join(f"Mr O\n{one} {('S-PER', 'S-geo_loc')[n % 2]}\n\n" for n, one in enumerate(COLOURS))),
+        (
+            "names.jsonl",
+            "\n".join(
+                json.dumps({"id": n, "words": ["Mr", one], "ner_tags": ["O", ("B-PER", "B-geo_loc")[n % 2]]})
+                for n, one in enumerate(COLOURS)
+            ),
+        ),
+    ],
+)
+def test_tags_of_words(drafted, name, content):
+    task = drafted(name, content)
+    assert task.spec.kind == "tagging"
+    assert task.spec.labels == {"PER": "per", "geo_loc": "geo loc"}
+    assert {row.fields["text"] for row in every(task)} == {f"Mr {one}" for one in COLOURS}
+
+
 def message(role, content):
     return {"role": role, "content": content}
 

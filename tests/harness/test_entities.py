@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
 from harness.answers import decide, example
@@ -67,7 +68,11 @@ def test_all_tags_of_some_types():
 
 
 def test_targets_are_readable():
-    assert json.loads(TARGET) == [["person", 0, 2, "Ada Lovelace"], ["person", 3, 4, "Ada"], ["place", 5, 7, "New York"]]
+    assert json.loads(TARGET) == [
+        ["person", 0, 2, "Ada Lovelace"],
+        ["person", 3, 4, "Ada"],
+        ["place", 5, 7, "New York"],
+    ]
     assert said_entities(SPEC, TARGET) == "person: Ada Lovelace; person: Ada; place: New York"
     assert said_entities(SPEC, "[]") == "none"
     with pytest.raises(ValueError, match="no list of entities"):
@@ -110,15 +115,14 @@ def test_a_text_that_names_no_entities_and_does_not_say_so_is_no_answer(text):
 
 def test_a_text_is_decided():
     said = decide(SPEC, sample(), [Generated(" person: Ada Lovelace; person: Ada; place: New York", "stop")])
-    assert said.status == "answered" and said.correct
+    assert said.status == "answered"
+    assert said.correct
     nothing = decide(SPEC, sample(), [Generated(" I don't know", "stop")])
     assert (nothing.status, nothing.prediction) == ("unparsed", None)
 
 
 def test_of_several_texts_the_commonest_answer_counts():
-    spec = TaskSpec(
-        "names", "tagging", PromptSpec(""), SPEC.labels, generation=GenerationSpec(temperature=1.0, n=3)
-    )
+    spec = TaskSpec("names", "tagging", PromptSpec(""), SPEC.labels, generation=GenerationSpec(temperature=1.0, n=3))
     texts = [Generated(text, "stop") for text in ("place: York", "person: Ada", "Person: ADA")]
     said = decide(spec, sample(), [Generated(texts[0].text, "stop", more=tuple(texts[1:]))])
     assert json.loads(said.prediction) == [["person", 0, 1, "Ada"]]
@@ -126,7 +130,8 @@ def test_of_several_texts_the_commonest_answer_counts():
 
 def test_tags_are_decided():
     said = decide(SPEC, sample(), [Tagged(("B-person", "I-person", "O", "B-person", "O", "B-place", "I-place", "O"))])
-    assert said.correct and said.status == "answered"
+    assert said.correct
+    assert said.status == "answered"
     cut = decide(SPEC, sample(), [Tagged(("O",) * 8, Usage(5, cut_tokens=2))])
     assert (cut.prediction, cut.status) == ("[]", "truncated")
     with pytest.raises(ModelError, match="Classified is no answer to a tagging question"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -18,9 +19,9 @@ from sklearn.metrics import log_loss
 import harness
 from harness.components import build, parse_component
 from harness.errors import ModelError, ParameterError, TrainingError
-from harness.interfaces import Trainable, TrainingJob
+from harness.interfaces import Trainable, TrainingJob, cannot_learn
 from harness.plugins import Plugins
-from harness.records import Classify, Generate, LogLikelihood, Prompt, Usage
+from harness.records import Classify, Generate, LogLikelihood, Prompt, Tag, Usage
 from harness.testing import check_model
 from harness_baselines import tfidf_training
 from harness_baselines.chance import Chance
@@ -184,6 +185,24 @@ def reference(strength, texts, examples=tuple(TRAIN)):
     features = vectorizer.fit_transform([text for text, _ in examples])
     fitted = LogisticRegression(C=strength, max_iter=2000).fit(features, [label for _, label in examples])
     return list(fitted.classes_), fitted.predict_proba(vectorizer.transform(texts))
+
+
+def test_majority_gives_each_word_the_tag_that_it_most_often_has():
+    examples = [
+        ("Paris met Ada", json.dumps([["place", 0, 1, "Paris"], ["person", 2, 3, "Ada"]])),
+        ("New York and Paris", json.dumps([["place", 0, 2, "New York"], ["person", 3, 4, "Paris"]])),
+        ("in Paris", json.dumps([["place", 1, 2, "Paris"]])),
+    ]
+    given = replace(job(examples=examples, labels=("person", "place")), learnt="tags")
+    engine = Majority().train(given).engine
+    (answer,) = engine.run([Tag("Ada left York for New Paris by car", ("person", "place"))])
+    assert answer.tags == ("B-person", "O", "I-place", "O", "B-place", "B-place", "O", "O")
+    for model in (Stratified(), TfidfLogReg()):
+        assert cannot_learn(model, "tags") == "the model can't be trained to give tags of words"
+    with pytest.raises(TrainingError, match="no training examples"):
+        Majority().train(replace(given, examples=()))
+    with pytest.raises(ModelError, match="tags of words"):
+        engine.run([Classify("x", ("a", "b"))])
 
 
 @pytest.mark.parametrize("labels", [LABELS, ("tech", "business", "sports"), ("sports", "business")])

@@ -10,14 +10,13 @@ from harness.entities import entities_of, tag_names, tags_of, written_entities
 from harness.errors import ModelError, TrainingError
 from harness.interfaces import TrainingJob
 from harness.records import Classify, Tag
-
 from harness_hf import training
 from harness_hf.loading import load_tokenizer
 from harness_hf.models import hf, minilm_l6
 from harness_hf.objectives import IGNORED, Objective
+from harness_hf.plan import Plan
 from harness_hf.tagging import TaggerEngine, tagged_rows, word_places
 from harness_hf.trainer import Material, make_trainer
-from harness_hf.plan import Plan
 
 TYPES = ("person", "place")
 NAMES = {"person": ("England", "goals"), "place": ("shares", "bank")}
@@ -139,14 +138,16 @@ def test_the_loss_is_that_of_transformers(model, job, tiny_checkpoint):
 
 def test_each_word_has_its_tag_at_its_last_token(tiny_checkpoint):
     tokenizer = load_tokenizer(tiny_checkpoint("bert"), trust_remote_code=False)
-    text, target = "the Englandbank was", written_entities(entities_of("O B-place O".split()), "the x was".split())
+    text, target = "the Englandbank was", written_entities(entities_of(["O", "B-place", "O"]), ["the", "x", "was"])
     ((words,), (row,)) = (
         word_places(tokenizer, [text]),
         tagged_rows([(text, target)], Objective("tags", tag_names(TYPES)).targets([(text, target)]), tokenizer, 99),
     )
     pieces = tokenizer.convert_ids_to_tokens(row["input_ids"])
-    assert pieces[0] == "[CLS]" and len(pieces) > 5
-    assert words[0] == 1 and words[2] == len(pieces) - 2
+    assert pieces[0] == "[CLS]"
+    assert len(pieces) > 5
+    assert words[0] == 1
+    assert words[2] == len(pieces) - 2
     assert words[1] == words[2] - 1
     assert row["labels"][words[1]] == tag_names(TYPES).index("B-place")
     assert sum(one != IGNORED for one in row["labels"]) == 3
@@ -156,9 +157,11 @@ def test_each_word_has_its_tag_at_its_last_token(tiny_checkpoint):
 def test_places_of_words_agree_with_the_tokenizers_own_count(tiny_checkpoint, name):
     """A word ends where the tokens of the text up to it end: true of tokenizers that read from left to right."""
     tokenizer = load_tokenizer(tiny_checkpoint(name), trust_remote_code=False)
-    words = "England was, the b@nk: naïve 7:30 — ok".split(" ")
+    words = ["England", "was,", "the", "b@nk:", "naïve", "7:30", "—", "ok"]
     (places,) = word_places(tokenizer, [" ".join(words)])
-    bare = [len(tokenizer(" ".join(words[: at + 1]), add_special_tokens=False)["input_ids"]) for at in range(len(words))]
+    bare = [
+        len(tokenizer(" ".join(words[: at + 1]), add_special_tokens=False)["input_ids"]) for at in range(len(words))
+    ]
     special = places[0] - (bare[0] - 1)
     assert special in (0, 1)
     assert places == [count - 1 + special for count in bare]

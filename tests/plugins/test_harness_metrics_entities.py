@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import seqeval.metrics
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.entities import entities_of, written_entities
 from harness.errors import ParameterError
