@@ -31,6 +31,7 @@ NEW_IN_FINE_TUNING = (
     "pooler",
     "pooling",
     "pooled_projection",
+    "qa_outputs",
 )
 """Parts that a checkpoint need not have: a classifier's head and poolers, which the embeddings do not use."""
 
