@@ -81,6 +81,8 @@ class FineTune:
         """Needs a model that can be trained that way, and labels, numbers, entities or passages."""
         if isinstance(model, Trainable) and spec.learnt is None:
             return f"only labels, numbers, entities and answers in passages are fine-tuned, not {spec.kind}"
+        if self.class_weights != "none" and not spec.labelled:
+            return f"class_weights={self.class_weights} is of tasks whose rows have one label each"
         if spec.learnt in {"tags", "span"} and self.method in VIRTUAL:
             return f"{self.method} is for texts as a whole, not for single words"
         unable = cannot_train(model, self.method)

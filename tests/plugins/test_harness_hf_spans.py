@@ -71,11 +71,12 @@ def right(trained, examples, *, unanswerable=False):
     return sum(one == target for one, (_, target) in zip(said, examples, strict=True)) / len(examples)
 
 
-def test_answers_are_learnt(model, job):
-    trained = model().train(job())
+@pytest.mark.parametrize("name", ["bert", "llama", "gpt2"])
+def test_answers_are_learnt_by_encoders_and_decoders(model, job, name):
+    trained = model(name).train(job())
     assert isinstance(trained.engine, SpanEngine)
     assert right(trained, rows(24, seed=2)) >= 0.6, "a word at random is right once in ten times"
-    again = model().train(job())
+    again = model(name).train(job())
     assert again.notes[-1] == "trained in an earlier run"
     asked = [FindSpan(text) for text, _ in rows(8, seed=4)]
     assert again.engine.run(asked) == trained.engine.run(asked)
