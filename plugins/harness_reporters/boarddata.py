@@ -13,7 +13,7 @@ from harness_reporters.curvecells import sentences
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from harness.board import Curves, Leaderboard, Row, Table
+    from harness.board import Curves, Leaderboard, Row, SuiteTable, Table
     from harness.records import Estimate
     from harness_reporters.cells import Column
 
@@ -34,6 +34,7 @@ def board_data(board: Leaderboard) -> dict[str, Any]:
         "title": cells.visible(board.title).strip() or "Leaderboard",
         "tied": TIED,
         "tables": [_table(table) for table in board.tables],
+        "suites": [_suite(suite) for suite in board.suites],
         "footnotes": [list(one) for one in board.footnotes],
         "environment": [[cells.visible(subject), cells.visible(finding)] for subject, finding in board.environment],
     }
@@ -66,6 +67,27 @@ def _table(table: Table) -> dict[str, Any]:
             }
             for row in (table.contexts.rows if table.contexts else ())
         },
+    }
+
+
+def _suite(suite: SuiteTable) -> dict[str, Any]:
+    """Means over the tasks of a suite."""
+    return {
+        "suite": cells.visible(suite.suite),
+        "tasks": list(map(cells.visible, suite.tasks)),
+        "kinds": list(suite.kinds),
+        "notes": list(map(cells.visible, suite.notes)),
+        "rows": [
+            {
+                "rank": row.rank,
+                "model": cells.visible(row.model),
+                "strategy": cells.visible(row.strategy),
+                "score": _bounds(row.score),
+                "tasks": row.tasks,
+                "kinds": {kind: _bounds(score) for kind, score in row.kinds.items()},
+            }
+            for row in suite.rows
+        ],
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.interfaces import Report
-from harness_reporters import cells
+from harness_reporters import cells, suitecells
 from harness_reporters.answers import Texts, answers
 from harness_reporters.boarddata import board_data
 from harness_reporters.curvecells import grid, sentences
@@ -49,7 +49,14 @@ class Html:
 
     def _page(self, board: Leaderboard, data: Json, blocks: Json) -> Report:
         data |= {"texts": self._texts}
-        values = {"title": data["title"], "tables": [_plain(table) for table in board.tables], "texts": self._texts}
+        values = {
+            "title": data["title"],
+            "tables": [_plain(table) for table in board.tables],
+            "suites": [
+                (suitecells.heading(one), *suitecells.grid(one)[:2], suitecells.notes(one)) for one in board.suites
+            ],
+            "texts": self._texts,
+        }
         text = page("page.html.jinja", values | {"board": data}, data, blocks, live=self._live)
         return Report({"leaderboard.html": text.encode()}, text)
 

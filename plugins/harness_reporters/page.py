@@ -20,8 +20,8 @@ LIBRARIES = ("array", "axis", "color", "format", "interpolate", "path", "scale",
 """The modules of D3 that the charts need, in the order in which they build on one another."""
 
 SCRIPTS = (
-    "dom", "data", "state", "theme", "controls", "plot", "leaderboard", "tradeoff", "contexts", "curves", "diagnosis",
-    "outcome", "answers", "compare", "about", "live", "main",
+    "dom", "data", "state", "theme", "controls", "plot", "leaderboard", "tradeoff", "contexts", "curves", "suites",
+    "diagnosis", "outcome", "answers", "compare", "about", "live", "main",
 )  # fmt: skip
 """Of `page/script/`, in the order in which they build on one another."""
 

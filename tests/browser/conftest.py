@@ -7,10 +7,12 @@ import json
 import random
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.board import SuiteRow, SuiteTable
 from harness.errors import UsageError
 from harness.interfaces import Asked
 from harness.leaderboard import build
@@ -219,6 +221,30 @@ def a_trial(evidence, model, strategy, share, *, seed=0, p50=10.0, task="topics"
     )
 
 
+def a_suite():
+    """Means of five rows over two tasks, one of which a row lacks."""
+    scores = {
+        "encoder": (1, "finetune", 0.9, 2),
+        "tfidf": (2, "finetune", 0.5, 2),
+        HOSTILE: (3, "zero-shot", 0.3, 2),
+        "language-model": (None, "zero-shot", 0.7, 1),
+    }
+    rows = tuple(
+        SuiteRow(
+            rank,
+            model,
+            strategy,
+            Estimate(score, score - 0.1, score + 0.1),
+            tasks,
+            {"classification": Estimate(score, score, score)}
+            | ({"generation": Estimate(1 - score, 0.0, 1.0)} if tasks == 2 else {}),
+        )
+        for model, (rank, strategy, score, tasks) in scores.items()
+    )
+    notes = (f"{HOSTILE} is not in the mean",)
+    return SuiteTable("both", ("topics", "stories"), ("classification", "generation"), rows, notes)
+
+
 def a_report(**options):
     """The page as text, with what stands behind it."""
     evidence = FakeEvidence()
@@ -243,7 +269,7 @@ def a_report(**options):
         return [(one.sample_id, one.correct) for one in evidence.predictions(key) if one.status != "failed"]
 
     board = build(results, answers, title=f"Report {HOSTILE}")
-    return Html(**options).render_with(board, evidence)
+    return Html(**options).render_with(replace(board, suites=(a_suite(),)), evidence)
 
 
 @pytest.fixture(scope="session")

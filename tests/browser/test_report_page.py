@@ -6,7 +6,7 @@ from harness.leaderboard import build
 from harness.records import Component, Estimate, LabelBudget, Trial, TrialResult
 from harness_reporters.html import Html
 
-VIEWS = ("overview", "leaderboard", "diagnosis", "answers", "compare", "about")
+VIEWS = ("overview", "suites", "leaderboard", "diagnosis", "answers", "compare", "about")
 
 
 def models(browser):
@@ -90,6 +90,22 @@ def test_columns_sort_by_number_and_keep_their_order_in_the_address(page):
     browser.driver.refresh()
     browser.wait("return document.querySelector('.leaders')")
     assert models(browser) == fastest[::-1]
+
+
+def test_means_over_a_suite_sort_by_each_kind_and_lead_to_their_tasks(page):
+    browser = page(view="suites")
+    assert models(browser)[:2] == ["encoder", "tfidf"]
+    assert browser.texts(".leaders tbody .rank") == ["1", "2", "3", "\u2014"]
+    assert browser.texts(".leaders tbody tr:last-child td")[-3:] == ["1 of 2", "0.700\n[0.700, 0.700]", "\u2014"]
+    browser.click("[id='sort-sort-kind generation']")
+    assert models(browser)[1:] == ["tfidf", "encoder", "language-model"], "the highest first, and what has none last"
+    assert browser.hash["sort"] == "kind generation"
+    browser.click("[id='sort-sort-mean']")
+    assert models(browser)[:2] == ["encoder", "language-model"]
+    assert browser.texts("section h3") == ["both"]
+    browser.click("section .caption a", 1)
+    browser.wait("return document.querySelector('.view.leaderboard')")
+    assert browser.hash["task"] == "stories"
 
 
 def test_rows_are_filtered_by_words_model_and_strategy(page):

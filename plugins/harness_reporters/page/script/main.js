@@ -1,17 +1,22 @@
 // Which view of which task is shown.
 const VIEWS = {
   overview: ["Overview", overviewView],
+  suites: ["Suites", suitesView],
   leaderboard: ["Leaderboard", leaderboardView],
   diagnosis: ["Diagnosis", diagnosisView],
   answers: ["Answers", answersView],
   compare: ["Compare", compareView],
   about: ["How to read this", aboutView],
 };
-const OF_ALL_TASKS = ["overview", "about"];
+const OF_ALL_TASKS = ["overview", "suites", "about"];
+
+/** Views that are only there where there is something for them. */
+const THERE = { overview: () => board.tables.length > 1, suites: () => board.suites.length > 0 };
+const isThere = (name) => name in VIEWS && (THERE[name]?.() ?? true);
 
 let current = { key: "", update: () => {} };
 
-const currentView = () => (at("view") in VIEWS && (at("view") !== "overview" || board.tables.length > 1) ? at("view") : board.tables.length > 1 ? "overview" : "leaderboard");
+const currentView = () => (isThere(at("view")) ? at("view") : isThere("overview") ? "overview" : "leaderboard");
 const currentTable = () => tables().find((table) => table.id === at("task")) ?? tables()[0];
 
 /** Every row on every task, by the metric that ranks there. */
@@ -43,7 +48,7 @@ function overviewView(_, container) {
 function navigation(view, table) {
   const several = board.tables.length > 1;
   const link = (name) => h("a", { href: elsewhere({ view: name, task: table.id }), "aria-current": name === view && "page" }, VIEWS[name][0]);
-  const names = Object.keys(VIEWS).filter((name) => several || name !== "overview");
+  const names = Object.keys(VIEWS).filter(isThere);
   const pills = several && tables().map((one) => h("a", { href: elsewhere({ view: OF_ALL_TASKS.includes(view) ? "leaderboard" : view, task: one.id, context: "", trial: "" }), "aria-current": !OF_ALL_TASKS.includes(view) && one.id === table.id && "true" }, one.name));
   return [h("nav", { class: "views", "aria-label": "Views" }, names.map(link)), pills ? h("nav", { class: "tasks", "aria-label": "Tasks" }, pills) : null];
 }
