@@ -21,6 +21,7 @@ from harness.records import Outcome, PromptSpec, TaskSpec
 from harness.requests import TEXTS, as_one
 from harness.samplesize import minimum_detectable_difference, samples_to_settle
 from harness.selecting import trial_name
+from harness.values import read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -234,7 +235,12 @@ def _some(ids: Sequence[str]) -> str:
 
 def _fitting(spec: TaskSpec, predictions: Sequence[Prediction]) -> TaskSpec:
     """The specification, unless the targets are none of its labels: then the task has changed since."""
-    unknown = {one.target for one in predictions} - set(spec.labels) if spec.labelled else set()
+    held: set[str] = set()
+    if spec.labelled:
+        held = {one.target for one in predictions}
+    elif spec.learnt == "labels":
+        held = {label for one in predictions for label in read_labels(one.target)}
+    unknown = held - set(spec.labels)
     if unknown:
         log.warning(
             "task %s no longer has label %s: metrics that need labels are not compared", spec.name, min(unknown)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ParameterError, PluginError, UsageError, nearest
+from harness.quoting import pieces, unquoted
 from harness.records import Component
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 def parse_component(text: str, *, where: str | None = None) -> Component:
-    """Read `NAME[:REFERENCE][,KEY=VALUE...]`.
+    """Read `NAME[:REFERENCE][,KEY=VALUE...]`; a value that holds a comma is written in double quotes.
 
     Raises:
-        UsageError: when a parameter lacks its `=`, or stands there twice.
+        UsageError: when a parameter lacks its `=`, or stands there twice, or its quotes are not closed.
     """
-    head, *rest = text.split(",")
+    head, *rest = pieces(text)
     name, colon, reference = head.strip().partition(":")
     if _DRIVE.match(head.strip()):  # a Windows path
         name, colon, reference = head.strip(), "", ""
@@ -40,7 +41,11 @@ def parse_component(text: str, *, where: str | None = None) -> Component:
             raise UsageError(f"{item!r} in {text!r} is not key=value", where=where)
         if key in params:
             raise UsageError(f"{key!r} stands twice in {text!r}", where=where)
-        params[key] = value.strip()
+        try:
+            params[key] = unquoted(value)
+        except ValueError as error:
+            hint = 'write "a, b" for a value with a comma, and \\" for a quote in it'
+            raise UsageError(f"{error} in {text!r}", where=where, hint=hint) from None
     return Component(name, reference if colon else None, params)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from harness.quoting import quoted
 from harness.requests import (
     Chat as Chat,
     Classified as Classified,
@@ -166,7 +167,8 @@ class Component:
 
     def __str__(self) -> str:
         head = self.name if self.reference is None else f"{self.name}:{self.reference}"
-        return ",".join([head, *(f"{key}={value}" for key, value in self.params.items())])
+        said = ((key, quoted(value) if isinstance(value, str) else value) for key, value in self.params.items())
+        return ",".join([head, *(f"{key}={value}" for key, value in said)])
 
 
 @dataclass(frozen=True, slots=True)

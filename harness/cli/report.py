@@ -9,6 +9,7 @@ import click
 
 from harness.cli import options
 from harness.errors import UsageError
+from harness.quoting import parts
 
 if TYPE_CHECKING:
     from harness.cli.session import Session
@@ -42,7 +43,7 @@ def command(  # noqa: PLR0913 - an option each
     suites: tuple[str, ...],
 ) -> None:
     """Report the newest result of each (model, task, strategy, seed) in the store; -m, -t and -s choose by glob."""
-    names = _named(forms)
+    names = parts(forms)
     if not names:
         raise UsageError("--format names no format", hint="harness list reporters shows them")
     reporters = [session.catalogue.reporter(name) for name in names]
@@ -65,14 +66,3 @@ def command(  # noqa: PLR0913 - an option each
             return
         report = rendered(board, reporters[0], evidence)
     click.echo((report.text or b"".join(report.files.values()).decode()).rstrip("\n"))
-
-
-def _named(forms: str) -> list[str]:
-    """`markdown,html,texts=no` as its formats: what has an equals sign is a parameter of the format before it."""
-    names: list[str] = []
-    for piece in (piece.strip() for piece in forms.split(",")):
-        if "=" in piece and names:
-            names[-1] += f",{piece}"
-        elif piece:
-            names.append(piece)
-    return names

@@ -12,6 +12,7 @@ import click
 from harness.cli import options
 from harness.cli.output import plugins_at_work
 from harness.errors import UsageError
+from harness.quoting import parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ def command(  # noqa: PLR0913 - an option each
     from harness.records import Component
     from harness.rescoring import rescore
 
-    names = tuple(name for text in metrics for name in metric_names(text))
+    names = tuple(name for text in metrics for name in parts(text))
     task = None if task_file is None else Component(str(task_file.absolute()))
     with session.store(store, must_exist=True) as opened:
         results = opened.results(models=models, tasks=tasks, strategies=strategies)
@@ -72,17 +73,6 @@ def command(  # noqa: PLR0913 - an option each
             found = rescore(results, opened, session.catalogue, asked=names, task=task)
     click.echo(json.dumps(list(map(_plain, found)), indent=2, ensure_ascii=False) if form == "json" else _text(found))
     return 1 if any(one.done == "refused" for one in found) else 0
-
-
-def metric_names(text: str) -> list[str]:
-    """`bleu,f1,label=spam` -> `bleu` and `f1,label=spam`: what has a `=` is a parameter of the name before it."""
-    names: list[str] = []
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        if "=" in part and names:
-            names[-1] += f",{part}"
-        else:
-            names.append(part)
-    return names
 
 
 def _text(found: Sequence[Rescored]) -> str:

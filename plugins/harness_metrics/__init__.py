@@ -62,7 +62,7 @@ VALUES = (
     ("rmse", "numbers:RootMeanSquaredError", "root of the mean squared difference of answers and targets (bootstrap)"),
     ("r2", "numbers:Determination", "share of the targets' variance that answers explain (bootstrap)"),
     ("samples_f1", "labelsets:SamplesF1", "mean of the samples' F1 over their labels (bootstrap)"),
-    ("subset_accuracy", "labelsets:SubsetAccuracy", "share of samples with all labels right and no other (bootstrap)"),
+    ("subset_accuracy", "labelsets:SubsetAccuracy", "share of samples with all labels right and no other (Wilson)"),
     ("hamming_loss", "labelsets:HammingLoss", "share of labels that are wrong, over all samples (bootstrap)"),
 )
 """Of numbers and sets of labels: name, target, summary."""

@@ -54,7 +54,7 @@ class OfMarginals:
 
     def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
         """The score as a function of weights; None for a task without labels."""
-        if not spec.labels:
+        if not spec.labels or spec.learnt == "labels":
             return None
         gold, answered, _ = _codes(predictions, spec)
         return weighted_sums(marked(gold, answered, len(spec.labels)), self._of_sums(spec))

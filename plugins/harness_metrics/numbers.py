@@ -1,7 +1,7 @@
 """Scores of numbers: correlations with the targets, and errors.
 
 An answer without a number counts as the end of the targets' range that is farther from its target: it is worse than any
-guess within the range, and every score stays comparable.
+guess within the range, and every score stays comparable. Where all targets are equal, nothing is farther: no score.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _TINY = 1e-12
 """A variance below this share of the mean square is rounding alone."""
+_FAR = 1e40
+"""Answers beyond it are cut: the sixth powers that intervals rest on would be no numbers."""
 
 
 class _OfSums:
@@ -145,19 +147,22 @@ class Spearman:
     def compare(
         self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
-        """The permutation test of the two correlations; None where either has none."""
+        """The permutation test of the two correlations; None where either has none.
+
+        What is swapped are ranks: the two may answer in other units (a cosine, points), which change no correlation.
+        """
         first, second = _told(a, spec), _told(b, spec)
         if first is None or second is None:
             return None
         targets, one, other = _Ranked(first[0]), _Ranked(first[1]), _Ranked(second[1])
         even = np.ones((1, len(first[0])))
+        mine, theirs = one.ranks(even)[0], other.ranks(even)[0]
 
         def difference(weights: Floats) -> Floats:
             return _of_ranks(weights, targets, one) - _of_ranks(weights, targets, other)
 
         def swapped(mask: np.ndarray) -> float:
-            x = _Ranked(np.where(mask, second[1], first[1]))
-            y = _Ranked(np.where(mask, first[1], second[1]))
+            x, y = _Ranked(np.where(mask, theirs, mine)), _Ranked(np.where(mask, mine, theirs))
             return float((_of_ranks(even, targets, x) - _of_ranks(even, targets, y))[0])
 
         return weighted_pair(difference, swapped, len(first[0]), first[2], level=level)
@@ -189,9 +194,19 @@ def _of_ranks(weights: Floats, targets: _Ranked, answers: _Ranked) -> Floats:
 
 
 def _moments(targets: Floats, answers: Floats) -> Floats:
-    """(n, 6): x, y, their squares and product, 1; both less the mean of the whole, for precision."""
-    x, y = targets - targets.mean(), answers - answers.mean()
+    """(n, 6): standard scores x, y, their squares and product, 1.
+
+    Standardised for precision, and so that swaps between trials mix no units.
+    """
+    x, y = _standardised(targets), _standardised(answers)
     return np.stack([x, y, x * x, y * y, x * y, np.ones_like(x)], axis=1)
+
+
+def _standardised(values: Floats) -> Floats:
+    """Less their mean, over their deviation; all 0 where nothing but rounding is left of them."""
+    centred = values - values.mean()
+    deviation = centred.std()
+    return centred / deviation if deviation > _TINY * np.abs(values).max() else np.zeros_like(values)
 
 
 def _correlation(sums: Floats) -> Floats:
@@ -203,7 +218,7 @@ def _correlation(sums: Floats) -> Floats:
 
 
 def _told(predictions: Sequence[Prediction], spec: TaskSpec) -> tuple[Floats, Floats, Counts | None] | None:
-    """Targets, answers and clusters; None for a task without numbers."""
+    """Targets, answers and clusters; None for a task without numbers, or where nothing stands for a missing one."""
     if not spec.numeric:
         return None
     targets, answers, names = list[float](), list[float | None](), list[str | None]()
@@ -212,8 +227,10 @@ def _told(predictions: Sequence[Prediction], spec: TaskSpec) -> tuple[Floats, Fl
         answers.append(None if prediction.prediction is None else read_number(prediction.prediction))
         names.append(prediction.cluster)
     low, high = min(targets), max(targets)
+    if low == high and None in answers:
+        return None
     filled = [
         (low if target - low > high - target else high) if answer is None else answer
         for target, answer in zip(targets, answers, strict=True)
     ]
-    return np.array(targets), np.array(filled), cluster_codes(names)
+    return np.array(targets), np.clip(filled, -_FAR, _FAR), cluster_codes(names)

@@ -1,7 +1,7 @@
 """F1, precision and recall of one label, or averaged over labels; with what stands for one of each label.
 
-All equal scikit-learn's with `labels=declared, zero_division=0`: a missing answer, or one that is no label, is a miss
-of its target.
+All equal scikit-learn's with `labels=declared, zero_division=0`, of sets of labels too: a missing answer, or one that
+is no label, is a miss of its target.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from harness.errors import ParameterError, nearest
+from harness.records import Component
 from harness_metrics.classes import OfMarginals
+from harness_metrics.labelsets import OfCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from harness.differences import Paired
     from harness.records import Estimate, Prediction, TaskSpec
     from harness.resampling import Floats
+    from harness.weighing import Weighted
 
 
 class _OfLabels(OfMarginals):
@@ -61,10 +65,31 @@ class _OfLabels(OfMarginals):
             if place is not None:
                 return np.asarray(each[..., place])
             if self._average == "weighted":
-                return np.asarray((each * gold).sum(axis=-1) / gold.sum(axis=-1))
+                above, below = (each * gold).sum(axis=-1), gold.sum(axis=-1)
+                return np.asarray(np.divide(above, below, out=np.zeros(np.shape(above)), where=below > 0))
             return np.asarray(each.mean(axis=-1))
 
         return score
+
+    def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
+        """The score; None for a task without labels."""
+        if spec.learnt == "labels":
+            return OfCounts(self.scorer(spec)).compute(predictions, spec)
+        return super().compute(predictions, spec)
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The score as a function of weights; None for a task without labels."""
+        if spec.learnt == "labels":
+            return OfCounts(self.scorer(spec)).weighted(predictions, spec)
+        return super().weighted(predictions, spec)
+
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The permutation test of the two scores; None for a task without labels."""
+        if spec.learnt == "labels":
+            return OfCounts(self.scorer(spec)).compare(a, b, spec, level)
+        return super().compare(a, b, spec, level)
 
 
 class F1(_OfLabels):
@@ -100,8 +125,8 @@ class _PerClass:
     name = ""
 
     def members(self, spec: TaskSpec) -> Sequence[str]:
-        """One for each label that can stand in a name; none for a task without labels."""
-        return [f"{self.name},label={label}" for label in spec.labels if not {",", "="} & set(label)]
+        """One for each label; none for a task without labels."""
+        return [str(Component(self.name, params={"label": label})) for label in spec.labels]
 
     def misfit(self, spec: TaskSpec) -> str | None:  # noqa: ARG002 - asked of those in its place
         """None."""

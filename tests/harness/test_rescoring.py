@@ -6,7 +6,6 @@ import pytest
 
 from harness.assets import Assets
 from harness.catalogue import Catalogue
-from harness.cli.rescore import metric_names
 from harness.errors import ModelError, ParameterError, UnknownNameError
 from harness.plugins import PluginChoice, Plugins
 from harness.records import Component, Experiment
@@ -226,10 +225,6 @@ def test_metrics_that_are_not_there_are_told_before_anything_is_done(folder, fau
         rescore([before], store, afresh(folder, faulty_parts), asked=("blue",))
     with pytest.raises(ParameterError):
         rescore([before], store, afresh(folder, faulty_parts), asked=("f1,lable=x",))
-
-
-def test_names_of_metrics_are_told_from_their_parameters():
-    assert metric_names("bleu, f1,label=spam,chrf") == ["bleu", "f1,label=spam", "chrf"]
 
 
 def test_a_metric_of_each_label_stands_under_its_own_name(catalogue):
