@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from harness.entities import decide_tags, find_entities, moved, tokens_of
 from harness.errors import ModelError
@@ -19,6 +19,8 @@ from harness.records import (
     Embedded,
     Filled,
     FillMask,
+    FindSpan,
+    FoundSpan,
     Generate,
     Generated,
     LogLikelihood,
@@ -32,6 +34,7 @@ from harness.records import (
 )
 from harness.requests import as_one
 from harness.seeds import derived
+from harness.spans import decide_span, written_span
 from harness.templates import render_after, render_choices, render_fillings, render_query, render_text
 from harness.values import NONE, decide_labels, decide_number, decide_similarity, written_labels
 
@@ -53,9 +56,11 @@ if TYPE_CHECKING:
     )
 
 _SPACE = re.compile(r"\s+")
-_LEARNT: dict[Learnt | None, type[Regressed | Tagged | Classified]] = {
+_Trained: TypeAlias = Regressed | Tagged | FoundSpan | Classified
+_LEARNT: dict[Learnt | None, type[_Trained]] = {
     "number": Regressed,
     "tags": Tagged,
+    "span": FoundSpan,
     "labels": Classified,
 }
 """What a trained engine answers with, where it does not choose one of several labels."""
@@ -126,18 +131,26 @@ def classify(spec: TaskSpec, sample: Sample) -> tuple[Request, ...]:
     text = render_text(spec, sample)
     if spec.numeric:
         return (Regress(text),)
+    if spec.learnt == "span":
+        assert isinstance(text, tuple)  # noqa: S101 - question and passage
+        return (FindSpan(text, unanswerable=bool(spec.unanswerable)),)
     if spec.learnt == "tags":
         return (Tag(as_one(text), tuple(spec.labels)),)
     return (Classify(text, tuple(spec.labels), several=spec.learnt == "labels"),)
 
 
-def example(spec: TaskSpec, sample: Sample) -> tuple[Text, str]:
+def example(spec: TaskSpec, sample: Sample) -> tuple[Text, str] | None:
     """What a model learns from: the text of `classify`, and the target; entities are counted by that text's words.
+
+    Of an answer in a passage the target is its place; None where it does not stand there.
 
     Raises:
         TemplateError: when the input does not render.
     """
     text = render_text(spec, sample)
+    if spec.learnt == "span":
+        place = written_span(spec, sample)
+        return None if place is None else (text, place)
     if spec.learnt != "tags":
         return text, sample.target
     return text, moved(sample.target, len(as_one(text).split(" ")) - len(tokens_of(sample)))
@@ -171,7 +184,9 @@ def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Pre
     match list(responses):
         case [LogLikelihoods() as response] if spec.reads:
             return _measure(spec, sample, response)
-        case [Regressed() | Tagged() | Classified() as response] if isinstance(response, _LEARNT.get(spec.learnt, ())):
+        case [Regressed() | Tagged() | FoundSpan() | Classified() as response] if isinstance(
+            response, _LEARNT.get(spec.learnt, ())
+        ):
             return _decide_learnt(spec, sample, response)
         case [Embedded() as first, Embedded() as second] if spec.kind == "similarity":
             return decide_similarity(sample, first, second)
@@ -183,10 +198,16 @@ def decide(spec: TaskSpec, sample: Sample, responses: Sequence[Response]) -> Pre
     raise ModelError(f"task {spec.name!r}, sample {sample.id!r}: {kinds} is no answer to a {spec.kind} question")
 
 
-def _decide_learnt(spec: TaskSpec, sample: Sample, response: Regressed | Tagged | Classified) -> Prediction:
+def _is_learnt(spec: TaskSpec, response: Response) -> bool:
+    return isinstance(response, _LEARNT.get(spec.learnt, ()))
+
+
+def _decide_learnt(spec: TaskSpec, sample: Sample, response: _Trained) -> Prediction:
     """What a trained engine says that does not choose one of several labels."""
     if isinstance(response, Regressed):
         return decide_number(sample, response)
+    if isinstance(response, FoundSpan):
+        return decide_span(spec, with_canonical(spec, sample), response)
     return decide_tags(sample, response) if isinstance(response, Tagged) else decide_labels(spec, sample, response)
 
 

@@ -83,9 +83,10 @@ class TrainingJob:
         answers: label -> how it is said after a prompt, where the examples' texts are questions of prompts.
         instruction: what stands before each question, its separator included.
         ordinary: bare text and label, for methods that learn from prompts and such examples together.
-        learnt: what the engine is to say of a text; for `labels` and `number` the examples' labels are written as
-            `harness.values` writes them, and a job that learns numbers has no `labels`; for `tags` they are entities as
-            `harness.entities` writes them, by the places of the text's words, which have a space between each two.
+        learnt: what the engine is to say of a text. For `labels` and `number` the examples' labels are written as
+            `harness.values` writes them, and a job that learns numbers has no `labels`. For `tags` they are entities as
+            `harness.entities` writes them, by the places of the text's words, which have a space between each two. For
+            `span` texts are questions with passages, and targets places as `harness.spans` writes them.
     """
 
     examples: Sequence[tuple[Text, str]]
@@ -113,7 +114,7 @@ class Trained:
 
 @runtime_checkable
 class Trainable(Protocol):
-    """A model that can be trained; its trained engine answers `Classify`, or what it has learnt: `Regress`, `Tag`."""
+    """A model that can be trained; its trained engine answers `Classify`, or what it has learnt to."""
 
     @property
     def hyperparameters(self) -> frozenset[str]:
@@ -176,6 +177,7 @@ def cannot_learn(model: Model, learnt: Learnt) -> str | None:
         "labels": "any number of labels",
         "number": "numbers",
         "tags": "tags of words",
+        "span": "answers in passages",
     }
     return None if learnt in known else f"the model can't be trained to give {said[learnt]}"
 

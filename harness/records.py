@@ -13,6 +13,8 @@ from harness.requests import (
     Embedded as Embedded,
     Filled as Filled,
     FillMask as FillMask,
+    FindSpan as FindSpan,
+    FoundSpan as FoundSpan,
     Generate as Generate,
     Generated as Generated,
     LogLikelihood as LogLikelihood,

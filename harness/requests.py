@@ -150,6 +150,19 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class FindSpan:
+    """Which words of the passage answer the question? Asked of a trained engine; answered by `FoundSpan`.
+
+    Attributes:
+        text: the question and the passage.
+        unanswerable: whether the answer may be that the passage holds none.
+    """
+
+    text: tuple[str, str]
+    unanswerable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Embed:
     """Which vector stands for this text? Answered by `Embedded`."""
 
@@ -169,12 +182,14 @@ class FillMask:
     after: str = ""
 
 
-TEXTS = (Classify, Regress, Tag, Embed, RollingLogLikelihood)
+TEXTS = (Classify, Regress, Tag, FindSpan, Embed, RollingLogLikelihood)
 """Requests about a text as it is, not about what follows a prompt."""
 
-Request: TypeAlias = LogLikelihood | RollingLogLikelihood | Generate | Classify | Regress | Tag | Embed | FillMask
+Request: TypeAlias = (
+    LogLikelihood | RollingLogLikelihood | Generate | Classify | Regress | Tag | FindSpan | Embed | FillMask
+)
 RequestKind: TypeAlias = Literal[
-    "LogLikelihood", "RollingLogLikelihood", "Generate", "Classify", "Regress", "Tag", "Embed", "FillMask"
+    "LogLikelihood", "RollingLogLikelihood", "Generate", "Classify", "Regress", "Tag", "FindSpan", "Embed", "FillMask"
 ]
 
 
@@ -254,6 +269,19 @@ class Tagged:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundSpan:
+    """The answer as it stands in the passage; empty where it holds none.
+
+    Attributes:
+        start: the letter of the passage at which it begins; -1 where there is none.
+    """
+
+    answer: str
+    start: int
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
     """The text's vector."""
 
@@ -277,4 +305,4 @@ class Filled:
     tokens: tuple[int, ...] = ()
 
 
-Response: TypeAlias = LogLikelihoods | Generated | Classified | Regressed | Tagged | Embedded | Filled
+Response: TypeAlias = LogLikelihoods | Generated | Classified | Regressed | Tagged | FoundSpan | Embedded | Filled

@@ -138,8 +138,8 @@ class SampleMaker:
         if self.spec.reads:
             return repeat("", len(rows))
         each = {"label": self._one_label, "number": self._number, "labels": self._labels, "tags": self._entities}
-        if self.spec.learnt is not None:
-            return map(each[self.spec.learnt], rows)
+        if (learnt := self.spec.learnt) in each:
+            return map(each[learnt], rows)
         return (self._references(row)[0] for row in rows)
 
     def _references(self, row: Row) -> tuple[str, ...]:
@@ -157,7 +157,7 @@ class SampleMaker:
         return tuple(dict.fromkeys(self._reference(row, _text(one)) for one in given))
 
     def _several(self, row: Row) -> tuple[str, ...]:
-        found = self._references(row) if self.spec.generates and self.spec.learnt is None else ()
+        found = self._references(row) if self.spec.generates and self.spec.learnt in {None, "span"} else ()
         return found if len(found) > 1 else ()
 
     def _target(self, row: Row) -> Any:  # noqa: ANN401 - whatever the data holds

@@ -230,6 +230,7 @@ def specification(task: TaskFileSchema) -> TaskSpec:
         licence=task.licence,
         citation=task.citation,
         unanswerable=task.unanswerable or "",
+        has_passage=task.kind == "question-answering" and "passage" in task.data.fields,
         code=None if task.code is None else CodeSpec(**task.code.model_dump(exclude_none=True)),
     )
 

@@ -24,8 +24,8 @@ Kind: TypeAlias = Literal[
     "cloze",
     "tagging",
 ]
-Learnt: TypeAlias = Literal["label", "labels", "number", "tags"]
-"""What a model can be trained to say of a text: one of the labels, any of them, a number, a tag a word."""
+Learnt: TypeAlias = Literal["label", "labels", "number", "tags", "span"]
+"""What a model can be trained to say of a text: one of the labels, any of them, a number, a tag a word, a span."""
 Split: TypeAlias = Literal["train", "validation", "test"]
 Condition: TypeAlias = Literal["none", "label", "description", "retrieved"]
 
@@ -190,6 +190,7 @@ class TaskSpec:
         metrics: names of metrics; the first is the one that ranks.
         code: how programs are judged (code).
         unanswerable: what is said where nothing answers the question (question-answering).
+        has_passage: whether answers stand in the field `passage` (question-answering).
     """
 
     name: str
@@ -206,6 +207,7 @@ class TaskSpec:
     licence: str = ""
     citation: str = ""
     unanswerable: str = ""
+    has_passage: bool = False
     code: CodeSpec | None = None
 
     @property
@@ -235,6 +237,8 @@ class TaskSpec:
             return "label"
         if self.numeric:
             return "number"
+        if self.has_passage:
+            return "span"
         own: dict[str, Learnt] = {"multi-label": "labels", "tagging": "tags"}
         return own.get(self.kind)
 

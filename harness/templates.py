@@ -197,11 +197,14 @@ def said_labels(spec: TaskSpec, target: str) -> str:
 def render_text(spec: TaskSpec, sample: Sample) -> Text:
     """What a trained model reads: the input, or the two texts of a pair as they are, the context before the first.
 
-    Of a sentence whose words are tagged: the words, with one space between each two, behind those of the context.
+    Of a sentence whose words are tagged: the words, with one space between each two, behind those of the context. Of a
+    question about a passage: both, the context before the question.
 
     Raises:
         TemplateError: when the input does not render.
     """
+    if spec.learnt == "span":
+        return render_context(spec, sample) + str(sample.fields["question"]), str(sample.fields["passage"])
     if spec.learnt == "tags":
         return " ".join((*render_context(spec, sample).split(), *tokens_of(sample)))
     if not spec.paired:

@@ -22,7 +22,7 @@ import numpy as np
 from harness import partchecks
 from harness.assets import Assets
 from harness.declared import reads
-from harness.interfaces import ComparesPairs, Setting, Trainable, Trained, TrainingJob, WeighsSamples
+from harness.interfaces import ComparesPairs, Setting, Trainable, TrainingJob, WeighsSamples
 from harness.plugins import Plugins
 from harness.records import (
     SPLITS,
@@ -33,29 +33,26 @@ from harness.records import (
     Estimate,
     Filled,
     FillMask,
+    FindSpan,
+    FoundSpan,
     Generate,
     Generated,
     LogLikelihood,
     LogLikelihoods,
     Prediction,
     Prompt,
-    PromptSpec,
     Regress,
     Regressed,
     RequestKind,
     RollingLogLikelihood,
-    Sample,
-    Split,
     Tag,
     Tagged,
     TaskSpec,
-    Usage,
-    Written,
 )
-from harness.requests import as_one
 from harness.taskdata import PARTS, TaskData
 from harness.taskfile import load_task as read_task
 from harness.templates import render_answer, render_choices, render_input, render_query
+from harness.toys import ToyModel, ToyTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,95 +68,10 @@ ANSWERS: Mapping[str, type[Any]] = {
     "Classify": Classified,
     "Regress": Regressed,
     "Tag": Tagged,
+    "FindSpan": FoundSpan,
     "Embed": Embedded,
     "FillMask": Filled,
 }
-
-# --- toys ------------------------------------------------------------------------------------------
-
-
-class ToyModel:
-    """Prefers the choice that shares most letters with the prompt; can be trained, without learning anything."""
-
-    answers: frozenset[RequestKind] = frozenset({"LogLikelihood", "RollingLogLikelihood", "Generate"})
-    hyperparameters: frozenset[str] = frozenset()
-    provenance: Mapping[str, str] = {"device": "none"}
-
-    def fingerprint(self) -> str:
-        """Never changes."""
-        return "toy"
-
-    def load(self, device: str) -> ToyModel:
-        """It is its own engine, on any device."""
-        del device
-        return self
-
-    def train(self, job: TrainingJob) -> Trained:
-        """Learn nothing."""
-        return Trained(self, 0.0, (f"saw {len(job.examples)} rows",))
-
-    def run(self, requests: Sequence[Request]) -> list[Response]:
-        """Answer from letters alone."""
-        return [_toy_answer(request) for request in requests]
-
-
-def _toy_answer(request: Request) -> Response:
-    if isinstance(request, FillMask):
-        read = f"{request.prompt.text} {request.after}"
-        return Filled(tuple(-1.0 / (1 + _shared(read, filling)) for filling in request.fillings))
-    if isinstance(request, LogLikelihood):
-        text = request.prompt.text
-        values = tuple(-1.0 / (1 + _shared(text, choice)) for choice in request.continuations)
-        greedy = tuple(value == max(values) for value in values) if request.greedy else ()
-        return LogLikelihoods(values, Usage(len(text.split()), len(values)), greedy=greedy)
-    if isinstance(request, RollingLogLikelihood):
-        tokens = len(request.text.split())
-        return LogLikelihoods((-2.5 * tokens,), Usage(tokens), (tokens,))
-    if isinstance(request, Generate):
-        words = request.prompt.query.split()
-        texts = [words[number:][: request.max_tokens] for number in range(request.n)]
-        first, *more = (" ".join(text) for text in texts)
-        usage = Usage(len(request.prompt.text.split()), sum(map(len, texts)))
-        return Generated(first, "stop", usage, tuple(Written(text, "stop") for text in more))
-    return _toy_reading(request)
-
-
-def _toy_reading(request: Classify | Regress | Tag | Embed) -> Response:
-    text = as_one(request.text)
-    usage = Usage(len(text.split()))
-    if isinstance(request, Classify):
-        total = math.log(len(request.labels))
-        return Classified(tuple(-total for _ in request.labels), usage)
-    if isinstance(request, Tag):
-        return Tagged(tuple("O" for _ in text.split(" ")), usage)
-    return Regressed(float(len(text)), usage) if isinstance(request, Regress) else Embedded((len(text), 1.0), usage)
-
-
-def _shared(text: str, choice: str) -> int:
-    return sum(text.count(letter) for letter in set(choice.strip()))
-
-
-class ToyTask:
-    """Twelve short texts of two labels and two contexts, in all three splits."""
-
-    spec = TaskSpec(
-        name="toy",
-        kind="classification",
-        prompt=PromptSpec(template="Text: {{ text }}\nLabel:", input="{{ text }}"),
-        labels={"warm": " warm", "cold": " cold"},
-        has_context=True,
-        contexts={"day": "said by day", "night": "said by night"},
-    )
-
-    def samples(self, split: Split) -> Sequence[Sample]:
-        """Twelve rows; no text stands in two splits."""
-        return [self._sample(split, number) for number in range(12)]
-
-    def _sample(self, split: Split, number: int) -> Sample:
-        label = "warm" if number % 2 else "cold"
-        text = f"{split} {number}: the {'sun shines' if number % 2 else 'snow falls'}"
-        return Sample(f"{split}-{number}", {"text": text}, label, "day" if number % 3 else "night")
-
 
 # --- task files ------------------------------------------------------------------------------------
 
@@ -234,6 +146,8 @@ def _requests(kind: RequestKind) -> list[Request]:
 
 
 def _about(kind: RequestKind, text: str) -> Request:
+    if kind == "FindSpan":
+        return FindSpan((text, f"{text} So it is."))
     if kind == "Tag":
         return Tag(text, ("warm", "cold"))
     return Regress(text) if kind == "Regress" else Embed(text)
@@ -254,6 +168,8 @@ def _check_response(request: Request, response: Response) -> None:
         assert abs(total - 1) < 1e-3, f"the labels' probabilities sum to 1, not {total}"
     if isinstance(request, Tag) and isinstance(response, Tagged):
         assert len(response.tags) == len(request.text.split(" ")), "one tag a word"
+    if isinstance(request, FindSpan) and isinstance(response, FoundSpan):
+        assert request.text[1].startswith(response.answer, max(response.start, 0)), "the answer stands in the passage"
     assert response.usage.prompt_tokens >= 0, "token counts are not negative"
 
 
@@ -267,6 +183,8 @@ def _rounded(response: Response) -> object:
         return round(response.value, 3)
     if isinstance(response, Tagged):
         return response.tags
+    if isinstance(response, FoundSpan):
+        return response.start, response.answer
     return [round(value, 3) for value in response.vector] if isinstance(response, Embedded) else response.text
 
 

@@ -88,7 +88,8 @@ def _configuration(model: PreTrainedModel, method: str, plan: Plan) -> Any:  # n
 
 def _task(model: PreTrainedModel) -> Any:  # noqa: ANN401 - an enumeration of peft's
     """What peft calls the model's task."""
-    return "TOKEN_CLS" if "ForTokenClassification" in type(model).__name__ else "SEQ_CLS"
+    heads = {"ForTokenClassification": "TOKEN_CLS", "ForQuestionAnswering": "QUESTION_ANS"}
+    return next((task for head, task in heads.items() if head in type(model).__name__), "SEQ_CLS")
 
 
 def _names_a_head(name: str, model: PreTrainedModel) -> bool:

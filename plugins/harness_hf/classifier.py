@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
+from transformers import (
+    AutoConfig,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+)
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES as OF_SPANS,
+)
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as OF_TEXTS,
 )
@@ -18,18 +26,25 @@ from harness_hf.loading import load_model, load_tokenizer
 from harness_hf.tokens import token_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from torch import Tensor, nn
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-    from harness.records import Text
+    from harness.records import Learnt, Text
     from harness_hf.settings import Settings
 
 
+_OF_TEXTS: tuple[Any, Collection[str], str] = (AutoModelForSequenceClassification, OF_TEXTS, "classifier")
+_HEADS: dict[Learnt, tuple[Any, Collection[str], str]] = {
+    "tags": (AutoModelForTokenClassification, OF_TOKENS, "classifier of tokens"),
+    "span": (AutoModelForQuestionAnswering, OF_SPANS, "head for answers in passages"),
+}
+
+
 def new_classifier(
-    folder: Path, settings: Settings, device: str, labels: Sequence[str], *, tags: bool = False
+    folder: Path, settings: Settings, device: str, labels: Sequence[str], learnt: Learnt = "label"
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A checkpoint with a new head for these labels, and its tokenizer.
 
@@ -41,17 +56,16 @@ def new_classifier(
         settings: of the model.
         device: see `pick_device`.
         labels: names of the head's outputs.
-        tags: whether each token gets one, instead of the text.
+        learnt: what is told of a text, see `TrainingJob`: of its tokens tags, or where an answer begins and ends.
 
     Raises:
         TrainingError: when transformers has no classifier of that architecture.
         ModelError: when it can't be loaded.
     """
     config = AutoConfig.from_pretrained(folder, trust_remote_code=settings.trust_remote_code, local_files_only=True)
-    made_by: Any = AutoModelForTokenClassification if tags else AutoModelForSequenceClassification
+    made_by, known, what = _HEADS.get(learnt, _OF_TEXTS)
     own_code = made_by.__name__ in (getattr(config, "auto_map", None) or {})
-    if config.model_type not in (OF_TOKENS if tags else OF_TEXTS) and not own_code:
-        what = "classifier of tokens" if tags else "classifier"
+    if config.model_type not in known and not own_code:
         raise TrainingError(f"transformers has no {what} for models of type {config.model_type!r}")
     tokenizer = load_tokenizer(folder, trust_remote_code=settings.trust_remote_code)
     model = load_model(made_by, folder, settings, device, labels=labels)

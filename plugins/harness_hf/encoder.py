@@ -76,16 +76,21 @@ class TextEngine(ABC):
         whole = kept = self._ids(texts)
         if self._window is not None and max(map(len, whole)) > self._window:
             kept = self._ids(texts, truncation=True, max_length=self._window)
+        found = self._forward(kept)
+        usages = [Usage(len(short), cut_tokens=len(long) - len(short)) for short, long in zip(kept, whole, strict=True)]
+        return [self._finite(at, found[at], as_one(texts[at])) for at in range(len(texts))], usages
+
+    def _forward(self, rows: Sequence[list[int]]) -> list[Tensor]:
+        """What `_vectors` makes of each row of token ids, in batches of similar length."""
         found: dict[int, Tensor] = {}
 
         @torch.inference_mode()
         def forward(batch: Sequence[int]) -> None:
-            inputs = self._padded([kept[at] for at in batch])
+            inputs = self._padded([rows[at] for at in batch])
             found.update(zip(batch, self._vectors(inputs).cpu(), strict=True))
 
-        self._budget.run(range(len(texts)), lambda at: len(kept[at]), forward)
-        usages = [Usage(len(short), cut_tokens=len(long) - len(short)) for short, long in zip(kept, whole, strict=True)]
-        return [self._finite(at, found[at], as_one(texts[at])) for at in range(len(texts))], usages
+        self._budget.run(range(len(rows)), lambda at: len(rows[at]), forward)
+        return [found[at] for at in range(len(rows))]
 
     def _ids(self, texts: Sequence[Text], **options: Any) -> list[list[int]]:  # noqa: ANN401 - the tokenizer's own
         return token_ids(self._tokenizer, texts, **options)

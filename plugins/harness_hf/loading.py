@@ -31,6 +31,7 @@ NEW_IN_FINE_TUNING = (
     "pooler",
     "pooling",
     "pooled_projection",
+    "qa_outputs",
 )
 """Parts that a checkpoint need not have: a classifier's head and poolers, which the embeddings do not use."""
 
@@ -99,6 +100,7 @@ def load_model(
             use_safetensors=True,
             output_loading_info=True,
             ignore_mismatched_sizes=bool(labels),
+            key_mapping=_renamed(auto, config),
             **common,
             **spread,
         )
@@ -118,6 +120,16 @@ def _classes(labels: Sequence[str]) -> dict[str, Any]:
     numbers = {label: number for number, label in enumerate(labels)}
     kind = "single_label_classification" if len(labels) > 1 else "regression"
     return {"id2label": dict(enumerate(labels)), "label2id": numbers, "problem_type": kind}
+
+
+def _renamed(auto: Any, config: Any) -> dict[str, str] | None:  # noqa: ANN401 - transformers' own
+    """How a checkpoint's weights are called in a model of another class, where its body has another name there.
+
+    So it is with `LlamaForQuestionAnswering` and some like it: transformers 5.23 would start them from random weights.
+    """
+    body = getattr(transformers.AutoModel._model_mapping.get(type(config), None), "base_model_prefix", "")
+    own = getattr(auto._model_mapping.get(type(config), None), "base_model_prefix", body)
+    return {rf"^{body}\.": f"{own}."} if body and own != body else None
 
 
 def _refuse_random_weights(model: PreTrainedModel, missing: Iterable[str], folder: Path) -> None:

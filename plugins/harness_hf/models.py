@@ -66,7 +66,7 @@ class CheckpointModel:
     settings: Settings = field(default_factory=Settings)
 
     hyperparameters: ClassVar[frozenset[str]] = frozenset(one.name for one in fields(Plan))
-    learns: ClassVar[frozenset[Learnt]] = frozenset({"label", "labels", "number", "tags"})
+    learns: ClassVar[frozenset[Learnt]] = frozenset({"label", "labels", "number", "tags", "span"})
     own_methods: ClassVar[frozenset[str]] = frozenset()
     """Ways to train that are not those of every checkpoint."""
 

@@ -1,4 +1,4 @@
-"""What a head learns: a label, labels, a number, tags of words. Targets as numbers, the loss, the score of an epoch."""
+"""What a head learns: a label, labels, a number, tags, a span. Targets as numbers, the loss, the score of an epoch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 NUMBER = ("number",)
 """The name of the one output of a head that learns numbers."""
-SCORES = ("macro_f1", "micro_f1", "rmse", "entity_f1")
+ENDS = ("start", "end")
+"""The outputs of a head that learns spans, for each token."""
+SCORES = ("macro_f1", "micro_f1", "rmse", "entity_f1", "exact_spans")
 IGNORED = -100
 """In the place of a target: nothing is learnt there."""
 
@@ -49,6 +51,8 @@ class Objective:
     @classmethod
     def of(cls, job: TrainingJob) -> Objective:
         """The job's."""
+        if job.learnt == "span":
+            return cls("span", ENDS)
         if job.learnt == "tags":
             return cls("tags", tag_names(job.labels))
         if job.learnt != "number":
@@ -74,19 +78,29 @@ class Objective:
     def loss(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """(B, outputs) logits and targets -> the sum of the targets' losses; `weights` are of single labels.
 
-        Of tags (B, L, outputs) and (B, L), where `IGNORED` ones cost nothing.
+        Of tags (B, L, outputs) and (B, L), where `IGNORED` ones cost nothing; of spans (B, 2, L) and (B, 2) places.
         """
         if self.learnt == "number":
             return mse_loss(logits[:, 0], targets.float(), reduction="sum")
         if self.learnt == "labels":
             return binary_cross_entropy_with_logits(logits, targets.float(), reduction="sum")
-        if self.learnt == "tags":
+        if self.learnt in {"tags", "span"}:
             return cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
         return cross_entropy(logits, targets, weights.to(targets.device), reduction="sum")
+
+    def logits(self, outputs: Any) -> Tensor:  # noqa: ANN401 - whatever a model's class gives
+        """What the loss reads of a model's outputs, float32."""
+        if self.learnt == "span":
+            return torch.stack([outputs.start_logits, outputs.end_logits], dim=1).float()
+        found: Tensor = outputs.logits.float()
+        return found
 
     def score(self, evaluated: EvalPrediction) -> dict[str, float]:
         """What is recorded of an epoch beside its loss."""
         logits: Any = evaluated.predictions
+        if self.learnt == "span":  # starts and ends of each window
+            said = np.stack([one.argmax(-1) for one in logits[:2]], axis=1)
+            return {"exact_spans": float((said == evaluated.label_ids).all(axis=1).mean())}
         if isinstance(logits, tuple):  # some models give states beside their logits
             logits = logits[0]
         true: Any = evaluated.label_ids

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import transformers
 
-from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, RollingLogLikelihood
+from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, Regress, Tag
+from harness.requests import TEXTS
 from harness.tokenized import Token, Tokenized, TokenizedAnswer
 from harness_hf import causal, encoder
 from harness_hf.blanks import BlankEncoder
@@ -60,7 +61,7 @@ class _Shown:
 
     def request(self, request: Request) -> Tokenized:
         """A request as it is read; a text by itself unless the family does otherwise."""
-        text = request.text if isinstance(request, Classify | Embed | RollingLogLikelihood) else request.prompt.text
+        text = request.text if isinstance(request, TEXTS) else request.prompt.text
         return Tokenized(self._tokens(token_ids(self._tokenizer, [text])[0]))
 
     def _tokens(self, ids: Iterable[int]) -> tuple[Token, ...]:
@@ -127,7 +128,7 @@ class _Encoder(_Shown):
             first = next(cloze for cloze in clozes if 0 in cloze.fillings)
             return self._made(first.ids, answers, usage)
         found = super().request(request)
-        if window is None or len(found.read) <= window or not isinstance(request, Classify | Embed):
+        if window is None or len(found.read) <= window or not isinstance(request, Classify | Embed | Regress | Tag):
             return found
         kept = token_ids(self._tokenizer, [request.text], truncation=True, max_length=window)[0]
         return Tokenized(self._tokens(kept), cut=len(found.read) - len(kept))

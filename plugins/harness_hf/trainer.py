@@ -63,7 +63,7 @@ class ClassTrainer(Trainer):
 
     def weighted(self, outputs: Any, targets: Tensor, num_items_in_batch: Any = None) -> Tensor:  # noqa: ANN401
         """Sum of the losses over a part of a step, by the number of targets in the whole step."""
-        losses = self.objective.loss(outputs.logits.float(), targets, self.weights)
+        losses = self.objective.loss(self.objective.logits(outputs), targets, self.weights)
         return losses / (targets.ne(IGNORED).sum() if num_items_in_batch is None else num_items_in_batch)
 
 

@@ -23,6 +23,7 @@ from harness_hf.learnable import check_examples
 from harness_hf.loading import quiet
 from harness_hf.objectives import SCORES, Objective
 from harness_hf.plan import NEED_PEFT, Plan
+from harness_hf.spans import SpanEngine, span_rows
 from harness_hf.tagging import TaggerEngine, tagged_rows
 from harness_hf.trainer import Material, fit, missing
 
@@ -45,7 +46,8 @@ def train(job: TrainingJob, folder: Path, settings: Settings) -> Trained:
 
     The epoch with the lowest validation loss is kept: on few rows it tells epochs apart that have equal macro-F1.
     Numbers are learnt standardised, by squared errors; sets of labels by the cross-entropy of each label, tags by
-    that of each word's last token.
+    that of each word's last token, answers in passages by that of
+    their first and last one.
 
     Raises:
         TrainingError: when there is nothing to learn from, the loss is not finite, memory does not suffice, or the
@@ -66,9 +68,9 @@ def train(job: TrainingJob, folder: Path, settings: Settings) -> Trained:
     return Trained(engine, known["train_s"], notes)
 
 
-def _engine(job: TrainingJob, folder: Path, settings: Settings) -> ClassifierEngine | TaggerEngine:
+def _engine(job: TrainingJob, folder: Path, settings: Settings) -> ClassifierEngine | TaggerEngine | SpanEngine:
     """What answers: the whole model of the job's folder, or the checkpoint with the few weights that it holds."""
-    made_by = TaggerEngine if job.learnt == "tags" else ClassifierEngine
+    made_by = {"tags": TaggerEngine, "span": SpanEngine}.get(job.learnt, ClassifierEngine)
     if job.method == "head":
         return made_by.load(job.folder, settings, job.device)
     plan = Plan.of(job.method, job.hyperparameters)
@@ -80,7 +82,7 @@ def _engine(job: TrainingJob, folder: Path, settings: Settings) -> ClassifierEng
 
 def _new(job: TrainingJob, folder: Path, settings: Settings) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The checkpoint with a new head."""
-    return new_classifier(folder, settings, job.device, Objective.of(job).labels, tags=job.learnt == "tags")
+    return new_classifier(folder, settings, job.device, Objective.of(job).labels, job.learnt)
 
 
 # --- training ------------------------------------------------------------------------------------
@@ -196,7 +198,7 @@ def _fit(job: TrainingJob, folder: Path, settings: Settings, plan: Plan, work: P
     base, tokenizer = _new(job, folder, replace(settings, dtype="float32"))
     cut = cut_at(job.method, plan, settings.window(window_of(base.config, tokenizer)))
     model = adapted(base, job.method, plan)
-    if job.learnt != "tags":
+    if job.learnt not in {"tags", "span"}:
         read_last(bare(model))
     if plan.gradient_checkpointing:
         _checkpoint(bare(model))
@@ -241,6 +243,8 @@ def rows_of(
     """Token ids and target of each example, and which tokens are of a pair's second text where the model asks."""
     if not examples:
         return []
+    if objective.learnt == "span":
+        return span_rows(examples, tokenizer, config, cut)
     if objective.learnt == "tags":
         return tagged_rows(examples, objective.targets(examples), tokenizer, cut)
     ids = class_ids(tokenizer, config, [text for text, _ in examples], truncation=True, max_length=cut)

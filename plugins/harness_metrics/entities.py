@@ -89,14 +89,14 @@ class _OfEntities:
         return found.reshape(len(predictions), -1), cluster_codes(one.cluster for one in predictions)
 
     def _score(self, sums: Floats) -> Floats:
-        """(r, 3 k) sums -> (r,) scores."""
+        """(r, 3 k) sums -> (r,) scores; not a number where there are neither targets nor answers."""
         hits, wanted, said = np.split(sums, 3, axis=1)
         if self._average == "micro":
             hits, wanted, said = (part.sum(axis=1, keepdims=True) for part in (hits, wanted, said))
         above, below = self.ratio(hits, wanted, said)
         each = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
         if self._average == "weighted":
-            return _mean(each, wanted)
+            return _mean(each, np.where(wanted.sum(axis=1, keepdims=True) > 0, wanted, said))
         return _mean(each, (wanted + said > 0).astype(np.float64))
 
 
@@ -127,6 +127,6 @@ class EntityRecall(_OfEntities):
 
 
 def _mean(values: Floats, weights: Floats) -> Floats:
-    """(r, k) -> (r,) weighted means; 0 where all weights are."""
+    """(r, k) -> (r,) weighted means; not a number where all weights are 0."""
     total = weights.sum(axis=1)
-    return np.divide((values * weights).sum(axis=1), total, out=np.zeros(len(values)), where=total > 0)
+    return np.divide((values * weights).sum(axis=1), total, out=np.full(len(values), np.nan), where=total > 0)

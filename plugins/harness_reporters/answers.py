@@ -10,7 +10,17 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.records import Classify, Embed, FillMask, Generate, LogLikelihood, Regress, RollingLogLikelihood, Tag
+from harness.records import (
+    Classify,
+    Embed,
+    FillMask,
+    FindSpan,
+    Generate,
+    LogLikelihood,
+    Regress,
+    RollingLogLikelihood,
+    Tag,
+)
 from harness.requests import as_one
 from harness_reporters.showing import Showing, alone
 
@@ -122,7 +132,7 @@ def _request(request: Request, texts: Texts) -> list[Any]:
     kind = type(request).__name__
     if isinstance(request, Classify | Tag):
         return [kind, -1, texts.text(as_one(request.text)), texts.several(request.labels), -1]
-    if isinstance(request, Embed | Regress | RollingLogLikelihood):
+    if isinstance(request, Embed | Regress | FindSpan | RollingLogLikelihood):
         return [kind, -1, texts.text(as_one(request.text)), -1, -1]
     prompt = request.prompt
     kind += {"message": ", in a chat template", "turns": ", as turns of a chat"}.get(prompt.chat, "")

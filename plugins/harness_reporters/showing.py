@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.interfaces import MeasuresTrials
 from harness.pairing import RIGHT_ANSWERS
+from harness.readable import readable
 from harness.taskspec import CHOSEN, LABELLED, NUMERIC
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Showing:
         by: the metric that each answer has a value of by itself, the first that has; empty where there is none.
         loss: whether less of it is better.
         texts: whether prompts, inputs and texts are shown.
+        kind: of the task; empty where nobody told.
     """
 
     judged: bool = True
@@ -44,10 +46,14 @@ class Showing:
     by: str = ""
     loss: bool = False
     texts: bool = True
+    kind: str = ""
 
     def brief(self, text: str | None) -> str | None:
-        """A target or an answer, unless it is a text that is not to be shown."""
-        if text is None or self.texts or self.labelled or len(text) <= BRIEF:
+        """A target or an answer as people read it, unless it is a text that is not to be shown."""
+        if text is None:
+            return None
+        text = readable(self.kind, text)
+        if self.texts or self.labelled or len(text) <= BRIEF:
             return text
         return f"[a text of {len(text):,} characters, left out]"
 
@@ -62,14 +68,14 @@ def showing(table: Table, results: Mapping[str, TrialResult], evidence: Evidence
     kind = next((found for key in keys if (found := results[key].manifest.get("kind", ""))), "")
     labelled = kind in LABELLED | CHOSEN or not kind
     if labelled or not table.metrics or table.metrics[0] in RIGHT_ANSWERS:
-        return Showing(labelled=labelled, texts=texts)
+        return Showing(labelled=labelled, texts=texts, kind=kind)
     finished = next((row.keys[0] for row in table.rows if row.rank is not None), "")
     for name in table.metrics:
         values = {value for value in alone(evidence, finished, name) or () if value is not None}
         if values:
             judged = name == table.metrics[0] and values <= {0.0, 1.0}
-            return Showing(judged, labelled, name, name in table.losses, texts)
-    return Showing(judged=kind not in UNJUDGED, labelled=False, texts=texts)
+            return Showing(judged, labelled, name, name in table.losses, texts, kind)
+    return Showing(judged=kind not in UNJUDGED, labelled=False, texts=texts, kind=kind)
 
 
 def alone(evidence: Evidence, key: str, metric: str) -> Sequence[float | None] | None:

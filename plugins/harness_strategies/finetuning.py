@@ -1,7 +1,7 @@
 """Fine-tuning: cross-entropy on the training rows, the best epoch chosen on validation rows (Devlin et al. 2019).
 
 Numbers are learnt by squared errors, sets of labels by the cross-entropy of each label, entities by that of each
-word's tag.
+word's tag, answers in passages by that of where they begin and end.
 """
 
 from __future__ import annotations
@@ -78,11 +78,13 @@ class FineTune:
         one_size(self.shots, self.train_size)
 
     def refuses(self, model: Model, spec: TaskSpec) -> str | None:
-        """Needs a model that can be trained that way, and labels, numbers or entities."""
+        """Needs a model that can be trained that way, and labels, numbers, entities or passages."""
         if isinstance(model, Trainable) and spec.learnt is None:
-            return f"only labels, numbers and entities are fine-tuned, not {spec.kind}"
-        if spec.learnt == "tags" and self.method in VIRTUAL:
-            return f"{self.method} is for texts as a whole, not for the tags of words"
+            return f"only labels, numbers, entities and answers in passages are fine-tuned, not {spec.kind}"
+        if self.class_weights != "none" and not spec.labelled:
+            return f"class_weights={self.class_weights} is of tasks whose rows have one label each"
+        if spec.learnt in {"tags", "span"} and self.method in VIRTUAL:
+            return f"{self.method} is for texts as a whole, not for single words"
         unable = cannot_train(model, self.method)
         if unable or spec.learnt is None:
             return unable
@@ -101,6 +103,8 @@ class FineTune:
         job = _job(model, task.spec, (train, validation), setting, self.method, understood)
         trained = model.train(job)
         notes = (*self._unused(model, given), *self._sizes(task, train, validation))
+        if lacking := len(train) - len(job.examples):
+            notes = (*notes, f"{lacking} training rows left out, whose answer does not stand in the passage")
         budget = LabelBudget(train=len(train), validation=len(validation))
         return Adapted(partial(classify, task.spec), partial(decide, task.spec), trained, notes, budget)
 
@@ -131,8 +135,8 @@ def _job(
 ) -> TrainingJob:
     train, validation = rows
     job = TrainingJob(
-        examples=[example(spec, sample) for sample in train],
-        validation=[example(spec, sample) for sample in validation],
+        examples=[found for sample in train if (found := example(spec, sample))],
+        validation=[found for sample in validation if (found := example(spec, sample))],
         labels=tuple(spec.labels),
         seed=setting.seed,
         device=setting.device,

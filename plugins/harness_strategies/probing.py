@@ -60,7 +60,7 @@ class LinearProbe:
         """Needs a model that embeds, and labels or numbers."""
         if spec.learnt is None:
             return f"only labels and numbers are probed, not {spec.kind}"
-        if spec.learnt == "tags":
+        if spec.learnt in {"tags", "span"}:
             return "a vector of the whole text says nothing of single words"
         return refuses_shots(spec, self.shots) if "Embed" in model.answers else "the model gives no embeddings"
 

@@ -11,6 +11,7 @@ from harness.answers import decide, example
 from harness.entities import Entity, entities_of, find_entities, moved, read_entities, said_entities, tag_names, tags_of
 from harness.entities import written_entities as written
 from harness.errors import ModelError
+from harness.readable import readable
 from harness.records import Classified, Generated, GenerationSpec, PromptSpec, Sample, Tagged, TaskSpec, Usage
 
 TYPES = ("person", "place")
@@ -111,6 +112,23 @@ def test_entities_are_found_where_their_words_stand(text, found):
 @pytest.mark.parametrize("text", ["I see nothing", "animal: Ada", "person:", " ", "nonesuch"])
 def test_a_text_that_names_no_entities_and_does_not_say_so_is_no_answer(text):
     assert find_entities(SPEC, sample(), text) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "shown"),
+    [
+        ("tagging", TARGET, "person: Ada Lovelace; person: Ada; place: New York"),
+        ("tagging", "[]", "none"),
+        ("tagging", "5", "5"),
+        ("multi-label", '["a", "b c"]', "a, b c"),
+        ("multi-label", "[]", "none"),
+        ("multi-label", "a", "a"),
+        ("classification", '["a"]', '["a"]'),
+        ("", "[]", "[]"),
+    ],
+)
+def test_people_read_no_brackets(kind, text, shown):
+    assert readable(kind, text) == shown
 
 
 def test_a_text_is_decided():

@@ -6,7 +6,7 @@ import pytest
 import transformers
 
 from harness.cli import call
-from harness.records import Classify, Generate, LogLikelihood, Prompt, RollingLogLikelihood
+from harness.records import Classify, FindSpan, Generate, LogLikelihood, Prompt, Regress, RollingLogLikelihood, Tag
 from harness_hf import loading
 from harness_hf.models import hf
 
@@ -76,6 +76,17 @@ def films(tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "load_model", None)
     (tmp_path / "films.yaml").write_text(TASK)
     (tmp_path / "films.csv").write_text("text,label\nA joy,good\nDull,bad\n")
+
+
+@pytest.mark.parametrize("name", ["bert", "llama"])
+def test_whatever_a_trained_engine_is_asked(name, tiny_checkpoint, empty_assets):
+    folder = tiny_checkpoint(name)
+    texts = ["The film was a joy", ("The film was", "a joy")]
+    requests = [Regress(texts[0]), Tag(texts[0], ("a",)), FindSpan(texts[1]), Classify(texts[1], ("a", "b"))]
+    shown = hf(str(folder), empty_assets).tokenized(requests)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    pair = tokenizer(*texts[1])["input_ids"]
+    assert [ids(one.read) for one in shown] == [plain(folder, texts[0]), plain(folder, texts[0]), pair, pair]
 
 
 @pytest.mark.usefixtures("films")

@@ -54,13 +54,20 @@ def test_one_type_is_seqevals(metric):
     each = getattr(seqeval.metrics, METRICS[metric])(true, said, average=None)
     for type_, value in zip(("person", "place"), each, strict=True):
         assert metric(label=type_).compute(predictions(sentences), SPEC).value == pytest.approx(value)
-    assert metric(label="thing").compute(predictions(sentences), SPEC).value == 0
+    assert metric(label="thing").compute(predictions(sentences), SPEC) is None, "nobody named one"
 
 
 def test_a_missing_answer_names_nothing():
     pairs = [[("B-person", "O")], [("O", "O")]]
     assert EntityRecall().compute(predictions(pairs, said=False), SPEC).value == 0
     assert EntityPrecision().compute(predictions(pairs, said=False), SPEC).value == 0
+
+
+def test_a_sample_without_entities_has_no_score_of_its_own():
+    pairs = [[("B-person", "B-person")], [("O", "O")], [("O", "B-place")]]
+    score = EntityF1().weighted(predictions(pairs), SPEC)
+    assert score(np.eye(3)) == pytest.approx([1, np.nan, 0], nan_ok=True)
+    assert EntityF1().compute(predictions(pairs[1:2]), SPEC) is None
 
 
 def test_what_stands_nowhere_is_a_wrong_answer():
