@@ -12,6 +12,7 @@ import gzip
 import json
 import uuid
 import zlib
+from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
 from harness.interfaces import Asked
@@ -113,5 +114,10 @@ def _meant(record: type[Any], values: dict[str, Any], lists: list[tuple[Any, ...
     """The values with texts in the place of lists' numbers; which are lists the records' declarations say."""
     if "prompt" in values:
         values["prompt"] = Prompt(**_meant(Prompt, values["prompt"], lists))
-    listed = {field.name for field in dataclasses.fields(record) if str(field.type).startswith("tuple")}
+    listed = _listed(record)
     return {name: lists[value] if name in listed else value for name, value in values.items()}
+
+
+@cache
+def _listed(record: type[Any]) -> frozenset[str]:
+    return frozenset(field.name for field in dataclasses.fields(record) if str(field.type).startswith("tuple"))
