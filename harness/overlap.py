@@ -122,7 +122,7 @@ class _Held:
         self.first: Whole = first[which]
         self._keys, self._places = self._indexed(first)
 
-    def _indexed(self, chosen: Whole) -> tuple[Hashes, Whole]:
+    def _indexed(self, chosen: Whole) -> tuple[Hashes, NDArray[np.int32]]:
         """The rarest shingles of the chosen texts in ascending order, and the text that has each."""
         keys, places = [np.zeros(0, dtype=np.uint64)], [np.zeros(0, dtype=np.int32)]
         is_chosen = np.zeros(len(self._sizes), dtype=np.bool_)
@@ -185,7 +185,7 @@ class _Held:
 
 def _least(sizes: Whole) -> Whole:
     """How many shingles a text shares at least with one that is similar."""
-    return np.ceil(SIMILAR * sizes - 1e-9).astype(np.int64)
+    return np.asarray(np.ceil(SIMILAR * sizes - 1e-9), dtype=np.int64)
 
 
 def _kinds(hashes: Hashes) -> Hashes:
