@@ -3,7 +3,8 @@
 python benchmarks/million_rows.py [--rows 10000,100000,1000000] [--formats jsonl,csv,parquet] [--folder DIR]
 
 Rows have about 150 bytes. Each step is a process of its own, whose CPU seconds and peak memory the kernel tells: the
-run, the same again when all is stored, and every report and export of the store. Files are removed at the end.
+run, the same again when all is stored, and every report and export of the store. The cache is empty at first. Files are
+removed at the end.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def main() -> None:
 def measure(folder: Path, format_: str, n: int, reports: list[str]) -> None:
     """Each step over n rows, a line each."""
     write_task(folder, format_, n)
+    os.environ["HARNESS_CACHE"] = str(folder / "cache")
     store = ("--store", str(folder / "store.db"))
     run = ("run", "-m", "majority", "-t", str(folder / "task.yaml"), "-s", "finetune", "--no-latency", *store)
     steps = {"run": run, "run again": run}

@@ -27,6 +27,12 @@ FORM = 1
 
 KINDS: dict[str, type[Request]] = {kind.__name__: kind for kind in get_args(Request)}
 
+LISTED: dict[type[Any], frozenset[str]] = {
+    record: frozenset(field.name for field in dataclasses.fields(record) if str(field.type).startswith("tuple"))
+    for record in (Prompt, *KINDS.values())
+}
+"""Record -> its fields that are tuples of texts, and stand in the file as the numbers of lists."""
+
 
 def place(folder: Path, key: str) -> Path:
     """Where it is kept what the trial with this key asked."""
@@ -113,5 +119,4 @@ def _meant(record: type[Any], values: dict[str, Any], lists: list[tuple[Any, ...
     """The values with texts in the place of lists' numbers; which are lists the records' declarations say."""
     if "prompt" in values:
         values["prompt"] = Prompt(**_meant(Prompt, values["prompt"], lists))
-    listed = {field.name for field in dataclasses.fields(record) if str(field.type).startswith("tuple")}
-    return {name: lists[value] if name in listed else value for name, value in values.items()}
+    return {name: lists[value] if name in LISTED[record] else value for name, value in values.items()}

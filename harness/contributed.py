@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from harness.catalogue import Catalogue
     from harness.interfaces import Metric
-    from harness.records import TaskSpec, Trial
+    from harness.records import Coverage, TaskSpec, Trial
     from harness.store import Store
 
 log = logging.getLogger(__name__)
@@ -74,9 +74,11 @@ class StoredContributions:
         """
         results = self._store.results(keys=[key])
         measured = self._measured(results[0].trial, metric) if results and metric in results[0].metrics else None
+        if measured is None or not isinstance(measured[0], WeighsSamples) or _answered(results[0].coverage) > MOST:
+            return None
         said = self._store.predictions(key)
         places = [place for place, one in enumerate(said) if one.status != "failed"]
-        if measured is None or not isinstance(measured[0], WeighsSamples) or not 0 < len(places) <= MOST:
+        if not 0 < len(places) <= MOST:
             return None
         try:
             score = measured[0].weighted(Selected(said, places), measured[1])
@@ -131,6 +133,10 @@ class StoredContributions:
                 log.info("no tests by %s of task %s: %s", name, trial.task, error)
                 self._measures[about] = None
         return self._measures[about]
+
+
+def _answered(coverage: Coverage) -> int:
+    return coverage.answered + coverage.empty + coverage.truncated + coverage.unparsed
 
 
 def _read(path: Path) -> Contributions | None:

@@ -8,7 +8,9 @@ key: then rows, templates, parameters and versions are those that it ran with. T
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.asked import keep, kept, place
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 
     from harness.catalogue import Catalogue
     from harness.differences import Paired
+    from harness.interfaces import Adapted
     from harness.messages import Job
-    from harness.records import Prediction, Request, Trial
+    from harness.records import Prediction, Request, Sample, Trial
     from harness.store import Store
 
 log = logging.getLogger(__name__)
@@ -64,12 +67,11 @@ class StoredEvidence:
             return known
         with self._catalogue.assets.offline_for_now():
             made = self._made(trial)
-        try:
-            keep(path, made)
-        except OSError as error:
-            log.debug("what %s asked is not kept: %s", trial.key[:12], error)
-            return made
-        return kept(path) or made
+            try:
+                keep(path, made)  # requests are made while they are written
+            except OSError as error:
+                log.debug("what %s asked is not kept: %s", trial.key[:12], error)
+            return kept(path) or dataclasses.replace(made, samples=list(made.samples))
 
     # --- measured ----------------------------------------------------------------------------------
 
@@ -90,8 +92,7 @@ class StoredEvidence:
         with _without_model():
             adapted = adapted_dry(self._catalogue, data, strategy, model, split=trial.split, seed=trial.seed)
             rows = data.scored(trial.split, trial.limit)
-            samples: list[tuple[str, Sequence[Request]]] = [(row.id, tuple(adapted.requests(row))) for row in rows]
-        return Asked(samples, tuple(data.spec.labels), adapted.notes)
+        return Asked(_Made(rows, adapted), tuple(data.spec.labels), adapted.notes)
 
     def _planned(self, trial: Trial) -> Job:
         """The trial's job, planned anew."""
@@ -99,6 +100,23 @@ class StoredEvidence:
             if job.trial.key == trial.key:
                 return job
         raise UsageError("the data, a template, a model or a plugin has changed since it ran")
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Rows with what is asked of each, made while somebody goes through them.
+
+    Raises:
+        HarnessError: while going through them, where a strategy can't do without its model.
+    """
+
+    rows: Sequence[Sample]
+    adapted: Adapted
+
+    def __iter__(self) -> Iterator[tuple[str, Sequence[Request]]]:
+        with _without_model():
+            for row in self.rows:
+                yield row.id, tuple(self.adapted.requests(row))
 
 
 @contextlib.contextmanager

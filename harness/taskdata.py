@@ -146,14 +146,14 @@ class TaskData:
         """
 
         def find() -> tuple[Repetition, ...] | None:
-            pools = {split: self.task.samples(split) for split in ADAPTED if split != scored}
-            rows = self.scored(scored, limit)
             whole = None if limit is None else self.repetitions(scored, None, most=0)
+            if whole is None and most is not None and self._rows_compared(scored, limit) > most:
+                return None
+            rows = self.scored(scored, limit)
             if whole is not None:  # somebody has looked at the whole split
                 drawn = {row.id for row in rows}
                 return tuple(one for one in whole if one.sample in drawn)
-            if most is not None and len(rows) + sum(map(len, pools.values())) > most:
-                return None
+            pools = {split: self.task.samples(split) for split in ADAPTED if split != scored}
             return repetitions(rows, pools, shown_fields(self.spec))
 
         return self._memory.remember(
@@ -162,6 +162,11 @@ class TaskData:
             lambda found: [dataclasses.astuple(one) for one in found or ()],
             lambda kept: tuple(Repetition(*one) for one in kept),
         )
+
+    def _rows_compared(self, scored: Split, limit: int | None) -> int:
+        """How many rows `repetitions` would read: of facts, which are remembered where the rows are not in memory."""
+        others = [self.pool_facts(split, scored) for split in ADAPTED if split != scored]
+        return self.scored_facts(scored, limit).n + sum(facts.n + facts.left_out for facts in others)
 
     def most_of_a_label(self, scored: Split) -> int:
         """How many of the rows that may be trained on have the most frequent target."""

@@ -22,6 +22,7 @@ from harness.records import (
     Tag,
 )
 from harness.requests import as_one
+from harness_reporters.drawing import ALL
 from harness_reporters.showing import Showing, alone
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from harness.interfaces import Evidence
     from harness.records import Prediction, Request, TrialResult
     from harness_reporters.diagnosis import Diagnosis
+    from harness_reporters.drawing import Draw
+    from harness_reporters.pairs import Right
 
 ENOUGH = 40_000_000
 """Characters of texts in one table: what more would be asked is left out, so that the file can still be sent."""
@@ -68,27 +71,45 @@ class Texts:
         return {"texts": list(self._texts), "lists": [list(numbers) for numbers in self._lists]}
 
 
-def answers(
-    result: TrialResult, evidence: Evidence, texts: Texts, diagnosis: Diagnosis, showing: Showing = AS_LABELS
+def answers(  # noqa: PLR0913 - what is read, how it is shown, and those who count it
+    result: TrialResult,
+    evidence: Evidence,
+    texts: Texts,
+    diagnosis: Diagnosis,
+    showing: Showing = AS_LABELS,
+    *,
+    draw: Draw = ALL,
+    right: Right | None = None,
 ) -> Json | None:
-    """The answers of a trial; None where there are none. They are counted in `diagnosis` as well.
+    """The answers of a trial to the samples that are drawn, `of` all; None where there are none.
 
-    Whether an answer is right is told by its being the target's text; `judged` has those of which that is not so.
+    All of them are counted in `diagnosis` and `right` as well. Whether an answer is right is told by its being the
+    target's text; `judged` has those of which that is not so.
     """
+    said = evidence.predictions(result.trial.key)
     found: Json = {name: [] for name in ("ids", "targets", "answers", "status", "contexts", "said", "scores", "usage")}
     rare: Json = {"reasons": {}, "ms": {}, "judged": {}}
     scores = alone(evidence, result.trial.key, showing.by)
-    for number, one in enumerate(evidence.predictions(result.trial.key)):
-        score = scores[number] if scores is not None and number < len(scores) else None
+    singly: list[float | None] = []
+    for place, one in enumerate(said):
+        score = scores[place] if scores is not None and place < len(scores) else None
         diagnosis.add(one, score)
+        if right is not None:
+            right.add(one)
+        if not draw.has(one.sample_id):
+            continue
+        number = len(found["ids"])
         _append(found, rare, number, one, texts, showing)
-        right = one.correct if score is None else score == 1
-        if showing.judged and right != (found["answers"][-1] == found["targets"][-1]):
-            rare["judged"][number] = right
+        singly.append(None if score is None else _short(score))
+        counts = one.correct if score is None else score == 1
+        if showing.judged and counts != (found["answers"][-1] == found["targets"][-1]):
+            rare["judged"][number] = counts
     if not found["ids"]:
         return None
     if scores is not None and not showing.judged:
-        found["alone"] = [None if score is None else _short(score) for score in scores]
+        found["alone"] = singly
+    if draw.is_part:
+        found["of"] = len(said)
     return found | rare | _asked(result, evidence, found["ids"], texts, showing)
 
 

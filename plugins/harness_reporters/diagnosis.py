@@ -32,7 +32,8 @@ class Diagnosis:
             return
         if score is not None:
             self.alone.append(score)
-        self._pairs[prediction.target, prediction.prediction] += 1
+        if len(self._pairs) <= MANY * (MANY + 1):  # of more pairs the labels are too many to be shown
+            self._pairs[prediction.target, prediction.prediction] += 1
         confidence = top_share(prediction.scores)
         if confidence is not None:
             one = self._bins[min(int(confidence * BINS), BINS - 1)]

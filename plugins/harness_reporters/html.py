@@ -10,14 +10,18 @@ from harness_reporters.answers import Texts, answers
 from harness_reporters.boarddata import board_data
 from harness_reporters.curvecells import grid, sentences
 from harness_reporters.diagnosis import Diagnosis
-from harness_reporters.page import page
-from harness_reporters.pairs import compared
+from harness_reporters.drawing import draws
+from harness_reporters.page import packed, page
+from harness_reporters.pairs import Right, compared
 from harness_reporters.showing import histogram, showing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.board import Row, Table
     from harness.interfaces import Evidence
     from harness.leaderboard import Leaderboard
+    from harness_reporters.drawing import Draw
 
 Json = dict[str, Any]
 
@@ -42,12 +46,13 @@ class Html:
 
     def render_with(self, board: Leaderboard, evidence: Evidence) -> Report:
         """Render it with what each trial said of each sample."""
-        data, blocks = board_data(board), {}
-        for number, (table, told) in enumerate(zip(board.tables, data["tables"], strict=True)):
-            blocks |= _behind(board, table, told, evidence, f"texts-{number}", texts=self._texts)
+        data, blocks = board_data(board), dict[str, str]()
+        drawn = draws([(table.n, sum(len(row.keys) for row in table.rows)) for table in board.tables])
+        for number, (table, told, draw) in enumerate(zip(board.tables, data["tables"], drawn, strict=True)):
+            blocks |= _behind(board, table, told, evidence, f"texts-{number}", texts=self._texts, draw=draw)
         return self._page(board, data, blocks)
 
-    def _page(self, board: Leaderboard, data: Json, blocks: Json) -> Report:
+    def _page(self, board: Leaderboard, data: Json, blocks: Mapping[str, str]) -> Report:
         data |= {"texts": self._texts}
         values = {
             "title": data["title"],
@@ -61,28 +66,39 @@ class Html:
         return Report({"leaderboard.html": text.encode()}, text)
 
 
-def _behind(board: Leaderboard, table: Table, told: Json, evidence: Evidence, name: str, *, texts: bool) -> Json:
-    """The blocks of a table's answers; what the page needs at once goes into what is told of the table."""
+def _behind(  # noqa: PLR0913 - a table, what stands behind it, and how it is shown
+    board: Leaderboard, table: Table, told: Json, evidence: Evidence, name: str, *, texts: bool, draw: Draw
+) -> dict[str, str]:
+    """The blocks of a table's answers, each packed as soon as it is made.
+
+    What the page needs at once goes into what is told of the table.
+    """
     results = {result.trial.key: result for result in board.results}
     shown = showing(table, results, evidence, texts=texts)
-    kept_texts, found = Texts(), {}
+    kept_texts, blocks, right = Texts(), dict[str, str](), dict[str, Right]()
     told |= {"trials": [], "diagnoses": [], "texts": name, "shown": shown.told()}
     for row in table.rows:
         diagnosis = Diagnosis()
-        made = {key: answers(results[key], evidence, kept_texts, diagnosis, shown) for key in row.keys}
-        kept = {key: one for key, one in made.items() if one is not None}
+        kept, labels = list[str](), list[str]()
+        for key in row.keys:
+            counted = Right()
+            one = answers(results[key], evidence, kept_texts, diagnosis, shown, draw=draw, right=counted)
+            if one is not None:
+                kept.append(key)
+                labels = labels or one["labels"]
+                blocks[f"trial-{key}"], right[key] = packed(one), counted
         if kept:
-            labels = next((one["labels"] for one in kept.values() if one["labels"]), [])
             about = {
                 "confusion": diagnosis.confusion(labels) if shown.judged else None,
                 "reliability": diagnosis.reliability() if shown.labelled else None,
                 "histogram": None if shown.judged else histogram(diagnosis.alone),
             }
             told["trials"] += [_trial(row, key) for key in kept]
-            told["diagnoses"].append({"keys": list(kept), **about})
-            found |= kept
-    told["pairs"] = compared(found, table.metrics[0] if table.metrics else "", evidence)
-    return {f"trial-{key}": one for key, one in found.items()} | ({name: kept_texts.data()} if found else {})
+            told["diagnoses"].append({"keys": kept, **about})
+    told["pairs"] = compared(right, table.metrics[0] if table.metrics else "", evidence)
+    if draw.is_part:
+        told["drawn"] = True
+    return blocks | ({name: packed(kept_texts.data())} if blocks else {})
 
 
 def _trial(row: Row, key: str) -> Json:

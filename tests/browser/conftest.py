@@ -29,6 +29,7 @@ from harness.records import (
     TrialResult,
     Usage,
 )
+from harness_reporters import drawing
 from harness_reporters.html import Html
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -276,6 +277,15 @@ def a_report(**options):
 def report(tmp_path_factory):
     """The address of a report's file."""
     path = tmp_path_factory.mktemp("report") / "leaderboard.html"
+    path.write_bytes(a_report().files["leaderboard.html"])
+    return path.as_uri()
+
+
+@pytest.fixture
+def drawn_report(tmp_path, monkeypatch):
+    """The address of a report's file that holds a part of the samples."""
+    monkeypatch.setattr(drawing, "MOST", 200)
+    path = tmp_path / "leaderboard.html"
     path.write_bytes(a_report().files["leaderboard.html"])
     return path.as_uri()
 

@@ -259,6 +259,25 @@ def test_two_trials_are_compared_side_by_side(page):
     assert "\u22120.200 [" in browser.texts(".headline")[0]
 
 
+def test_a_file_that_holds_a_part_of_the_samples_says_so(browser, drawn_report):
+    said = "of 60 samples, drawn by their names, are in this file"
+    for view in ("answers", "compare"):
+        browser.open(f"{drawn_report}#view={view}&task=topics")
+        (caption,) = [text for text in browser.texts(".caption") if said in text]
+        shown = int(caption.removeprefix("The answers to ").split(" ")[0])
+        assert 0 < shown < 60
+    counts = sum(int(text.split(" ")[0]) for text in browser.texts(".counts a"))
+    assert counts in (shown, shown - 1), "one sample of a trial failed, and is not compared"
+    browser.open(f"{drawn_report}#view=diagnosis&task=topics")
+    assert any("of them those that are in this file" in text for text in browser.texts(".caption"))
+    assert browser.complaints() == []
+
+
+def test_a_file_that_holds_all_samples_says_nothing_of_it(page):
+    for view in ("answers", "compare", "diagnosis"):
+        assert not any("in this file" in text for text in page(view=view, task="topics").texts(".caption"))
+
+
 def test_keys_alone_get_everywhere(page):
     from selenium.webdriver.common.keys import Keys
 

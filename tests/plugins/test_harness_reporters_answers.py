@@ -19,10 +19,13 @@ from harness.cli import call
 from harness.differences import paired_accuracy
 from harness.errors import UsageError
 from harness.interfaces import Asked
+from harness.leaderboard import build
 from harness.records import (
     Classify,
     Component,
+    Coverage,
     Embed,
+    Estimate,
     FillMask,
     Generate,
     LogLikelihood,
@@ -33,9 +36,14 @@ from harness.records import (
     Usage,
 )
 from harness_reporters import answers as module
+from harness_reporters import drawing
+from harness_reporters import page as page_module
 from harness_reporters.answers import LEFT_OUT, Texts, answers
 from harness_reporters.diagnosis import Diagnosis, top_share
-from harness_reporters.pairs import compared
+from harness_reporters.drawing import ALL, Draw, draws
+from harness_reporters.html import Html
+from harness_reporters.page import packed
+from harness_reporters.pairs import Right, compared
 
 LABELS = ["tech", "sports", "arts"]
 
@@ -135,11 +143,19 @@ def test_the_calibration_error_is_that_of_the_definition():
 # --- pairs ---------------------------------------------------------------------------------------------------
 
 
-def test_pairs_are_compared_as_the_harness_compares_them():
-    def told(said, ids=(0, 1, 2, 3)):
-        return {"ids": list(ids), "targets": [7] * 4, "answers": list(said), "status": [""] * 4, "judged": {}}
+def right(said, ids=(0, 1, 2, 3), status="answered"):
+    found = Right()
+    for name, correct in zip(ids, said, strict=True):
+        found.add(Prediction(f"row/{name}", "x", "x" if correct else "y", status))
+    return found
 
-    trials = {"a": told([7, 7, 7, 1]), "b": told([7, 1, 1, 1]), "elsewhere": told([7, 7, 7, 7], ids=(4, 5, 6, 7))}
+
+def test_pairs_are_compared_as_the_harness_compares_them():
+    trials = {
+        "a": right([True, True, True, False]),
+        "b": right([True, False, False, False]),
+        "elsewhere": right([True] * 4, ids=(4, 5, 6, 7)),
+    }
     ((first, second, *numbers),) = compared(trials, "accuracy", FakeEvidence([], None))
     paired = paired_accuracy([True, True, True, False], [True, False, False, False])
     difference = paired.difference
@@ -148,8 +164,7 @@ def test_pairs_are_compared_as_the_harness_compares_them():
 
 
 def test_a_trial_with_failed_samples_is_not_compared():
-    whole = {"ids": [0], "targets": [1], "answers": [1], "status": [""], "judged": {}}
-    trials = {"a": whole, "b": whole | {"status": ["f"]}}
+    trials = {"a": right([True], ids=[0]), "b": right([True], ids=[0], status="failed")}
     assert compared(trials, "accuracy", FakeEvidence([], None)) == []
 
 
@@ -161,11 +176,98 @@ def test_evidence_that_measures_trials_compares_them_by_the_metric_that_ranks():
         def paired(self, a, b, metric):
             return paired_accuracy([True, True], [True, False]) if metric == "bleu" else None
 
-    whole = {"ids": [0, 1], "targets": [1, 1], "answers": [2, 2], "status": ["", ""], "judged": {}}
-    ((_, _, value, *_),) = compared({"a": whole, "b": whole}, "bleu", FakeMeasures([], None))
+    trials = {name: right([False, False], ids=(0, 1)) for name in "ab"}
+    ((_, _, value, *_),) = compared(trials, "bleu", FakeMeasures([], None))
     assert value == 0.5
-    assert compared({"a": whole, "b": whole}, "chrf", FakeMeasures([], None)) == []
-    assert compared({"a": whole, "b": whole}, "bleu", FakeEvidence([], None)) == []
+    assert compared(trials, "chrf", FakeMeasures([], None)) == []
+    assert compared(trials, "bleu", FakeEvidence([], None)) == []
+
+
+# --- drawn samples -------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.integers(1, 5000), st.integers(1, 6)), max_size=8), st.integers(1, 20_000))
+def test_draws_fill_the_page_and_leave_small_tables_whole(tables, most):
+    found = draws(tables, most)
+    shown = [samples * draw.share for (samples, _), draw in zip(tables, found, strict=True)]
+    answers_ = sum(count * n for (_, count), n in zip(tables, shown, strict=True))
+    assert answers_ == pytest.approx(min(most, sum(samples * count for samples, count in tables)))
+    parts = [n for n, draw in zip(shown, found, strict=True) if draw.is_part]
+    wholes = [n for n, draw in zip(shown, found, strict=True) if not draw.is_part]
+    assert parts == pytest.approx(parts[:1] * len(parts)), "large ones are equally long"
+    assert max(wholes, default=0) <= min(parts, default=math.inf) * (1 + 1e-9)
+
+
+def test_a_draw_is_the_same_samples_whatever_else_there_is():
+    names = [f"test:{n}" for n in range(20_000)]
+    third = [name for name in names if Draw(1 / 3).has(name)]
+    assert 0.32 < len(third) / len(names) < 0.35
+    assert set(third) < {name for name in names if Draw(0.5).has(name)}
+    assert all(map(ALL.has, names))
+
+
+def test_of_drawn_samples_all_is_told_and_all_others_are_counted():
+    labels = ("x", "y")
+    said = [Prediction(f"row/{n}", labels[n % 2], "x", scores=(n, -n), latency_ms=n) for n in range(400)]
+    asked = Asked([(one.sample_id, (Classify(f"text {one.sample_id}", labels),)) for one in said], labels)
+    draw, texts, counted = Draw(0.25), Texts(), Right()
+    drawn = [one for one in said if draw.has(one.sample_id)]
+    diagnosis = Diagnosis()
+    found = answers(a_result(), FakeEvidence(said, asked), texts, diagnosis, draw=draw, right=counted)
+    alone = answers(a_result(), FakeEvidence(drawn, asked), Texts(), Diagnosis())
+    assert 50 < len(drawn) < 150
+    assert found == alone | {"of": 400}
+    assert [one[0][2] for one in read(found, texts)] == [f"text {one.sample_id}" for one in drawn]
+    assert diagnosis.confusion()["counts"] == [[200, 0, 0], [200, 0, 0]]
+    assert diagnosis.reliability()["n"] == 400
+    assert counted.each() == [one.correct for one in said]
+
+
+@pytest.mark.parametrize("most", [400, 60])
+def test_a_page_of_too_many_answers_holds_the_same_samples_of_each_trial(monkeypatch, most):
+    class FakeBoth(FakeEvidence):
+        def predictions(self, key):
+            return [Prediction(f"row/{n}", "x", "xy"[n % 2 if key == "a" else n % 3 > 0]) for n in range(150)]
+
+    evidence = FakeBoth([], UsageError("the data has changed"))
+    results = []
+    for key in "ab":
+        trial = Trial(key, Component(f"m-{key}"), Component("t"), Component("s"), 0, "test", None, "rows", 150, {})
+        value = sum(one.correct for one in evidence.predictions(key)) / 150
+        metrics = {"accuracy": Estimate(value, value, value)}
+        results.append(TrialResult(trial, "finished", coverage=Coverage(answered=150), metrics=metrics))
+    board = build(results, lambda key: [(one.sample_id, one.correct) for one in evidence.predictions(key)])
+    monkeypatch.setattr(drawing, "MOST", most)
+    page = Html().render_with(board, evidence).text
+    data = json.loads(re.search(r'id="board">(.*?)</script>', page)[1])["tables"][0]
+    blocks = {
+        name: json.loads(gzip.decompress(base64.b64decode(one)))
+        for name, one in re.findall(r'<script type="application/gzip" id="([^"]*)">([^<]*)<', page)
+    }
+    a, b = blocks["trial-a"], blocks["trial-b"]
+    assert a["ids"] == b["ids"]
+    ((_, _, difference, *_),) = data["pairs"]
+    assert difference == pytest.approx(abs(75 - 50) / 150), "of all"
+    if most == 400:
+        assert (len(a["ids"]), "of" in a, "drawn" in data) == (150, False, False)
+    else:
+        assert (10 < len(a["ids"]) < 60, a["of"], data["drawn"]) == (True, 150, True)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), json_values | st.lists(json_values, max_size=12), max_size=5))
+def test_packed_piece_by_piece_it_is_the_json_of_all(data):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(page_module, "PORTION", 3)
+        text = gzip.decompress(base64.b64decode(packed(data))).decode()
+    assert text == json.dumps(data, separators=(",", ":"))
+    assert packed(data) == packed(data)
 
 
 # --- answers -----------------------------------------------------------------------------------------------

@@ -44,6 +44,10 @@ function listed(found, ids, item) {
 /** Says what is not in the file, where texts were left out of it. */
 const withoutTexts = () => board.texts ? "" : h("p", { class: "caption" }, WITHOUT_TEXTS);
 
+/** Says that samples were drawn, where they are too many for a file. */
+const drawnOf = (answers) => answers.columns.of
+  ? h("p", { class: "caption" }, `The answers to ${answers.length.toLocaleString("en")} of ${count(answers.columns.of, "sample")}, drawn by their names, are in this file. Scores, tests and the diagnosis are of all.`) : "";
+
 function showSample() {
   if (at("sample")) document.getElementById(`sample-${at("sample")}`)?.scrollIntoView({ block: "nearest" });
 }
@@ -106,7 +110,7 @@ function answersView(table, container) {
     controls.sync(ones.length === answers.length ? "" : `${ones.length.toLocaleString("en")} of ${count(answers.length, "answer")}`);
     const list = h("div", {}, listed(ones, (one) => answers.id(one), item));
     if (controls.parentNode === place) place.lastChild.replaceWith(list);
-    else place.replaceChildren(controls, list);
+    else place.replaceChildren(drawnOf(answers), controls, list);
     showSample();
   };
 }

@@ -94,7 +94,7 @@ function compareView(table, container) {
       (!words || a.holds(mine, words) || b.holds(b.found.get(a.id(mine)), words))).map(([mine]) => mine);
     if (!table.shown.judged) shown.sort((x, y) => Math.abs(leadOf(a, b, y, b.found.get(a.id(y)))) - Math.abs(leadOf(a, b, x, b.found.get(a.id(x)))));
     controls.sync(`${shown.length.toLocaleString("en")} of ${count(kinds.size, "sample")}`);
-    place.replaceChildren(...verdict(), ...listed(shown, (mine) => a.id(mine), item));
+    place.replaceChildren(drawnOf(a), ...verdict(), ...listed(shown, (mine) => a.id(mine), item));
     showSample();
   };
 }

@@ -48,7 +48,7 @@ function confusionTable(table, { keys, confusion: { labels, counts } }) {
         h("caption", {}, "Targets in rows, answers in columns"),
         h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "target \u2193 answer \u2192"), columns.map((name) => h("th", { scope: "col" }, name ?? "no answer")), h("th", { scope: "col" }, "right"))),
         h("tbody", {}, counts.map((row, from) => h("tr", {}, h("th", { scope: "row" }, labels[from]), columns.map((_, to) => cell(row, from, to)), h("td", {}, percent(row[from] / d3.sum(row)))))))),
-    h("p", { class: "caption" }, `Shades are shares of a row. A number leads to its answers${keys.length > 1 ? `; it counts ${keys.length} seeds, the link shows the first` : ""}.`));
+    h("p", { class: "caption" }, `Shades are shares of a row. A number leads to its answers${keys.length > 1 ? `; it counts ${keys.length} seeds, the link shows the first` : ""}${table.drawn ? "; of them those that are in this file" : ""}.`));
 }
 
 /** How many answers have which score by themselves. */
