@@ -295,7 +295,7 @@ def test_what_follows_is_never_cut(masked, empty_assets):
 def test_the_head_is_told_from_names_alone(name, masked, empty_assets, monkeypatch):
     monkeypatch.setattr(transformers.PreTrainedModel, "from_pretrained", None)
     model = hf(str(masked(name)), empty_assets)
-    assert model.answers == {"Embed", "FillMask"}
+    assert model.answers == {"Embed", "EmbedTokens", "FillMask"}
     assert model.lacks("FillMask") is None
     assert ZeroShot().refuses(model, ToyTask.spec) is None
 
@@ -305,7 +305,7 @@ def test_a_head_that_the_weights_lack_is_not_believed(masked, tmp_path, empty_as
     config = json.loads((tmp_path / "config.json").read_text("utf-8"))
     (tmp_path / "config.json").write_text(json.dumps({**config, "architectures": ["BertForMaskedLM"]}), "utf-8")
     model = hf(str(tmp_path), empty_assets)
-    assert model.answers == {"Embed"}
+    assert model.answers == {"Embed", "EmbedTokens"}
     assert FewShot().refuses(model, ToyTask.spec) == f"the model can't be prompted: {NO_HEAD}"
 
 
