@@ -54,7 +54,7 @@ class StoredContributions:
         self._store = store
         self._catalogue = catalogue
         self._measures: dict[tuple[str, str], tuple[Metric, TaskSpec] | None] = {}
-        self._lacking: set[str] = set()
+        self._lacking: dict[str, str] = {}
 
     def __call__(self, key: str, metric: str) -> Contributions | None:
         """None where the trial has no such score, or it can't be made again: a task or a metric has changed."""
@@ -93,6 +93,10 @@ class StoredContributions:
             found[place] = value
         return found
 
+    def lacking(self, metric: str) -> str | None:
+        """What a metric has been found to lack for a test; None where it lacked nothing."""
+        return self._lacking.get(metric)
+
     def _place(self, key: str, metric: str, scored_by: str) -> Path:
         seconds = [one.seconds for one in self._store.progress(key).timings]
         about = json.dumps([FORM, key, metric, scored_by, seconds])
@@ -129,7 +133,7 @@ class StoredContributions:
                 yield
         except (ModelError, AssetError) as error:
             if name not in self._lacking:
-                self._lacking.add(name)
+                self._lacking[name] = str(error)
                 log.warning("no tests by %s: %s", name, error)
             raise
 
