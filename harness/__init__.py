@@ -87,6 +87,8 @@ if TYPE_CHECKING:
         Component,
         Embed,
         Embedded,
+        EmbeddedTokens,
+        EmbedTokens,
         Estimate,
         Experiment,
         Filled,
@@ -135,9 +137,10 @@ _HOMES = {
     "Scenario Setting ShowsEvidence Sizes Source Strategy Task TaskView Trainable TrainableInWays Trained TrainingJob "
     "UsesDeviceMemory Work Worker Workload",
     "promptparts": "Calibrator Correction FindsParts Order Pool Question Scorer Search Selector TextEncoder",
-    "records": "Classified Classify Component Embed Embedded Estimate Experiment Filled FillMask FindSpan FoundSpan "
-    "Generate Generated LabelBudget LogLikelihood LogLikelihoods Prediction Prompt PromptSpec Regress Regressed "
-    "Request RequestKind Response RollingLogLikelihood Sample Tag Tagged TaskSpec Trial TrialResult Usage Written",
+    "records": "Classified Classify Component Embed Embedded EmbeddedTokens EmbedTokens Estimate Experiment Filled "
+    "FillMask FindSpan FoundSpan Generate Generated LabelBudget LogLikelihood LogLikelihoods Prediction Prompt "
+    "PromptSpec Regress Regressed Request RequestKind Response RollingLogLikelihood Sample Tag Tagged TaskSpec Trial "
+    "TrialResult Usage Written",
     "tokenized": "Token Tokenized TokenizedAnswer Tokenizes",
     "sandboxes": "Sandbox Verdict",
     "templates": "render_answer render_choices render_input render_instruction render_query",
@@ -161,7 +164,9 @@ __all__ = [
     "CountsWork",
     "DataError",
     "Embed",
+    "EmbedTokens",
     "Embedded",
+    "EmbeddedTokens",
     "Embeddings",
     "Engine",
     "Estimate",

@@ -1,4 +1,4 @@
-"""Answers of models that metrics ask, on disk: one SQLite file that several processes share."""
+"""Answers of models that metrics ask, and matchings of texts, on disk: one SQLite file that several processes share."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 import logging
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from harness.errors import ModelError
 from harness.records import Generated, LogLikelihoods, Usage
+from harness.tokenmatching import Matched, Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from harness.records import Response
 
+    Answer: TypeAlias = Response | Matched
 FILE = "answers-1.sqlite"
 """Raise its number when the table, or what stands in it, changes."""
 PATIENCE_S = 30.0
@@ -27,14 +29,14 @@ log = logging.getLogger(__name__)
 
 
 class AnswerCache:
-    """Key -> response. All of it can be asked again: where the file can't be used that is said, and nothing is kept."""
+    """Key -> answer. All of it can be asked again: where the file can't be used that is said, and nothing is kept."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
 
-    def get(self, keys: Sequence[str]) -> dict[str, Response]:
+    def get(self, keys: Sequence[str]) -> dict[str, Answer]:
         """What is kept of the keys."""
-        found: dict[str, Response] = {}
+        found: dict[str, Answer] = {}
         if not self._file.is_file():
             return found
         try:
@@ -49,7 +51,7 @@ class AnswerCache:
             return {}
         return found
 
-    def put(self, found: Mapping[str, Response]) -> None:
+    def put(self, found: Mapping[str, Answer]) -> None:
         """Keep answers, all of them or (where something goes wrong) none."""
         rows = [(key, _written(response)) for key, response in found.items()]
         try:
@@ -65,14 +67,18 @@ class AnswerCache:
         return database
 
 
-def _written(response: Response) -> str:
-    if not isinstance(response, LogLikelihoods | Generated):
+def _written(response: Answer) -> str:
+    if not isinstance(response, LogLikelihoods | Generated | Matched):
         raise ModelError(f"{type(response).__name__} is no answer that is kept")
     return json.dumps([type(response).__name__, dataclasses.asdict(response)])
 
 
-def _read(text: str) -> Response:
+def _read(text: str) -> Answer:
     kind, told = json.loads(text)
+    if kind == "Matched":
+        return Matched(
+            *(Side(tuple(told[side]["tokens"]), tuple(told[side]["cosines"])) for side in ("first", "second"))
+        )
     usage = Usage(**told["usage"])
     if kind == "Generated":
         return Generated(told["text"], told["finish"], usage)

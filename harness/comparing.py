@@ -11,8 +11,9 @@ import numpy as np
 
 from harness.bridging import MeasuresItself
 from harness.contributions import contributions, paired_contributions, single_scores
-from harness.errors import HarnessError, UsageError
+from harness.errors import AssetError, HarnessError, ModelError, UsageError
 from harness.interfaces import ComparesPairs, WeighsSamples
+from harness.metricparts import ReadsSamples, with_rows
 from harness.origin import task_of
 from harness.packed import Selected
 from harness.pairing import RIGHT_ANSWERS, Pairing
@@ -22,6 +23,7 @@ from harness.requests import TEXTS, as_one
 from harness.samplesize import minimum_detectable_difference, samples_to_settle
 from harness.selecting import trial_name
 from harness.values import read_labels
+from harness.weighing import Incomparable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from harness.pairing import Versus
     from harness.records import Estimate, Prediction, Request, Trial, TrialResult
     from harness.store import Store
+    from harness.taskdata import TaskData
 
 log = logging.getLogger(__name__)
 
@@ -129,11 +132,13 @@ def compare(
     first, second = _paired(a, b, evidence)
     spec = _fitting(spec, first)
     names = [name for name in a.metrics if name in b.metrics and name in metrics]
-    overall = [_difference(name, metrics[name], first, second, spec, overall=True) for name in names]
+    untold: dict[str, str] = {}
+    overall = [_overall(name, metrics[name], (a, b), (first, second), spec, untold) for name in names]
+    metrics = {name: metrics[name] for name in names if name not in untold}
+    notes = dict.fromkeys(f"{name} is not compared: {why}" for name, why in untold.items())
     right = [(one.correct, other.correct) for one, other in zip(first, second, strict=True)]
     only_a = [place for place, (one, other) in enumerate(right) if one and not other]
     only_b = [place for place, (one, other) in enumerate(right) if other and not one]
-    notes: dict[str, None] = {}
     prompts = _Prompts(evidence, notes)
     by = names[0] if names else ""
     ahead = (only_a, only_b) if by in RIGHT_ANSWERS else _ahead(metrics.get(by), first, second, spec)
@@ -146,7 +151,7 @@ def compare(
         n=len(first),
         by=by,
         metrics=tuple(overall),
-        contexts=tuple(_within(first, second, {name: metrics[name] for name in names}, spec)),
+        contexts=tuple(_within(first, second, metrics, spec)),
         both=sum(one and other for one, other in right),
         only_a=len(only_a),
         only_b=len(only_b),
@@ -161,7 +166,7 @@ def compare(
     )
 
 
-def metrics_of(result: TrialResult, catalogue: Catalogue) -> Mapping[str, Metric]:
+def metrics_of(result: TrialResult, store: Store, catalogue: Catalogue) -> Mapping[str, Metric]:
     """The metrics that a trial has and somebody can make today: the task's own, or registered ones."""
     task = result.trial.task
     named = catalogue.known_metrics(result.metrics)
@@ -169,21 +174,29 @@ def metrics_of(result: TrialResult, catalogue: Catalogue) -> Mapping[str, Metric
         own = catalogue.task(task).task
         if isinstance(own, MeasuresItself):
             return own.metrics(())
-    return catalogue.metrics(named)
+    metrics = catalogue.metrics(named)
+    reading = [name for name, metric in metrics.items() if isinstance(metric, ReadsSamples)]
+    data = _task(result.trial, store, catalogue) if reading else None
+    return metrics if data is None else metrics | {name: with_rows(metrics[name], data) for name in reading}
 
 
 def specification(trial: Trial, store: Store, catalogue: Catalogue) -> TaskSpec:
     """The trial's task as it is defined now; where it can't be found, one without labels, with a warning."""
+    data = _task(trial, store, catalogue)
+    if data is not None:
+        return data.spec
+    log.warning("task %s is not found: metrics that need its labels or rows are not compared", trial.task)
+    return _nameless(trial.task.name)
+
+
+def _task(trial: Trial, store: Store, catalogue: Catalogue) -> TaskData | None:
     component = task_of(trial, store)
     try:
-        spec = catalogue.task(component).spec
+        data = catalogue.task(component)
     except HarnessError as error:
         log.debug("%s: %s", component, error)
-    else:
-        if spec.name in (trial.task.name, f"{trial.task.name}:{trial.task.reference}"):
-            return spec
-    log.warning("task %s is not found: metrics that need its labels are not compared", trial.task)
-    return _nameless(trial.task.name)
+        return None
+    return data if data.spec.name in (trial.task.name, f"{trial.task.name}:{trial.task.reference}") else None
 
 
 # --- the same samples ------------------------------------------------------------------------------------
@@ -254,6 +267,25 @@ def _nameless(task: str) -> TaskSpec:
 
 
 # --- differences -----------------------------------------------------------------------------------------
+
+
+def _overall(
+    name: str,
+    metric: Metric,
+    results: tuple[TrialResult, TrialResult],
+    said: tuple[Sequence[Prediction], Sequence[Prediction]],
+    spec: TaskSpec,
+    untold: dict[str, str],
+) -> Difference:
+    """Over all samples; of a metric that can't be compared the stored scores, and in `untold` why."""
+    try:
+        if not isinstance(metric, Incomparable):
+            return _difference(name, metric, *said, spec, overall=True)
+        untold[name] = metric.incomparable
+    except (ModelError, AssetError) as error:  # a model would have to be asked
+        untold[name] = str(error)
+    a, b = (result.metrics[name] for result in results)
+    return Difference(name, len(said[0]), a, b, None, None, loss=not metric.higher_is_better)
 
 
 def _difference(

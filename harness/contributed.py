@@ -18,12 +18,14 @@ import numpy as np
 
 from harness.bridging import MeasuresItself
 from harness.contributions import Contributions, contributions, single_scores
-from harness.errors import HarnessError
+from harness.errors import AssetError, HarnessError, ModelError
 from harness.interfaces import WeighsSamples
+from harness.metricparts import with_rows
 from harness.origin import task_of
 from harness.packed import Selected
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from harness.catalogue import Catalogue
@@ -45,13 +47,14 @@ class StoredContributions:
 
     Args:
         store: holds the trials.
-        catalogue: makes tasks and metrics; nothing is fetched for it.
+        catalogue: makes tasks and metrics; nothing is fetched for it, and no model is asked.
     """
 
     def __init__(self, store: Store, catalogue: Catalogue) -> None:
         self._store = store
         self._catalogue = catalogue
         self._measures: dict[tuple[str, str], tuple[Metric, TaskSpec] | None] = {}
+        self._lacking: dict[str, str] = {}
 
     def __call__(self, key: str, metric: str) -> Contributions | None:
         """None where the trial has no such score, or it can't be made again: a task or a metric has changed."""
@@ -81,7 +84,8 @@ class StoredContributions:
         if not 0 < len(places) <= MOST:
             return None
         try:
-            score = measured[0].weighted(Selected(said, places), measured[1])
+            with self._from_the_cache(metric):
+                score = measured[0].weighted(Selected(said, places), measured[1])
         except (HarnessError, ValueError, KeyError):  # labels that the task no longer has
             return None
         if score is None:
@@ -90,6 +94,10 @@ class StoredContributions:
         for place, value in zip(places, single_scores(score, len(places)).tolist(), strict=True):
             found[place] = value
         return found
+
+    def lacking(self, metric: str) -> str | None:
+        """What a metric has been found to lack for a test; None where it lacked nothing."""
+        return self._lacking.get(metric)
 
     def _place(self, key: str, metric: str, scored_by: str) -> Path:
         seconds = [one.seconds for one in self._store.progress(key).timings]
@@ -108,7 +116,8 @@ class StoredContributions:
         said = self._store.predictions(key)
         answered = Selected(said, [place for place, one in enumerate(said) if one.status != "failed"])
         try:
-            found = contributions(metric, answered, spec)
+            with self._from_the_cache(name):
+                found = contributions(metric, answered, spec)
         except (HarnessError, ValueError, KeyError) as error:  # labels that the task no longer has
             log.debug("%s of %s can't be computed again: %s", name, key[:12], error)
             return None
@@ -117,6 +126,18 @@ class StoredContributions:
             log.debug("%s of %s is %r today and was %r: not compared", name, key[:12], found.values.mean(), stored)
             return None
         return found
+
+    @contextlib.contextmanager
+    def _from_the_cache(self, name: str) -> Iterator[None]:
+        """Within this, nothing is fetched and no model is asked; what a metric lacks for that is said, once."""
+        try:
+            with self._catalogue.assets.offline_for_now(), self._catalogue.models.only_kept():
+                yield
+        except (ModelError, AssetError) as error:
+            if name not in self._lacking:
+                self._lacking[name] = str(error)
+                log.warning("no tests by %s: %s", name, error)
+            raise
 
     def _measured(self, trial: Trial, name: str) -> tuple[Metric, TaskSpec] | None:
         """The metric and the task as they are today; remembered, since a table's trials have one task."""
@@ -127,7 +148,7 @@ class StoredContributions:
                 with self._catalogue.assets.offline_for_now():
                     data = self._catalogue.task(component)
                     own = data.task.metrics(()) if isinstance(data.task, MeasuresItself) else {}
-                    metric = own[name] if name in own else self._catalogue.metrics([name])[name]
+                    metric = own[name] if name in own else with_rows(self._catalogue.metrics([name])[name], data)
                     self._measures[about] = (metric, data.spec)
             except HarnessError as error:
                 log.info("no tests by %s of task %s: %s", name, trial.task, error)

@@ -21,7 +21,7 @@ from harness.differences import Paired, exact_sign_flip
 from harness.packed import Selected
 from harness.records import Estimate
 from harness.resampling import LONG, REPLICATES, Counts, Floats, portions
-from harness.weighing import WeighsSamples, Weighted
+from harness.weighing import Incomparable, WeighsSamples, Weighted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,9 +87,9 @@ def contributions(
         patience_s: seconds that computing a metric which is no `WeighsSamples` may take.
 
     Returns:
-        None where the predictions have no such score, or it takes too long.
+        None where the predictions have no such score, it takes too long, or is none to compare trials by.
     """
-    if not predictions:
+    if not predictions or isinstance(metric, Incomparable):
         return None
     digest, clusters = samples_of(predictions)
     score = metric.weighted(predictions, spec) if isinstance(metric, WeighsSamples) else None

@@ -107,14 +107,14 @@ def write_from_store(
     ]
     if not results:
         raise UsageError("no finished trial matches", hint="harness report shows what there is")
-    added, registered = StoredContributions(store, catalogue), catalogue.plugins.registry("metric")
+    added = StoredContributions(store, catalogue)
     trials = [
         baseline_trial(
             result,
             store.predictions(result.trial.key),
             store.progress(result.trial.key).timings,
             specification(result.trial, store, catalogue),
-            metrics=catalogue.metrics([name for name in result.metrics if name in registered]),
+            metrics=catalogue.metrics(catalogue.known_metrics(result.metrics)),
             added=partial(added, result.trial.key),
         )
         for result in results
@@ -165,7 +165,9 @@ def check_store(
         log.info("not in the baseline: %s", ", ".join(unknown))
     added = StoredContributions(store, catalogue)
     today = {
-        name: Today(found[name], store.predictions(key), store.progress(key).timings, partial(added, key))
+        name: Today(
+            found[name], store.predictions(key), store.progress(key).timings, partial(added, key), added.lacking
+        )
         for name in wanted
         if name in found and (key := found[name].trial.key)
     }

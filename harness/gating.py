@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from harness.contributions import Contributions, paired_contributions
 from harness.interfaces import ComparesPairs
 from harness.slowdown import FEWEST_CHUNKS, FEWEST_SAMPLES, Ratio, median_ratio, ratio_of_paces
-from harness.weighing import HasTop
+from harness.weighing import HasTop, Incomparable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,12 +72,13 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """A trial of the store: what it scored, said and took, and what its samples add to a metric."""
+    """A trial of the store: what it scored, said and took, what its samples add to a metric, or why that is not told."""
 
     result: TrialResult
     predictions: Sequence[Prediction]
     timings: Sequence[ChunkTiming]
     added: Callable[[str], Contributions | None] = lambda _: None
+    lacking: Callable[[str], str | None] = lambda _: None
 
 
 def gate(
@@ -142,7 +143,8 @@ def _scores(
         metric, now = metrics.get(name), found.result.metrics.get(name)
         paired = None if now is None else _paired(name, metric, trial, found, before, level)
         if metric is None or now is None or paired is None:
-            yield Check(trial.name, name, "not compared", "there is no paired test of it", value)
+            why = metric.incomparable if isinstance(metric, Incomparable) else found.lacking(name)
+            yield Check(trial.name, name, "not compared", why or "there is no paired test of it", value)
             continue
         tolerance, change = rules.of(name, metric), paired.difference
         worse = change.high < -tolerance if metric.higher_is_better else change.low > tolerance

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.interfaces import Metric
     from harness.records import Component, Request, RequestKind, Response, Sample, TaskSpec
     from harness.taskdata import TaskData
+    from harness.tokenmatching import Matched
 
 
 @runtime_checkable
@@ -76,6 +77,13 @@ class ModelsOfMetrics(Protocol):
             ModelError: when the model can't be loaded, or embeds nothing.
         """
 
+    def match(self, component: Component, pairs: Sequence[tuple[str, str]], layer: int | None) -> list[Matched]:
+        """Pairs of texts matched token by token, by vectors after so many layers (None: all); see `EmbedTokens`.
+
+        Raises:
+            ModelError: when the model can't be loaded, gives no vectors of tokens, or has no such layer.
+        """
+
     def ask(self, component: Component, requests: Sequence[Request]) -> list[Response]:
         """Answers to `LogLikelihood` and `Generate`, in the order of the requests.
 
@@ -92,6 +100,15 @@ class NoModels:
         raise _without(component)
 
     def embed(self, component: Component, texts: Sequence[str]) -> NDArray[np.float32]:  # noqa: ARG002 - as the protocol
+        """None."""
+        raise _without(component)
+
+    def match(
+        self,
+        component: Component,
+        pairs: Sequence[tuple[str, str]],  # noqa: ARG002 - as the protocol
+        layer: int | None,  # noqa: ARG002 - likewise
+    ) -> list[Matched]:
         """None."""
         raise _without(component)
 
@@ -129,5 +146,10 @@ def fitting(
         reason = metric.misfit(data.spec) if isinstance(metric, FitsTasks) else None
         if reason is not None:
             raise ConfigError(f"metric {name!r}: {reason}", where=where)
-        found[name] = metric.reading(data.named) if isinstance(metric, ReadsSamples) else metric
+        found[name] = with_rows(metric, data)
     return found
+
+
+def with_rows(metric: Metric, data: TaskData) -> Metric:
+    """The metric, with the rows of a task where it looks at them."""
+    return metric.reading(data.named) if isinstance(metric, ReadsSamples) else metric

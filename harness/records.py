@@ -12,6 +12,8 @@ from harness.requests import (
     Classify as Classify,
     Embed as Embed,
     Embedded as Embedded,
+    EmbeddedTokens as EmbeddedTokens,
+    EmbedTokens as EmbedTokens,
     Filled as Filled,
     FillMask as FillMask,
     FindSpan as FindSpan,

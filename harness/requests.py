@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Chat: TypeAlias = Literal["auto", "none", "message", "turns"]
 Role: TypeAlias = Literal["system", "user", "assistant"]
@@ -170,6 +174,18 @@ class Embed:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbedTokens:
+    """Which vector has each token of this text, in its context? Answered by `EmbeddedTokens`.
+
+    Attributes:
+        layer: after how many layers the vectors are taken, 0 for those that the first one reads; None: after the last.
+    """
+
+    text: str
+    layer: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FillMask:
     """How likely is each filling in the blank between the prompt and what follows it? Answered by `Filled`.
 
@@ -182,14 +198,32 @@ class FillMask:
     after: str = ""
 
 
-TEXTS = (Classify, Regress, Tag, FindSpan, Embed, RollingLogLikelihood)
+TEXTS = (Classify, Regress, Tag, FindSpan, Embed, EmbedTokens, RollingLogLikelihood)
 """Requests about a text as it is, not about what follows a prompt."""
 
 Request: TypeAlias = (
-    LogLikelihood | RollingLogLikelihood | Generate | Classify | Regress | Tag | FindSpan | Embed | FillMask
+    LogLikelihood
+    | RollingLogLikelihood
+    | Generate
+    | Classify
+    | Regress
+    | Tag
+    | FindSpan
+    | Embed
+    | EmbedTokens
+    | FillMask
 )
 RequestKind: TypeAlias = Literal[
-    "LogLikelihood", "RollingLogLikelihood", "Generate", "Classify", "Regress", "Tag", "FindSpan", "Embed", "FillMask"
+    "LogLikelihood",
+    "RollingLogLikelihood",
+    "Generate",
+    "Classify",
+    "Regress",
+    "Tag",
+    "FindSpan",
+    "Embed",
+    "EmbedTokens",
+    "FillMask",
 ]
 
 
@@ -289,6 +323,22 @@ class Embedded:
     usage: Usage = Usage()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedTokens:
+    """A vector a token, in the order of the text; what the window does not hold is left out.
+
+    Attributes:
+        tokens: (L) as the model's vocabulary spells them: equal ones are the same token.
+        special: (L) whether each frames the text ([CLS], [SEP], <s>, </s>) rather than stands in it.
+        vectors: (L, D) float32.
+    """
+
+    tokens: tuple[str, ...]
+    special: tuple[bool, ...]
+    vectors: NDArray[np.float32]
+    usage: Usage = Usage()
+
+
 @dataclass(frozen=True, slots=True)
 class Filled:
     """One log-probability (natural logarithm) a filling, in the request's order.
@@ -305,4 +355,6 @@ class Filled:
     tokens: tuple[int, ...] = ()
 
 
-Response: TypeAlias = LogLikelihoods | Generated | Classified | Regressed | Tagged | FoundSpan | Embedded | Filled
+Response: TypeAlias = (
+    LogLikelihoods | Generated | Classified | Regressed | Tagged | FoundSpan | Embedded | EmbeddedTokens | Filled
+)

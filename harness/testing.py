@@ -30,6 +30,8 @@ from harness.records import (
     Classify,
     Embed,
     Embedded,
+    EmbeddedTokens,
+    EmbedTokens,
     Estimate,
     Filled,
     FillMask,
@@ -48,6 +50,7 @@ from harness.records import (
     Tag,
     Tagged,
     TaskSpec,
+    Usage,
 )
 from harness.taskdata import PARTS, TaskData
 from harness.taskfile import load_task as read_task
@@ -70,6 +73,7 @@ ANSWERS: Mapping[str, type[Any]] = {
     "Tag": Tagged,
     "FindSpan": FoundSpan,
     "Embed": Embedded,
+    "EmbedTokens": EmbeddedTokens,
     "FillMask": Filled,
 }
 
@@ -150,6 +154,8 @@ def _about(kind: RequestKind, text: str) -> Request:
         return FindSpan((text, f"{text} So it is."))
     if kind == "Tag":
         return Tag(text, ("warm", "cold"))
+    if kind == "EmbedTokens":
+        return EmbedTokens(text)
     return Regress(text) if kind == "Regress" else Embed(text)
 
 
@@ -170,6 +176,10 @@ def _check_response(request: Request, response: Response) -> None:
         assert len(response.tags) == len(request.text.split(" ")), "one tag a word"
     if isinstance(request, FindSpan) and isinstance(response, FoundSpan):
         assert request.text[1].startswith(response.answer, max(response.start, 0)), "the answer stands in the passage"
+    if isinstance(response, EmbeddedTokens):
+        number = len(response.tokens)
+        assert len(response.special) == number, "each token is special or not"
+        assert response.vectors.shape[:-1] == (number,), "one vector a token"
     assert response.usage.prompt_tokens >= 0, "token counts are not negative"
 
 
@@ -181,10 +191,10 @@ def _rounded(response: Response) -> object:
         return [round(value, 3) for value in response.log_probs]
     if isinstance(response, Regressed):
         return round(response.value, 3)
-    if isinstance(response, Tagged):
-        return response.tags
-    if isinstance(response, FoundSpan):
-        return response.start, response.answer
+    if isinstance(response, Tagged | FoundSpan):
+        return replace(response, usage=Usage())
+    if isinstance(response, EmbeddedTokens):
+        return response.tokens, response.vectors.round(3).tolist()
     return [round(value, 3) for value in response.vector] if isinstance(response, Embedded) else response.text
 
 

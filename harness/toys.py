@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.interfaces import Trained
 from harness.records import (
     Classified,
     Classify,
     Embed,
     Embedded,
+    EmbeddedTokens,
+    EmbedTokens,
     Filled,
     FillMask,
     FindSpan,
@@ -87,7 +91,7 @@ def _toy_answer(request: Request) -> Response:
     return _toy_reading(request)
 
 
-def _toy_reading(request: Classify | Regress | Tag | FindSpan | Embed) -> Response:
+def _toy_reading(request: Classify | Regress | Tag | FindSpan | Embed | EmbedTokens) -> Response:
     text = as_one(request.text)
     usage = Usage(len(text.split()))
     if isinstance(request, Classify):
@@ -96,6 +100,10 @@ def _toy_reading(request: Classify | Regress | Tag | FindSpan | Embed) -> Respon
     if isinstance(request, FindSpan):
         first = request.text[1].split(" ")[0]
         return FoundSpan(first, 0 if first else -1, usage)
+    if isinstance(request, EmbedTokens):
+        words = tuple(text.split())
+        vectors = np.array([(len(word), 1.0) for word in words], dtype=np.float32).reshape(-1, 2)
+        return EmbeddedTokens(words, (False,) * len(words), vectors, usage)
     if isinstance(request, Tag):
         return Tagged(tuple("O" for _ in text.split(" ")), usage)
     return Regressed(float(len(text)), usage) if isinstance(request, Regress) else Embedded((len(text), 1.0), usage)

@@ -28,6 +28,15 @@ class HasTop(Protocol):
 
 
 @runtime_checkable
+class Incomparable(Protocol):
+    """A metric that has a score of each trial, but is not to tell two of them apart."""
+
+    @property
+    def incomparable(self) -> str:
+        """Why."""
+
+
+@runtime_checkable
 class WeighsSamples(Protocol):
     """A metric that can be told how often each sample counts: many such scores cost little more than one.
 

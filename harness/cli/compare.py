@@ -40,8 +40,10 @@ def command(session: Session, /, *, a: str, b: str, flips: int, store: str | Non
 
     with plugins_at_work(), session.store(store, must_exist=True) as opened:
         first, second = select_pair(opened, a, b)
-        metrics = metrics_of(first, session.catalogue)
-        spec = specification(first.trial, opened, session.catalogue)
-        evidence = StoredEvidence(opened, session.catalogue)
-        comparison = compare(first, second, evidence, metrics, spec, flips=flips)
+        catalogue = session.catalogue
+        metrics = metrics_of(first, opened, catalogue)
+        spec = specification(first.trial, opened, catalogue)
+        evidence = StoredEvidence(opened, catalogue)
+        with catalogue.assets.offline_for_now(), catalogue.models.only_kept():
+            comparison = compare(first, second, evidence, metrics, spec, flips=flips)
     click.echo({"table": as_text, "markdown": as_markdown, "json": as_json}[form](comparison))

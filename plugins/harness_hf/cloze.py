@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForMaskedLM
 
 from harness.errors import ModelError
-from harness.records import Embed, Filled, FillMask
+from harness.records import Embed, EmbedTokens, Filled, FillMask
 from harness_hf.blanks import BlankEncoder
 from harness_hf.encoder import EmbeddingEngine, refuse_others
 from harness_hf.mask_logits import MaskLogits
@@ -42,7 +42,7 @@ class ClozeEngine(EmbeddingEngine):
             ModelError: when a request is of another kind, a filling can't be scored, or a number is not finite.
         """
         blanks = [request for request in requests if isinstance(request, FillMask)]
-        texts = [request for request in requests if isinstance(request, Embed)]
+        texts = [request for request in requests if isinstance(request, Embed | EmbedTokens)]
         refuse_others(requests, len(blanks) + len(texts), "embeds, fills blanks and, once trained, classifies")
         filled, embedded = iter(self._fill(blanks)), iter(super().run(texts))
         return [next(filled) if isinstance(request, FillMask) else next(embedded) for request in requests]

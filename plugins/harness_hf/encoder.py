@@ -1,4 +1,4 @@
-"""Engines that read texts whole: `EmbeddingEngine` (encoders) answers `Embed`, `ClassifierEngine` labels.
+"""Engines that read texts whole: `EmbeddingEngine` (encoders) embeds them or their tokens, `ClassifierEngine` labels.
 
 Blanks are filled in `harness_hf.cloze`.
 """
@@ -6,13 +6,24 @@ Blanks are filled in `harness_hf.cloze`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
 
 from harness.errors import ModelError
-from harness.records import Classified, Classify, Embed, Embedded, Regress, Regressed, Usage
+from harness.records import (
+    Classified,
+    Classify,
+    Embed,
+    Embedded,
+    EmbeddedTokens,
+    EmbedTokens,
+    Regress,
+    Regressed,
+    Usage,
+)
 from harness.requests import as_one
 from harness_hf.adapters import bare
 from harness_hf.batching import TokenBudget
@@ -25,7 +36,7 @@ from harness_hf.quantization import floating
 from harness_hf.tokens import token_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -71,23 +82,32 @@ class TextEngine(ABC):
 
     def _read(self, texts: Sequence[Text]) -> tuple[list[Tensor], list[Usage]]:
         """The vector of each text and its tokens; what the window does not hold is cut on the right and counted."""
+        kept, usages = self._kept(texts)
+        found = self._forward(kept)
+        return [self._finite(at, found[at], as_one(texts[at])) for at in range(len(texts))], usages
+
+    def _kept(self, texts: Sequence[Text]) -> tuple[list[list[int]], list[Usage]]:
+        """The token ids of each text that the window holds, and how many these are and are not."""
         if not texts:
             return [], []
         whole = kept = self._ids(texts)
         if self._window is not None and max(map(len, whole)) > self._window:
             kept = self._ids(texts, truncation=True, max_length=self._window)
-        found = self._forward(kept)
-        usages = [Usage(len(short), cut_tokens=len(long) - len(short)) for short, long in zip(kept, whole, strict=True)]
-        return [self._finite(at, found[at], as_one(texts[at])) for at in range(len(texts))], usages
+        return kept, [
+            Usage(len(short), cut_tokens=len(long) - len(short)) for short, long in zip(kept, whole, strict=True)
+        ]
 
-    def _forward(self, rows: Sequence[list[int]]) -> list[Tensor]:
-        """What `_vectors` makes of each row of token ids, in batches of similar length."""
+    def _forward(
+        self, rows: Sequence[list[int]], vectors: Callable[[Mapping[str, Tensor]], Tensor] | None = None
+    ) -> list[Tensor]:
+        """What `vectors` (`_vectors` unless told) makes of each row of token ids, in batches of similar length."""
         found: dict[int, Tensor] = {}
+        read = vectors or self._vectors
 
         @torch.inference_mode()
         def forward(batch: Sequence[int]) -> None:
             inputs = self._padded([rows[at] for at in batch])
-            found.update(zip(batch, self._vectors(inputs).cpu(), strict=True))
+            found.update(zip(batch, read(inputs).cpu(), strict=True))
 
         self._budget.run(range(len(rows)), lambda at: len(rows[at]), forward)
         return [found[at] for at in range(len(rows))]
@@ -127,15 +147,35 @@ class EmbeddingEngine(TextEngine):
         return cls(load_model(cls.made_by, folder, settings, device), tokenizer, settings)
 
     def run(self, requests: Sequence[Request]) -> Sequence[Response]:
-        """One vector a text: the mean over its tokens (padding left out), or the state of its first token.
+        """One vector a text: the mean over its tokens (padding left out), or the state of its first token; or all.
 
         Raises:
-            ModelError: when a request is of another kind, or a vector is not finite.
+            ModelError: when a request is of another kind or asks for a layer that is not there, or a vector is not
+                finite.
         """
-        texts = [request.text for request in requests if isinstance(request, Embed)]
-        refuse_others(requests, len(texts), "embeds and, once trained, classifies")
-        vectors, usages = self._read(texts)
-        return [Embedded(tuple(vector.tolist()), usage) for vector, usage in zip(vectors, usages, strict=True)]
+        texts = [request for request in requests if isinstance(request, Embed)]
+        tokens = [request for request in requests if isinstance(request, EmbedTokens)]
+        refuse_others(requests, len(texts) + len(tokens), "embeds and, once trained, classifies")
+        vectors, usages = self._read([request.text for request in texts])
+        whole = (Embedded(tuple(vector.tolist()), usage) for vector, usage in zip(vectors, usages, strict=True))
+        single = iter(self._of_tokens(tokens))
+        return [next(single) if isinstance(request, EmbedTokens) else next(whole) for request in requests]
+
+    def _of_tokens(self, requests: Sequence[EmbedTokens]) -> list[EmbeddedTokens]:
+        """The state of each token of each text, those of one layer together."""
+        rows, usages = self._kept([request.text for request in requests])
+        found: dict[int, Tensor] = {}
+        for layer in dict.fromkeys(request.layer for request in requests):
+            places = [at for at, request in enumerate(requests) if request.layer == layer]
+            states = self._forward([rows[at] for at in places], partial(token_states, self._model, layer))
+            found.update(zip(places, states, strict=True))
+        return [self._spelt(at, request, rows[at], found[at], usages[at]) for at, request in enumerate(requests)]
+
+    def _spelt(self, at: int, request: EmbedTokens, ids: list[int], states: Tensor, usage: Usage) -> EmbeddedTokens:
+        vectors = self._finite(at, states[: len(ids)], request.text)  # padding stands on the right
+        framing = {getattr(self._tokenizer, f"{name}_token_id", None) for name in ("cls", "sep", "bos", "eos")}
+        spelt: Any = self._tokenizer.convert_ids_to_tokens(ids)
+        return EmbeddedTokens(tuple(map(str, spelt)), tuple(one in framing for one in ids), vectors.numpy(), usage)
 
     def _vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
         return embedded(self._model, inputs, self._pooling)
@@ -148,6 +188,20 @@ def embedded(model: PreTrainedModel, inputs: Mapping[str, Tensor], pooling: Pool
         return states[:, 0]
     mask = inputs["attention_mask"][:, :, None]  # (B, L, 1)
     return (states * mask).sum(1) / mask.sum(1)
+
+
+def token_states(model: PreTrainedModel, layer: int | None, inputs: Mapping[str, Tensor]) -> Tensor:
+    """(B, L) tokens and mask -> (B, L, D) float32: the states after so many layers, or after the last.
+
+    Raises:
+        ModelError: when there are not so many.
+    """
+    if layer is None:
+        return model.base_model(**inputs).last_hidden_state.float()  # type: ignore[no-any-return]
+    states: Sequence[Tensor] = model.base_model(**inputs, output_hidden_states=True).hidden_states
+    if layer >= len(states):
+        raise ModelError(f"there is no layer {layer}: the model has {len(states) - 1}")
+    return states[layer].float()
 
 
 class ClassifierEngine(TextEngine):

@@ -257,12 +257,12 @@ class EncoderModel(CheckpointModel):
 
     @property
     def answers(self) -> frozenset[RequestKind]:
-        """`Embed`, and `FillMask` where the weights of a masked-LM head are there. May fetch, never loads.
+        """`Embed`, `EmbedTokens`; `FillMask` where the weights of a masked-LM head are there. May fetch, never loads.
 
         Raises:
             ModelError: when its files are damaged.
         """
-        return frozenset({"Embed", "FillMask"} if self.fills_blanks else {"Embed"})
+        return frozenset({"Embed", "EmbedTokens"} | ({"FillMask"} if self.fills_blanks else set()))
 
     @property
     def fills_blanks(self) -> bool:

@@ -88,12 +88,21 @@ ASKING = (
         "similarity:EmbeddingSimilarity",
         "cosine of a model's vectors of answer and reference",
     ),
+    (
+        "bertscore",
+        "bertscore:BertScore",
+        "BERTScore of answer and nearest reference, by any encoder, not rescaled (bootstrap)",
+    ),
     ("judge", "judge:Judge", "mean rating of answers by a model, 1 to scale (bootstrap)"),
     ("judge_preference", "judge:JudgePreference", "how often a model prefers answer to reference, in both orders"),
-    ("judge_agreement", "judge:JudgeAgreement", "kappa or alpha of a judge's ratings and right answers (bootstrap)"),
+    (
+        "judge_agreement",
+        "judgeworth:JudgeAgreement",
+        "kappa or alpha of a judge's ratings and right answers (bootstrap)",
+    ),
     (
         "judge_consistency",
-        "judge:JudgeConsistency",
+        "judgeworth:JudgeConsistency",
         "kappa or alpha of its preferences in both orders (bootstrap)",
     ),
 )

@@ -24,12 +24,13 @@ from harness.metricparts import ModelsOfMetrics, NoModels
 from harness.records import Generate, Generated, LogLikelihood, LogLikelihoods, Prompt
 from harness.statistics import bootstrap_mean
 from harness.templates import render_query, render_template, undeclared
-from harness_metrics.agreement import Statistic, agreement
+from harness.weighing import weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from harness.records import Component, Estimate, Prediction, Response, Sample, TaskSpec
+    from harness.weighing import Weighted
 
 WRITTEN = 16
 """Tokens that a judge may write."""
@@ -78,6 +79,7 @@ class _Judged:
         self._asked = models
         self._rubric = self.rubric_of_its_own if rubric is None else _read(rubric)
         self._find: Callable[[Sequence[str]], Mapping[str, Sample]] | None = None
+        self._known: dict[str, str] = {}
         if unknown := sorted(undeclared(self._rubric) - self.names):
             told = ", ".join(sorted(self.names))
             raise ParameterError(f"rubric {rubric}: {unknown[0]!r} is nothing it can name", hint=f"there are {told}")
@@ -103,13 +105,16 @@ class _Judged:
     def reading(self, find: Callable[[Sequence[str]], Mapping[str, Sample]]) -> Any:  # noqa: ANN401 - the same metric
         """The same metric with the rows."""
         bound = copy.copy(self)
-        bound._find = find
+        bound._find, bound._known = find, {}
         return bound
 
     def _questions(self, predictions: Sequence[Prediction], spec: TaskSpec) -> list[str]:
         """The task's question of each sample; empty where the task doesn't have it any more."""
-        rows = self._find([one.sample_id for one in predictions]) if self._find else {}
-        return [render_query(spec, rows[one.sample_id]).strip() if one.sample_id in rows else "" for one in predictions]
+        unknown = [one.sample_id for one in predictions if one.sample_id not in self._known]
+        if self._find is not None and unknown:
+            rows = self._find(unknown)
+            self._known |= {id_: render_query(spec, rows[id_]).strip() if id_ in rows else "" for id_ in unknown}
+        return [self._known.get(one.sample_id, "") for one in predictions]
 
     def _choices(self, told: Sequence[Mapping[str, Any]], words: Sequence[str]) -> list[int | None]:
         """For each rubric that is filled in so, the place of the word that the judge says; None where it says none."""
@@ -122,20 +127,8 @@ class _Judged:
         return [_chosen(response, words) for response in responses]
 
 
-class Judge(_Judged):
-    """The mean rating of answers by a model, from 1 to `scale`, with a bootstrap interval.
-
-    A sample without an answer, or one that the judge gives no rating, counts 1.
-
-    Args:
-        model: the judge, as it is named in runs.
-        rubric: a file with a Jinja template of `question`, `reference`, `answer` and `scale`.
-        scale: the best rating.
-        models: provided.
-
-    Raises:
-        ParameterError: when the rubric can't be read, or names something else.
-    """
+class Rates(_Judged):
+    """A judge that rates each answer; `Judge` says what its parameters are."""
 
     rubric_of_its_own = RATING
     names = frozenset({"question", "reference", "answer", "scale"})
@@ -150,22 +143,8 @@ class Judge(_Judged):
         super().__init__(model, rubric, models)
         self._scale = scale
 
-    @property
-    def top(self) -> float:
-        """The best rating."""
-        return float(self._scale)
-
-    def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
-        """The mean; None where nobody gave the metric the rows."""
-        return _mean(self._ratings(predictions, spec), predictions)
-
-    def compare(
-        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
-    ) -> Paired | None:
-        """The permutation test of the two means; None where nobody gave the metric the rows."""
-        return _difference(self._ratings(a, spec), self._ratings(b, spec), a, level)
-
-    def _ratings(self, predictions: Sequence[Prediction], spec: TaskSpec) -> list[float] | None:
+    def ratings(self, predictions: Sequence[Prediction], spec: TaskSpec) -> list[float] | None:
+        """The rating of each answer; None where nobody gave the metric the rows."""
         if self._find is None:
             return None
         questions = self._questions(predictions, spec)
@@ -185,77 +164,44 @@ class Judge(_Judged):
         return ratings
 
 
-class JudgeAgreement(Judge):
-    """How far a judge's ratings agree with what is right by the task: kappa or alpha, with a bootstrap interval.
+class Judge(Rates):
+    """The mean rating of answers by a model, from 1 to `scale`, with a bootstrap interval.
 
-    Args:
-        model: see `Judge`.
-        rubric: see `Judge`.
-        scale: see `Judge`.
-        threshold: from this rating on the judge finds an answer right; the upper half of the scale unless told.
-        statistic: Cohen's `kappa` or Krippendorff's `alpha`.
-        models: provided.
-
-    Raises:
-        ParameterError: see `Judge`; and when the threshold is no rating above 1.
-    """
-
-    def __init__(
-        self,
-        model: str,
-        rubric: str | None = None,
-        scale: Annotated[int, Field(ge=2, le=9)] = 5,
-        threshold: int | None = None,
-        statistic: Statistic = "kappa",
-        models: ModelsOfMetrics = NoModels(),  # noqa: B008 - holds nothing
-    ) -> None:
-        super().__init__(model, rubric, scale, models)
-        self._threshold = scale // 2 + 1 if threshold is None else threshold
-        self._statistic: Statistic = statistic
-        if not 1 < self._threshold <= scale:
-            raise ParameterError(f"threshold={threshold} is no rating from 2 to {scale}")
-
-    @property
-    def top(self) -> float:
-        """That of an agreement."""
-        return 1.0
-
-    def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
-        """The agreement; None where all ratings or all answers are alike, or nobody gave the metric the rows."""
-        ratings = self._ratings(predictions, spec)
-        if ratings is None:
-            return None
-        judged = [int(rating >= self._threshold) for rating in ratings]
-        right = [int(one.correct) for one in predictions]
-        clusters = cluster_codes(one.cluster for one in predictions)
-        return agreement(judged, right, 2, clusters, self._statistic)
-
-    def compare(
-        self,
-        a: Sequence[Prediction],
-        b: Sequence[Prediction],
-        spec: TaskSpec,
-        level: float = 0.95,
-    ) -> Paired | None:
-        """None: what the judge is worth is no difference between trials."""
-        del a, b, spec, level
-        return None
-
-
-class JudgePreference(_Judged):
-    """How often a judge prefers the answer to the reference, asked in both orders; 0.5 is a tie.
-
-    A sample counts 1 where the answer is preferred in both orders, 0 where the reference is (or there is no answer),
-    and 0.5 where the judge changes its mind with the order, or says neither.
+    A sample without an answer, or one that the judge gives no rating, counts 1.
 
     Args:
         model: the judge, as it is named in runs.
-        rubric: a file with a Jinja template of `question`, `a` and `b`.
+        rubric: a file with a Jinja template of `question`, `reference`, `answer` and `scale`.
+        scale: the best rating.
         models: provided.
 
     Raises:
         ParameterError: when the rubric can't be read, or names something else.
     """
+
+    @property
+    def top(self) -> float:
+        """The best rating."""
+        return float(self._scale)
+
+    def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
+        """The mean; None where nobody gave the metric the rows."""
+        return _mean(self.ratings(predictions, spec), predictions)
+
+    def compare(
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
+    ) -> Paired | None:
+        """The permutation test of the two means; None where nobody gave the metric the rows."""
+        return _difference(self.ratings(a, spec), self.ratings(b, spec), a, level)
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The mean as a function of weights; None where nobody gave the metric the rows."""
+        ratings = self.ratings(predictions, spec)
+        return None if ratings is None else weighted_mean(ratings)
+
+
+class Prefers(_Judged):
+    """A judge that says which of answer and reference is better; `JudgePreference` says what its parameters are."""
 
     rubric_of_its_own = PREFERENCE
     names = frozenset({"question", "a", "b"})
@@ -263,25 +209,7 @@ class JudgePreference(_Judged):
     def __init__(self, model: str, rubric: str | None = None, models: ModelsOfMetrics = NoModels()) -> None:  # noqa: B008 - holds nothing
         super().__init__(model, rubric, models)
 
-    def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
-        """The mean; None where nobody gave the metric the rows."""
-        return _mean(self._preferred(predictions, spec), predictions)
-
-    def compare(
-        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
-    ) -> Paired | None:
-        """The permutation test of the two means; None where nobody gave the metric the rows."""
-        return _difference(self._preferred(a, spec), self._preferred(b, spec), a, level)
-
-    def _preferred(self, predictions: Sequence[Prediction], spec: TaskSpec) -> list[float] | None:
-        if self._find is None:
-            return None
-        return [
-            0.0 if one.prediction is None else sum(0.5 if said is None else float(said) for said in both) / 2
-            for one, both in zip(predictions, self._orders(predictions, spec), strict=True)
-        ]
-
-    def _orders(self, predictions: Sequence[Prediction], spec: TaskSpec) -> list[tuple[bool | None, bool | None]]:
+    def orders(self, predictions: Sequence[Prediction], spec: TaskSpec) -> list[tuple[bool | None, bool | None]]:
         """Whether the answer is preferred to the reference where it stands first, and where it stands second."""
         told = []
         for one, question in zip(predictions, self._questions(predictions, spec), strict=True):
@@ -296,48 +224,43 @@ class JudgePreference(_Judged):
         return list(zip(first, second, strict=True))
 
 
-class JudgeConsistency(JudgePreference):
-    """How far a judge prefers the same in both orders: kappa or alpha, with a bootstrap interval.
+class JudgePreference(Prefers):
+    """How often a judge prefers the answer to the reference, asked in both orders; 0.5 is a tie.
+
+    A sample counts 1 where the answer is preferred in both orders, 0 where the reference is (or there is no answer),
+    and 0.5 where the judge changes its mind with the order, or says neither.
 
     Args:
-        model: see `JudgePreference`.
-        rubric: see `JudgePreference`.
-        statistic: Cohen's `kappa` or Krippendorff's `alpha`.
+        model: the judge, as it is named in runs.
+        rubric: a file with a Jinja template of `question`, `a` and `b`.
         models: provided.
 
     Raises:
-        ParameterError: see `JudgePreference`.
+        ParameterError: when the rubric can't be read, or names something else.
     """
 
-    def __init__(
-        self,
-        model: str,
-        rubric: str | None = None,
-        statistic: Statistic = "kappa",
-        models: ModelsOfMetrics = NoModels(),  # noqa: B008 - holds nothing
-    ) -> None:
-        super().__init__(model, rubric, models)
-        self._statistic: Statistic = statistic
-
     def compute(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Estimate | None:
-        """The agreement; None where the judge always says one thing, or nobody gave the metric the rows."""
-        if self._find is None:
-            return None
-        places = {True: 0, False: 1, None: 2}
-        both = [(places[one], places[other]) for one, other in self._orders(predictions, spec)]
-        clusters = cluster_codes(one.cluster for one in predictions)
-        return agreement([one for one, _ in both], [other for _, other in both], 3, clusters, self._statistic)
+        """The mean; None where nobody gave the metric the rows."""
+        return _mean(self._preferred(predictions, spec), predictions)
 
     def compare(
-        self,
-        a: Sequence[Prediction],
-        b: Sequence[Prediction],
-        spec: TaskSpec,
-        level: float = 0.95,
+        self, a: Sequence[Prediction], b: Sequence[Prediction], spec: TaskSpec, level: float = 0.95
     ) -> Paired | None:
-        """None: what the judge is worth is no difference between trials."""
-        del a, b, spec, level
-        return None
+        """The permutation test of the two means; None where nobody gave the metric the rows."""
+        return _difference(self._preferred(a, spec), self._preferred(b, spec), a, level)
+
+    def weighted(self, predictions: Sequence[Prediction], spec: TaskSpec) -> Weighted | None:
+        """The mean as a function of weights; None where nobody gave the metric the rows."""
+        preferred = self._preferred(predictions, spec)
+        return None if preferred is None else weighted_mean(preferred)
+
+    def _preferred(self, predictions: Sequence[Prediction], spec: TaskSpec) -> list[float] | None:
+        if self._find is None:
+            return None
+        return [
+            0.0 if one.prediction is None else sum(0.5 if said is None else float(said) for said in both) / 2
+            for one, both in zip(predictions, self.orders(predictions, spec), strict=True)
+        ]
 
 
 def _chosen(response: Response, words: Sequence[str]) -> int | None:

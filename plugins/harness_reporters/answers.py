@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.records import (
     Classify,
     Embed,
+    EmbedTokens,
     FillMask,
     FindSpan,
     Generate,
@@ -153,7 +154,7 @@ def _request(request: Request, texts: Texts) -> list[Any]:
     kind = type(request).__name__
     if isinstance(request, Classify | Tag):
         return [kind, -1, texts.text(as_one(request.text)), texts.several(request.labels), -1]
-    if isinstance(request, Embed | Regress | FindSpan | RollingLogLikelihood):
+    if isinstance(request, Embed | EmbedTokens | Regress | FindSpan | RollingLogLikelihood):
         return [kind, -1, texts.text(as_one(request.text)), -1, -1]
     prompt = request.prompt
     kind += {"message": ", in a chat template", "turns": ", as turns of a chat"}.get(prompt.chat, "")

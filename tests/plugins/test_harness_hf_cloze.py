@@ -16,7 +16,7 @@ from harness.catalogue import Catalogue
 from harness.errors import ModelError
 from harness.plugins import Plugins
 from harness.preview import preview
-from harness.records import Embed, FillMask, Generate, Prompt, TaskSpec
+from harness.records import Embed, EmbedTokens, FillMask, Generate, Prompt, TaskSpec
 from harness.testing import ToyTask, check_model
 from harness_hf.blanks import BlankEncoder
 from harness_hf.mask_logits import MaskLogits
@@ -190,6 +190,27 @@ def test_it_embeds_as_the_bare_encoder_does(name, masked, empty_assets):
     assert mixed[1].values == pytest.approx(plain(masked(name), REQUESTS[0]), abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_it_embeds_tokens_as_the_bare_encoder_does(name, masked, empty_assets):
+    engine = hf(str(masked(name)), empty_assets, batch_tokens=40).load("cpu")
+    requests = [EmbedTokens(text, layer) for text in ("the film was a joy", "news") for layer in (None, 0, 1, 2)]
+    *found, filled, embedded = engine.run([*requests, REQUESTS[0], Embed("news")])
+    tokenizer = transformers.AutoTokenizer.from_pretrained(masked(name))
+    bare = transformers.AutoModel.from_pretrained(masked(name), dtype=torch.float32).eval()
+    for request, response in zip(requests, found, strict=True):
+        read = tokenizer(request.text, return_tensors="pt", return_special_tokens_mask=True)
+        special = read.pop("special_tokens_mask")[0]
+        with torch.no_grad():
+            states = bare(**read, output_hidden_states=True).hidden_states
+        layer = -1 if request.layer is None else request.layer
+        torch.testing.assert_close(torch.from_numpy(response.vectors), states[layer][0], atol=1e-5, rtol=1e-5)
+        assert list(response.tokens) == tokenizer.convert_ids_to_tokens(read["input_ids"][0])
+        assert list(response.special) == special.bool().tolist()
+        assert response.usage.prompt_tokens == len(special)
+    assert len(filled.values) == 2
+    assert embedded.vector == pytest.approx(found[4].vectors.mean(0).tolist(), abs=1e-5)
+
+
 def test_a_thousand_fillings_are_one_row_a_number_of_tokens(masked, empty_assets):
     rng = random.Random(0)
     fillings = tuple(f" {' '.join(rng.choices(WORDS, k=rng.choice([1, 1, 2, 3])))}" for _ in range(1000))
@@ -295,7 +316,7 @@ def test_what_follows_is_never_cut(masked, empty_assets):
 def test_the_head_is_told_from_names_alone(name, masked, empty_assets, monkeypatch):
     monkeypatch.setattr(transformers.PreTrainedModel, "from_pretrained", None)
     model = hf(str(masked(name)), empty_assets)
-    assert model.answers == {"Embed", "FillMask"}
+    assert model.answers == {"Embed", "EmbedTokens", "FillMask"}
     assert model.lacks("FillMask") is None
     assert ZeroShot().refuses(model, ToyTask.spec) is None
 
@@ -305,7 +326,7 @@ def test_a_head_that_the_weights_lack_is_not_believed(masked, tmp_path, empty_as
     config = json.loads((tmp_path / "config.json").read_text("utf-8"))
     (tmp_path / "config.json").write_text(json.dumps({**config, "architectures": ["BertForMaskedLM"]}), "utf-8")
     model = hf(str(tmp_path), empty_assets)
-    assert model.answers == {"Embed"}
+    assert model.answers == {"Embed", "EmbedTokens"}
     assert FewShot().refuses(model, ToyTask.spec) == f"the model can't be prompted: {NO_HEAD}"
 
 

@@ -5,7 +5,7 @@ import torch
 import transformers
 
 from harness.errors import ModelError
-from harness.records import Embed, Generate, Prompt
+from harness.records import Embed, EmbedTokens, Generate, Prompt
 from harness_hf.models import hf, minilm_l6
 
 TEXTS = [
@@ -47,11 +47,22 @@ def test_usage_counts_tokens_and_what_was_cut(tiny_checkpoint, empty_assets):
     assert cut.usage.prompt_tokens == 10
 
 
+def test_tokens_behind_the_window_have_no_vectors(tiny_checkpoint, empty_assets):
+    engine = hf(str(tiny_checkpoint("bert")), empty_assets, max_length=10).load("cpu")
+    short, long = engine.run([EmbedTokens("The film"), EmbedTokens("film " * 100)])
+    assert short.special == (True, *(False,) * (len(short.tokens) - 2), True)
+    assert (short.tokens[0], short.tokens[-1]) == ("[CLS]", "[SEP]")
+    assert (long.vectors.shape, len(long.tokens), long.usage.cut_tokens) == ((10, 32), 10, 92)
+    with pytest.raises(ModelError, match="there is no layer 9: the model has 2"):
+        engine.run([EmbedTokens("The film", 9)])
+
+
 def test_numbers_that_are_none_name_the_request(tiny_checkpoint, empty_assets):
     engine = hf(str(tiny_checkpoint("bert")), empty_assets).load("cpu")
     engine._model.embeddings.LayerNorm.weight.data.fill_(float("nan"))
-    with pytest.raises(ModelError, match=r"request 0 \('The film'\)"):
-        engine.run([Embed("The film")])
+    for request in (Embed("The film"), EmbedTokens("The film")):
+        with pytest.raises(ModelError, match=r"request 0 \('The film'\)"):
+            engine.run([request])
 
 
 def test_other_requests_are_refused(tiny_checkpoint, empty_assets):

@@ -53,9 +53,9 @@ def test_models_know_what_they_are_without_heavy_libraries(tiny_checkpoint, tmp_
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         "hf ['Generate', 'LogLikelihood', 'RollingLogLikelihood'] 64",
-        "hf ['Embed'] 64",
+        "hf ['Embed', 'EmbedTokens'] 64",
         "smollm2-135m ['Generate', 'LogLikelihood', 'RollingLogLikelihood'] 64",
-        "minilm-l6 ['Embed'] 64",
+        "minilm-l6 ['Embed', 'EmbedTokens'] 64",
     ]
 
 

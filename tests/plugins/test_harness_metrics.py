@@ -54,7 +54,8 @@ def test_names_lead_to_metrics_that_keep_the_contract():
     values = {"samples_f1", "subset_accuracy", "hamming_loss", "spearman", "pearson", "mae", "rmse", "r2"}
     programs = {"pass_at_1", "pass_at_10", "pass_at_100"}
     told = {"f1", "precision", "recall", "per_class_f1", "per_class_precision", "per_class_recall", "top_k_accuracy"}
-    told |= {"text_match", "numeric_match", "embedding_similarity"} | JUDGES
+    told |= {"text_match", "numeric_match", "embedding_similarity", "bertscore"} | JUDGES
+    told |= {"entity_f1", "entity_precision", "entity_recall"}
     known = labels | texts | {"brier", "ece", "auroc"} | READ | values | programs | told
     assert {entry.name for entry in entries} == known
     for entry in entries:

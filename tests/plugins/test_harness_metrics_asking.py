@@ -1,8 +1,12 @@
 """Metrics that ask models: judges by rule-based fakes and a small model, likeness against plain transformers."""
 
+import dataclasses
 import json
+import shutil
 import sys
 import textwrap
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -12,12 +16,17 @@ from sklearn.metrics import cohen_kappa_score
 
 from harness.assets import Assets
 from harness.catalogue import Catalogue
+from harness.cli import call
+from harness.comparing import compare, metrics_of, specification
+from harness.differences import paired_means
 from harness.errors import ConfigError, ParameterError
+from harness.evidence import StoredEvidence
 from harness.plugins import PluginChoice, Plugins
 from harness.records import Component, Experiment
 from harness.runner import run_experiment
 from harness.store import Store
 from harness_metrics.agreement import agreement, cohen_kappa, krippendorff_alpha
+from harness_metrics.judgeworth import INCOMPARABLE
 
 TASK = """\
 name: echo
@@ -40,6 +49,7 @@ def register_models(register):
     register("fake-rule-judge", "asking_fakes:RuleJudge", summary="a fake: rates by a rule")
     register("fake-writing-judge", "asking_fakes:WritingJudge", summary="a fake: writes what the rule says")
     register("fake-first-judge", "asking_fakes:FirstJudge", summary="a fake: prefers whatever stands first")
+    register("fake-mooner", "asking_fakes:Mooner", summary="a fake: always says the same")
     register("fake-mute", "asking_fakes:Mute", summary="a fake: says nothing after a prompt")
 
 
@@ -55,6 +65,8 @@ class RuleJudge:
 
     def run(self, requests):
         CALLS.append(len(requests))
+        with open("calls.log", "a") as file:  # the command line imports this file anew
+            file.write(f"{len(requests)}\\n")
         return [LogLikelihoods(tuple(0.0 if one == self.said(request) else -1.0 for one in request.continuations))
                 for request in requests]
 
@@ -82,6 +94,20 @@ class WritingJudge(RuleJudge):
 
     def run(self, requests):
         return [Generated(f"I say{self.said(request)}.", "stop") for request in requests]
+
+
+class Mooner:
+    answers = frozenset({"Generate"})
+    provenance = {}
+
+    def fingerprint(self):
+        return "mooner"
+
+    def load(self, device):
+        return self
+
+    def run(self, requests):
+        return [Generated("moon", "stop") for request in requests]
 
 
 class Mute(RuleJudge):
@@ -124,10 +150,10 @@ def catalogue(folder):
     return Catalogue(plugins, Assets(plugins.registry("source"), root=folder / "cache"))
 
 
-def scores(catalogue, folder, *metrics):
+def scores(catalogue, folder, *metrics, model="toy", task=TASK):
     listed = "".join(f"  - {name}\n" for name in metrics)
-    (folder / "task.yaml").write_text(TASK.replace("metrics: [exact_match]\n", f"metrics:\n{listed}"))
-    experiment = Experiment((Component("toy"),), (Component("task.yaml"),), (Component("zero-shot"),))
+    (folder / "task.yaml").write_text(task.replace("metrics: [exact_match]\n", f"metrics:\n{listed}"))
+    experiment = Experiment((Component(model),), (Component("task.yaml"),), (Component("zero-shot"),))
     fresh = Catalogue(catalogue.plugins, catalogue.assets, made=catalogue.made)
     with Store(str(folder / "results.db")) as store:
         (result,) = run_experiment(experiment, fresh, store)
@@ -204,6 +230,112 @@ def test_what_can_not_judge_is_told_before_anything_runs(catalogue, folder):
         catalogue.metrics(["judge,model=fake-rule-judge,rubric=rubric.txt"])
     with pytest.raises(ParameterError, match="threshold=9 is no rating from 2 to 5"):
         catalogue.metrics(["judge_agreement,model=fake-rule-judge,threshold=9"])
+
+
+# --- two trials ------------------------------------------------------------------------------------------
+
+JUDGED = "judge,model=fake-rule-judge"
+
+
+def calls():
+    return len(Path("calls.log").read_text().splitlines())
+
+
+class Done(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def two(catalogue, folder, monkeypatch, capsys):
+    """Call the command line on two judged trials: of a model that echoes, and of one that always says the same."""
+    metrics = (JUDGED, "judge_preference,model=fake-rule-judge", "judge_agreement,model=fake-rule-judge")
+    for model in ("toy", "fake-mooner"):
+        scores(catalogue, folder, *metrics, model=model)
+    monkeypatch.setenv("HARNESS_CACHE", str(folder / "cache"))
+
+    def called(*arguments):
+        capsys.readouterr()
+        status = call(["--plugin", "asking_fakes.py", *arguments, "--store", "results.db"])
+        return Done(status, *capsys.readouterr())
+
+    return called
+
+
+def test_trials_are_compared_by_what_a_judge_has_said(two):
+    before = calls()
+    done = two("compare", "toy/zero-shot", "fake-mooner/zero-shot", "--format", "json")
+    assert (done.status, calls()) == (0, before), done.err
+    told = json.loads(done.out)
+    judged, preferred, agreement = told["metrics"]
+    # The rule rates 5 what equals its reference, else 2: two of the first model's answers, one of the second's.
+    ratings = [np.array([5, 2, 2, 5]), np.array([2, 5, 2, 2])]
+    reference = paired_means(*ratings)
+    assert judged["difference"] == dataclasses.asdict(reference.difference)
+    assert judged["p_value"] == reference.p_value
+    assert (judged["a"]["value"], judged["b"]["value"]) == (3.5, 2.75)
+    assert preferred["difference"]["value"] == 0.5 - 2.5 / 4  # `moon` is longer than `sun`
+    assert (told["by"], told["better_a"], told["better_b"]) == (JUDGED, 2, 1)
+    assert (agreement["a"]["value"], agreement["difference"]) == (1.0, None)
+    assert told["notes"] == [f"{agreement['metric']} is not compared: {INCOMPARABLE}"]
+
+
+def test_what_a_judge_would_have_to_be_asked_is_said_with_the_stored_scores(two, folder):
+    before = calls()
+    shutil.rmtree(folder / "cache")
+    done = two("compare", "toy/zero-shot", "fake-mooner/zero-shot", "--format", "json")
+    assert (done.status, calls()) == (0, before), done.err
+    told = json.loads(done.out)
+    assert [(one["a"]["value"], one["difference"]) for one in told["metrics"][:2]] == [(3.5, None), (0.5, None)]
+    assert told["notes"][0] == (
+        f"{JUDGED} is not compared: not all that model 'fake-rule-judge' would say of it is in the cache "
+        "(`harness rescore` asks the model and keeps it)"
+    )
+    assert two("rescore").status == 0
+    assert calls() > before
+    again = json.loads(two("compare", "toy/zero-shot", "fake-mooner/zero-shot", "--format", "json").out)
+    assert again["metrics"][0]["difference"]["value"] == 0.75
+
+
+def test_a_gate_tests_by_judgements_and_says_where_they_are_missing(two, folder, caplog):
+    assert two("gate", "--write", "baseline.json", "--no-latency").status == 0
+    before = calls()
+    done = two("gate", "baseline.json", "--no-latency", "--format", "json")
+    assert (done.status, calls()) == (0, before), done.err
+    found = json.loads(done.out)["checks"]
+    verdicts = {one["what"]: one["verdict"] for one in found}
+    assert verdicts == {
+        JUDGED: "passed",
+        "judge_preference,model=fake-rule-judge": "passed",
+        "judge_agreement,model=fake-rule-judge": "not compared",
+    }
+    assert {one["said"] for one in found if one["verdict"] == "not compared"} == {INCOMPARABLE}
+    shutil.rmtree(folder / "cache")
+    gone = json.loads(two("gate", "baseline.json", "--no-latency", "--format", "json").out)["checks"]
+    assert {one["verdict"] for one in gone} == {"not compared"}
+    assert gone[0]["said"].startswith("not all that model 'fake-rule-judge' would say of it is in the cache")
+    assert f"no tests by {JUDGED}: not all that model" in caplog.text
+    assert calls() == before
+
+
+def test_contexts_are_compared_by_judgements(catalogue, folder):
+    rows = [
+        {"question": said, "answer": right, "sky": sky}
+        for said, right, sky in zip(ANSWERS, RIGHT, ("clear", "clear", "dull", "dull"), strict=True)
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    of_contexts = TASK.replace("target: answer}", "target: answer}, context: sky")
+    results = [scores(catalogue, folder, JUDGED, model=model, task=of_contexts) for model in ("toy", "fake-mooner")]
+    fresh = Catalogue(catalogue.plugins, catalogue.assets, made=catalogue.made)
+    with Store(str(folder / "results.db")) as store, fresh.models.only_kept():
+        metrics = metrics_of(results[0], store, fresh)
+        spec = specification(results[0].trial, store, fresh)
+        found = compare(*results, StoredEvidence(store, fresh), metrics, spec)
+    assert [(one.context, one.difference.value) for one in found.contexts] == [("clear", 0.0), ("dull", 1.5)]
+
+
+# --- how far judges can be relied on -----------------------------------------------------------------------
 
 
 @settings(max_examples=60, deadline=None)
