@@ -72,7 +72,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """A trial of the store: what it scored, said and took, what its samples add to a metric, or why that is not told."""
+    """A trial of the store: what it scored, said and took; what its samples add to a metric, or why none is known."""
 
     result: TrialResult
     predictions: Sequence[Prediction]

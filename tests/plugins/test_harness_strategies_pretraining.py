@@ -224,7 +224,7 @@ def test_what_it_declares_is_what_it_and_the_other_one_need():
 
 def test_pairs_that_cannot_work_are_refused_in_words():
     assert strategy("pretrain").refuses(ToyModel(), SPEC) == "the model's pre-training can't go on"
-    assert "only labels and numbers" in strategy("pretrain,of=lora").refuses(
+    assert "only labels, numbers, entities" in strategy("pretrain,of=lora").refuses(
         Recorder(), dataclasses.replace(SPEC, kind="generation")
     )
 
