@@ -36,7 +36,7 @@ def load(plugins):
 
 def test_the_index_the_folders_and_the_files_agree(plugins, load):
     entries = {entry.name: entry for entry in plugins.registry("task") if entry.plugin == "tasks"}
-    assert len(entries) == len(NAMES) == 17
+    assert len(entries) == len(NAMES) == 19
     for name in NAMES:
         spec = load(name).spec
         assert entries[spec.name].resource == ("harness_tasks", f"{name}/task.yaml")
@@ -64,9 +64,11 @@ ROWS = {
     "gsm8k_100": {"train": 10, "validation": 0, "test": 90},
     "hellaswag_100": {"train": 10, "validation": 0, "test": 90},
     "humaneval": {"train": 0, "validation": 0, "test": 164},
+    "loan_mentions": {"train": 582, "validation": 116, "test": 466},
     "sentiment_domains": {"train": 13992, "validation": 2332, "test": 6996},
     "sms_spam": {"train": 2917, "validation": 486, "test": 1459},
     "tweet_entities": {"train": 1437, "validation": 239, "test": 718},
+    "trial_populations": {"train": 248, "validation": 50, "test": 199},
     "truthfulqa_mc1_100": {"train": 10, "validation": 0, "test": 90},
     "udhr_en_fr": {"train": 10, "validation": 0, "test": 40},
     "product_matching": {"train": 173, "validation": 43, "test": 217},
@@ -116,6 +118,31 @@ def test_tweets_have_as_many_entities_of_each_type_as_the_source(load):
     assert found == Counter(
         {"person": 449, "geo-loc": 276, "other": 225, "company": 171, "facility": 104, "product": 97, "musicartist": 55}
     ) + Counter({"sportsteam": 51, "movie": 34, "tvshow": 34})
+
+
+@pytest.mark.network
+def test_sentences_of_agreements_name_what_the_source_lists(load):
+    task = load("loan_mentions")
+    found = Counter(tuple(labels_of(task.spec, row)) for split in SPLITS for row in task.samples(split))
+    assert found == {
+        (): 651,
+        ("person",): 296,
+        ("person", "organization"): 68,
+        ("organization",): 67,
+        ("place",): 45,
+        ("person", "place"): 17,
+        ("person", "organization", "place"): 11,
+        ("organization", "place"): 9,
+    }
+
+
+@pytest.mark.network
+def test_every_answer_stands_in_its_abstract(load):
+    rows = [row for split in SPLITS for row in load("trial_populations").samples(split)]
+    right = {row.id: row.references or (row.target,) for row in rows}
+    assert all(answer in row.fields["passage"] for row in rows for answer in right[row.id])
+    assert Counter(map(len, right.values())) == {1: 357, 2: 96, 3: 37, 4: 5, 5: 2}
+    assert not [row.id for row in rows if "&lt;" in row.fields["passage"]]
 
 
 @pytest.mark.network
