@@ -83,8 +83,7 @@ class Comparison:
         metrics: over all samples, in the task's order.
         contexts: the same within each context.
         both: samples that both have right; likewise `only_a`, `only_b` and `neither`.
-        better_a: how many samples the first one does better on by the metric that ranks; None where that can't be
-            told.
+        better_a: on how many samples the first one does better by the metric that ranks; None where none can tell.
         better_b: likewise of the second one.
         flips_a: some of the samples that the first one does better on: those on which it does so by most, or, where
             right answers rank or nothing else can be told, the first that only it has right.

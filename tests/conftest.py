@@ -1,5 +1,6 @@
 """Fixtures: plugins with the toy and faulty parts, a catalogue, a store."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ from harness.records import Component, Experiment
 from harness.store import Store
 
 FAULTY_PARTS = Path(__file__).with_name("faulty_parts.py")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_collections():
+    """Leave libraries and tests out of garbage collections: every run asks for some, and each would look at all."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_losses_are_those_that_transformers_has_for_such_problems(learnt, tiny_c
     targets = torch.tensor(objective.targets(rows))
     with torch.inference_mode():
         found = model(**tokenizer(*zip(*PAIRS, strict=True), padding=True, return_tensors="pt"), labels=targets.float())
-    mine = objective.loss(found.logits, targets, torch.ones(len(outputs))) / len(rows)
+    mine = objective.loss(found.logits, targets, torch.ones(len(outputs))) / targets.numel()
     assert float(mine) == pytest.approx(float(found.loss), abs=1e-5)
     expected = [[float(label in read_labels(one)) for label in LABELS] for one in SETS]
     if learnt == "number":
@@ -177,41 +177,6 @@ def test_rows_that_are_all_alike_teach_nothing(learnt, tiny_checkpoint, empty_as
 
 # --- real ones ---------------------------------------------------------------------------------------------
 
-SENTENCES = """
-name: sentences
-kind: multi-label
-description: domain and polarity of sentences, the rows of sentiment-domains
-data:
-  files: pypi://vaderSentiment==0.5/vaderSentiment-0.5/additional_resources/hutto_ICWSM_2014.tar.gz!/hutto_ICWSM_2014/*_GroundTruth.txt?sdist
-  sha256: 5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a
-  format: tsv
-  columns: [number, rating, text]
-  derive:
-    said: "[file.split('_')[0]] + (['positive'] if rating | float > 1 else ['negative'] if rating | float < -1 else [])"
-  splits: {train: 0.6, validation: 0.1, test: 0.3}
-  seed: 13
-  fields: {text: text, target: said}
-labels:
-  tweets: tweets
-  amazonReviewSnippets: products
-  movieReviewSnippets: films
-  nytEditorialSnippets: editorials
-  positive: positive
-  negative: negative
-prompt:
-  template: "Text: {{ text }}\\nLabels:"
-  input: "{{ text }}"
-generation: {max_tokens: 12, stop: ["\\n"]}
-"""
-
-
-@pytest.fixture
-def sentences(tmp_path):
-    """A task of sets of labels, of real rows."""
-    path = tmp_path / "sentences.yaml"
-    path.write_text(SENTENCES, encoding="utf-8")
-    return str(path)
-
 
 @pytest.fixture
 def tuned(assets, tmp_path):
@@ -254,7 +219,7 @@ def test_minilm_fits_pairs_of_words(tuned):
 
 @pytest.mark.model
 def test_minilm_fits_pairs_of_offers(tuned):
-    engine, data, samples = tuned("product-matching", 40, epochs=12, learning_rate=1e-3)
+    engine, data, samples = tuned("product-matching", 40, epochs=12, class_weights="balanced")
     labels = tuple(data.spec.labels)
     asked = [Classify(render_text(data.spec, sample), labels) for sample in samples]
     said = [labels[int(np.argmax(response.log_probs))] for response in engine.run(asked)]
@@ -263,43 +228,31 @@ def test_minilm_fits_pairs_of_offers(tuned):
 
 
 @pytest.mark.model
-def test_minilm_learns_sets_of_labels_and_the_same_twice(tuned, sentences):
-    engine, data, _ = tuned(sentences, 120, epochs=6)
+def test_minilm_learns_which_kinds_of_names_a_sentence_has(tuned):
+    engine, data, _ = tuned("loan-mentions", 96, epochs=5)
     unseen, labels = list(data.scored("test", 80)), tuple(data.spec.labels)
-
-    def said_by(one):
-        asked = [Classify(render_text(data.spec, sample), labels, several=True) for sample in unseen]
-        return [response.log_probs for response in one.run(asked)]
-
-    said = said_by(engine)
+    answered = engine.run([Classify(render_text(data.spec, one), labels, several=True) for one in unseen])
+    said = [response.log_probs for response in answered]
     marks = np.array([[label in read_labels(sample.target) for label in labels] for sample in unseen])
     found = f1_score(marks, np.array(said) >= math.log(0.5), average="micro", zero_division=0)
     everything = f1_score(marks, np.ones_like(marks), average="micro")  # what needs no learning
     assert found > everything
-    decided = [
-        decide_labels(data.spec, sample, response)
-        for sample, response in zip(
-            unseen,
-            engine.run([Classify(render_text(data.spec, one), labels, several=True) for one in unseen]),
-            strict=True,
-        )
-    ]
+    decided = [decide_labels(data.spec, *each) for each in zip(unseen, answered, strict=True)]
     assert [set(read_labels(one.prediction)) for one in decided] == [
         {label for label, value in zip(labels, row, strict=True) if value >= math.log(0.5)} for row in said
     ]
-    assert said_by(tuned(sentences, 120, "again", epochs=6)[0]) == said
 
 
 @pytest.mark.model
-def test_a_probe_of_minilm_is_better_than_the_mean_and_knows_what_pairs_share(tmp_path, sentences):
+def test_a_probe_of_minilm_is_better_than_the_mean_and_knows_what_pairs_share(tmp_path):
     store, options = str(tmp_path / "results.db"), {"limit": 100, "scenarios": []}
     found = harness.run(
-        "minilm-l6", ["sentiment-ratings", sentences], "linear-probe,train_size=150", store=store, **options
+        "minilm-l6", ["sentiment-ratings", "loan-mentions"], "linear-probe,train_size=150", store=store, **options
     )
     assert [result.status for result in found] == ["finished"] * 2
     by_task = {result.trial.task.name: result.metrics for result in found}
     assert by_task["sentiment-ratings"]["r2"].low > 0
-    assert by_task["sentences"]["micro_f1"].value > 0.5
+    assert by_task["loan-mentions"]["micro_f1"].low > 0.3
     pairs = harness.run("minilm-l6", ["simlex999", "product-matching"], ["linear-probe"], store=store, **options)
     by_task = {result.trial.task.name: result.metrics for result in pairs}
     assert by_task["simlex999"]["spearman"].low > 0
@@ -315,10 +268,10 @@ def test_the_cosine_of_minilm_ranks_pairs_of_words(tmp_path):
 
 
 @pytest.mark.model
-def test_smollm_answers_in_the_form_that_its_demonstrations_have(tmp_path, sentences):
+def test_smollm_answers_in_the_form_that_its_demonstrations_have(tmp_path):
     found = harness.run(
         "smollm2-135m",
-        ["sentiment-ratings", "simlex999", "product-matching", sentences],
+        ["sentiment-ratings", "simlex999", "product-matching", "loan-mentions"],
         "few-shot,k=4",
         store=str(tmp_path / "results.db"),
         limit=16,
