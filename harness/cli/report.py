@@ -10,9 +10,14 @@ import click
 from harness.cli import options
 from harness.errors import UsageError
 from harness.quoting import parts
+from harness.records import Component
+from harness.suites import SUITE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.cli.session import Session
+    from harness.suites import Suite
 
 
 @click.command("report")
@@ -42,7 +47,10 @@ def command(  # noqa: PLR0913 - an option each
     title: str,
     suites: tuple[str, ...],
 ) -> None:
-    """Report the newest result of each (model, task, strategy, seed) in the store; -m, -t and -s choose by glob."""
+    """Report the newest result of each (model, task, strategy, seed) in the store; -m, -t and -s choose by glob.
+
+    `-t suite:NAME` chooses a suite's tasks, and adds the means over them.
+    """
     names = parts(forms)
     if not names:
         raise UsageError("--format names no format", hint="harness list reporters shows them")
@@ -50,13 +58,13 @@ def command(  # noqa: PLR0913 - an option each
     if len(names) != 1 and output is None:
         raise UsageError("several formats need a folder", hint="add -o DIR")
     from harness.evidence import StoredEvidence
-    from harness.records import Component
     from harness.reporting import leaderboard_of, rendered, write_files
-    from harness.suites import SUITE
 
-    averaged = [session.catalogue.suite(Component(SUITE, name)) for name in suites]
+    chosen, own = _of_suites(session, tasks)
+    averaged = [*chosen, *(session.catalogue.suite(Component(SUITE, name)) for name in suites)]
+    of_tasks = [*own, *(name for suite in chosen for name in suite.names)]
     with session.store(store, must_exist=True) as opened:
-        results = opened.results(models=models, tasks=tasks, strategies=strategies)
+        results = opened.results(models=models, tasks=of_tasks, strategies=strategies)
         if not results and (models or tasks or strategies):
             raise UsageError("no stored trial matches", hint="harness report without -m, -t and -s shows what there is")
         board = leaderboard_of(results, opened, session.catalogue, title=title, suites=averaged)
@@ -66,3 +74,11 @@ def command(  # noqa: PLR0913 - an option each
             return
         report = rendered(board, reporters[0], evidence)
     click.echo((report.text or b"".join(report.files.values()).decode()).rstrip("\n"))
+
+
+def _of_suites(session: Session, patterns: Sequence[str]) -> tuple[list[Suite], list[str]]:
+    """The suites that are named among patterns of tasks' names, and the other patterns."""
+    begin = f"{SUITE}:"
+    named = [pattern.removeprefix(begin) for pattern in patterns if pattern.startswith(begin)]
+    others = [pattern for pattern in patterns if not pattern.startswith(begin)]
+    return [session.catalogue.suite(Component(SUITE, name)) for name in named], others

@@ -197,5 +197,8 @@ def test_a_run_of_a_suite_shows_its_means_and_a_report_adds_them(tmp_path, capsy
     assert found["rows"][0]["score"]["value"] == 1.0
     assert found["rows"][1]["score"]["value"] == 0.5
     for form in ("table", "markdown"):
-        assert main(["report", "--store", store, "--suite", str(suite), "--format", form]) == 0
-        assert "suite mine: mean over" in capsys.readouterr().out
+        for named in (["--suite", str(suite)], ["-t", f"suite:{suite}"]):
+            assert main(["report", "--store", store, *named, "--format", form]) == 0
+            assert "suite mine: mean over" in capsys.readouterr().out
+    assert main(["report", "--store", store, "-t", "suite:nosuch"]) == 2
+    assert "nosuch" in capsys.readouterr().err
