@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from harness.board import SuiteTable
 
 
+NAMED = 3
+"""The columns of the grid that say which row it is."""
+
+
 def heading(suite: SuiteTable) -> str:
     """Which suite, and over what the means go."""
     tasks = ", ".join(suite.tasks) or "none of its tasks"

@@ -7,7 +7,7 @@ import io
 import os
 import shutil
 import sys
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from rich import box
 from rich.cells import cell_len
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from harness.board import ContextTable, Curves, Row, SuiteTable, Table
     from harness.leaderboard import Leaderboard
     from harness_reporters.cells import Column
+
+Cell = TypeVar("Cell")
 
 WIDE = 160
 """Columns of a file, and of a standard output that is no terminal."""
@@ -76,7 +78,7 @@ def _board(board: Leaderboard, width: int) -> Iterator[RenderableType]:
     for table in board.tables:
         yield from _table(table, width)
     for suite in board.suites:
-        yield from _suite(suite)
+        yield from _suite(suite, width)
     if board.environment:
         found = "; ".join(f"{subject} {finding}" for subject, finding in board.environment)
         yield Text(cells.visible(found), "dim")
@@ -122,11 +124,21 @@ def _table(table: Table, width: int) -> Iterator[RenderableType]:
     yield Text("")
 
 
-def _suite(suite: SuiteTable) -> Iterator[RenderableType]:
+def _suite(suite: SuiteTable, width: int) -> Iterator[RenderableType]:
+    """A grid; where it is too wide several, each with the rows' names and as many of the columns as fit."""
     yield Text(suitecells.heading(suite), "bold")
     headings, rows, numeric = suitecells.grid(suite)
-    if rows:
-        yield _grid(headings, rows, numeric, ["bold" if row.rank == 1 else "" for row in suite.rows])
+    styles = ["bold" if row.rank == 1 else "" for row in suite.rows]
+    if _width([headings, *rows]) > width:
+        rows = [[row[0], *map(cells.folded, row[1:3]), *row[3:]] for row in rows]
+    rest = list(range(suitecells.NAMED, len(headings)))
+    while rows and rest:
+        shown = [*range(suitecells.NAMED), rest.pop(0)]
+        while rest and _width([_picked(line, [*shown, rest[0]]) for line in (headings, *rows)]) <= width:
+            shown.append(rest.pop(0))
+        yield _grid(_picked(headings, shown), [_picked(row, shown) for row in rows], _picked(numeric, shown), styles)
+        if rest:
+            yield Text("")
     for note in suitecells.notes(suite):
         yield Text(f"note: {note}", "dim")
     yield Text("")
@@ -194,6 +206,10 @@ def fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> tuple[lis
         elif column.heading in shown and column.brief is not None:
             shown[column.heading] = dataclasses.replace(column, text=column.brief)
     return list(shown.values()), [column.heading for column in columns if column.heading not in shown]
+
+
+def _picked(line: Sequence[Cell], places: Sequence[int]) -> list[Cell]:
+    return [line[at] for at in places]
 
 
 def _width(lines: Sequence[Sequence[str]]) -> int:

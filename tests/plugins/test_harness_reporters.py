@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
+from harness.board import SuiteRow, SuiteTable
 from harness.components import parse_component
 from harness.export import tables_json, trials_json
 from harness.leaderboard import build
@@ -362,6 +363,26 @@ def test_a_narrow_terminal_keeps_what_matters_most(narrow):
     assert headings(250) == ["accuracy", "macro_f1", "p50 ms", "gain", "train s", "load s"]
     narrow(80)
     assert "No room for: seeds, macro_f1," in Terminal().render(a_rich_board()).text
+
+
+@pytest.mark.parametrize("columns", [60, 80, 160, 400])
+def test_means_of_many_kinds_are_cut_into_grids_that_fit_and_nothing_is_lost(columns, narrow):
+    kinds = {f"kind-{number}-of-tasks": Estimate(number / 100, 0.0, 1.0) for number in range(12)}
+    one = {"kind-3-of-tasks": Estimate(0.99, 0.9, 1.0)}
+    rows = (
+        SuiteRow(1, "smollm2-135m", "context,of=few-shot,k=4", Estimate(0.5, 0.4, 0.6), 12, kinds),
+        SuiteRow(
+            None, "majority", "finetune", Estimate(0.25, 0.2, 0.3), 11, {"kind-3-of-tasks": Estimate(0.99, 0.9, 1.0)}
+        ),
+    )
+    suite = SuiteTable("all", ("one", "two"), tuple(kinds), rows)
+    narrow(columns)
+    said = Terminal().render(replace(a_board(), suites=(suite,))).text
+    assert max(map(cell_len, said.splitlines())) <= columns
+    assert all(re.findall(r"kind-\d+-of-tasks|mean", said).count(kind) == 1 for kind in kinds)
+    assert [f"{number / 100:.3f}" in said.split() for number in range(12)] == [True] * 12
+    assert {"0.990", "12"} <= set(said.split())
+    assert said.count("majority") == said.count("strategy") == (1 if columns == 400 else said.count("smollm2-135m"))
 
 
 def test_colours_only_where_standard_output_is_a_terminal(monkeypatch):
