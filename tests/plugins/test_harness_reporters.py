@@ -371,9 +371,7 @@ def test_means_of_many_kinds_are_cut_into_grids_that_fit_and_nothing_is_lost(col
     one = {"kind-3-of-tasks": Estimate(0.99, 0.9, 1.0)}
     rows = (
         SuiteRow(1, "smollm2-135m", "context,of=few-shot,k=4", Estimate(0.5, 0.4, 0.6), 12, kinds),
-        SuiteRow(
-            None, "majority", "finetune", Estimate(0.25, 0.2, 0.3), 11, {"kind-3-of-tasks": Estimate(0.99, 0.9, 1.0)}
-        ),
+        SuiteRow(None, "majority", "finetune", Estimate(0.25, 0.2, 0.3), 11, one),
     )
     suite = SuiteTable("all", ("one", "two"), tuple(kinds), rows)
     narrow(columns)
