@@ -290,13 +290,21 @@ def _passages(table: Table, wanted: Wanted) -> Guess | None:
     guess = Guess("question-answering", f"{asked!r} asks about {passage!r}, and {target!r} has the answers")
     if column.kinds["mapping"] and all(isinstance(one, dict) and "text" in one for one in table.every(target)):
         guess.derive["right"] = f"{expression(target)}.text"
-        guess.comments["derive"] = "SQuAD's answers without the places where they begin."
+        if all("answer_start" in one for one in table.every(target)):
+            guess.derive["starts"] = f"{expression(target)}.answer_start"
+        guess.comments["derive"] = "SQuAD's answers, and the letters where they begin apart from them."
     elif column.kinds["list"] and any(isinstance(one, dict) for listed in table.every(target) for one in listed or ()):
         guess.derive["right"] = f"{expression(target)} | map(attribute='text') | list"
-        guess.comments["derive"] = "SQuAD's answers without the places where they begin."
+        if all("answer_start" in one for listed in table.every(target) for one in listed or ()):
+            guess.derive["starts"] = f"{expression(target)} | map(attribute='answer_start') | list"
+        guess.comments["derive"] = "SQuAD's answers, and the letters where they begin apart from them."
     elif not column.kinds["list"] and not (column.all("text") and _stand_in(table, target, passage)):
         return None
     guess.fields = {"passage": passage, "question": asked, "target": "right" if guess.derive else target}
+    if "starts" in guess.derive:
+        guess.fields["starts"] = "starts"
+    elif "answer_starts" in table.columns:
+        guess.fields["starts"] = "answer_starts"
     guess.prompt["template"] = question({"passage": "", "question": ""}, "answer")
     if column.empty:
         guess.sections["unanswerable"] = "unanswerable"

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 def written_span(spec: TaskSpec, sample: Sample) -> str | None:
     """Where the answer stands in the sample's passage, as JSON: `[start, end]` in letters, `null` for no answer.
 
-    It is the first place of the first reference that stands there, whatever its case and white space; one that stands
-    there as whole words comes before one that is part of others.
+    It is a place that the row names (the field `starts`: the letters where answers begin), or else the first place of
+    the first reference that stands there, whatever its case and white space; one that stands there as whole words comes
+    before one that is part of others.
 
     Returns:
         None where no reference stands there: nothing can be learnt from such a row.
@@ -25,13 +26,22 @@ def written_span(spec: TaskSpec, sample: Sample) -> str | None:
     passage, references = str(sample.fields["passage"]), sample.references or (sample.target,)
     if spec.unanswerable and spec.unanswerable in references:
         return "null"
+    patterns = [r"\s+".join(map(re.escape, one.split())) for one in references if one.strip()]
+    for start in _starts(sample):
+        for pattern in patterns:
+            if found := re.compile(pattern, re.IGNORECASE).match(passage, start):
+                return json.dumps(found.span())
     for border in (r"(?<!\w){}(?!\w)", "{}"):
-        for one in references:
-            words = r"\s+".join(map(re.escape, one.split()))
-            found = re.search(border.format(words), passage, re.IGNORECASE) if words else None
-            if found:
+        for pattern in patterns:
+            if found := re.search(border.format(pattern), passage, re.IGNORECASE):
                 return json.dumps(found.span())
     return None
+
+
+def _starts(sample: Sample) -> list[int]:
+    """The letters at which answers begin, as far as the row tells them."""
+    told = sample.fields.get("starts")
+    return [one for one in (told if isinstance(told, list) else [told]) if isinstance(one, int) and one >= 0]
 
 
 def read_span(text: str) -> tuple[int, int] | None:

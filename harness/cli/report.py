@@ -10,8 +10,6 @@ import click
 from harness.cli import options
 from harness.errors import UsageError
 from harness.quoting import parts
-from harness.records import Component
-from harness.suites import SUITE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +56,9 @@ def command(  # noqa: PLR0913 - an option each
     if len(names) != 1 and output is None:
         raise UsageError("several formats need a folder", hint="add -o DIR")
     from harness.evidence import StoredEvidence
+    from harness.records import Component
     from harness.reporting import leaderboard_of, rendered, write_files
+    from harness.suites import SUITE
 
     chosen, own = _of_suites(session, tasks)
     averaged = [*chosen, *(session.catalogue.suite(Component(SUITE, name)) for name in suites)]
@@ -78,6 +78,9 @@ def command(  # noqa: PLR0913 - an option each
 
 def _of_suites(session: Session, patterns: Sequence[str]) -> tuple[list[Suite], list[str]]:
     """The suites that are named among patterns of tasks' names, and the other patterns."""
+    from harness.records import Component
+    from harness.suites import SUITE
+
     begin = f"{SUITE}:"
     named = [pattern.removeprefix(begin) for pattern in patterns if pattern.startswith(begin)]
     others = [pattern for pattern in patterns if not pattern.startswith(begin)]

@@ -50,6 +50,23 @@ def test_whole_words_come_first():
     assert read_span(written_span(spec(), sample("Theo"))) == (13, 17)
 
 
+@pytest.mark.parametrize(
+    ("starts", "found"),
+    [
+        ([13, 0], (13, 17)),
+        ([0], (0, 4)),  # what the row names, part of a word or not
+        (0, (0, 4)),
+        ([5, 13], (13, 17)),  # nothing begins at 5
+        ([-1, None, 99], (13, 17)),  # as if nothing had been told
+        (None, (13, 17)),
+    ],
+)
+def test_where_the_row_says_that_an_answer_begins_comes_before_all_others(starts, found):
+    told = sample("Theo")
+    told.fields["starts"] = starts
+    assert read_span(written_span(spec(), told)) == found
+
+
 def test_what_stands_nowhere_teaches_nothing():
     assert written_span(spec(), sample("Rome")) is None
     assert written_span(spec(), sample(" ")) is None
