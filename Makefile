@@ -23,6 +23,8 @@ demo: $(READY) ## install, fetch models and data, run the quickstart experiment,
 	$(BIN)/harness run examples/quickstart.yaml
 
 reports: demo readme ## everything under reports/ and the README's table; a finished experiment is not run again
+	$(BIN)/harness run examples/strategies.yaml
+	$(BIN)/harness run examples/kinds.yaml
 
 test: lint types ## everything: lint, types and all tests, those on real models included
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
